@@ -1,0 +1,51 @@
+/** What every wire language promises. Sans-IO: bytes in, messages out, in both roles; no port, no time, no rxjs. */
+
+/** Noise on the wire, as a value: a closed code (`PROTO_...`) and the bytes that could not be read. */
+export class Fault {
+  readonly fault: string;
+  readonly bytes: Uint8Array;
+  constructor(fault: string, bytes: Uint8Array) {
+    this.fault = fault;
+    this.bytes = bytes;
+  }
+}
+
+/**
+ * Takes any split of a stream, gives whole messages, never throws and is bounded.
+ * An empty array means that the line has been silent: what is still held cannot become whole and comes out as a Fault.
+ */
+export type Decoder<M> = (bytes: Uint8Array) => readonly (M | Fault)[];
+
+export interface Protocol<Q, M> {
+  readonly asks: { encode(q: Q): Uint8Array; decoder(): Decoder<Q> };
+  readonly tells: { encode(m: M): Uint8Array; decoder(): Decoder<M> };
+  /** By id, address, function or length; plain text can only ever say 'answer'. */
+  fits(m: M, q: Q): 'answer' | 'unasked' | 'late';
+  /** By what replies can be told apart: 'question' (ids that do not repeat soon), a unit's address, or nothing (absent). */
+  readonly apart?: 'question' | ((q: Q) => number | string);
+  /** Gives a question its number n (1, 2, 3 ... on this link), where frames carry one. */
+  number?(q: Q, n: number): Q;
+}
+
+/** Latin-1, the only text that maps bytes to characters one to one. */
+export function latin1(bytes: Uint8Array): string {
+  let text = '';
+  for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
+  return text;
+}
+
+export function fromLatin1(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}
+
+export function concat(...parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((n, p) => n + p.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
