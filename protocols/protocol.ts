@@ -23,6 +23,8 @@ export interface Protocol<Q, M> {
   fits(m: M, q: Q): 'answer' | 'unasked' | 'late';
   /** By what replies can be told apart: 'question' (ids that do not repeat soon), a unit's address, or nothing (absent). */
   readonly apart?: 'question' | ((q: Q) => number | string);
+  /** The address a question goes to, where several instruments share the link; absent: `apart`, or the link as a whole. */
+  unit?(q: Q): number | string;
   /** Gives a question its number n (1, 2, 3 ... on this link), where frames carry one. */
   number?(q: Q, n: number): Q;
 }

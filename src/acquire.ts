@@ -1,0 +1,357 @@
+/** From an instrument's declaration and its links to readings: identify, polls on an absolute grid, streams. Gives values, never errors. */
+import { type Clock, every } from './clock.ts';
+import { type Exchange, ORDER, POLL, type Trust } from './exchange.ts';
+import type { Actors, Askers, Body, Came, Command, Instrument, Links, Poll, Proof, Stream } from './instrument.ts';
+import { bad, type Kind, type Kinds, type Measured, type Origin, type Reading, type Values } from './reading.ts';
+import { actor, Refused } from './talk.ts';
+import { runTalk } from './talk-run.ts';
+
+export interface Placed {
+  readonly name: string;
+  readonly model: Instrument;
+  readonly options: unknown;
+  readonly roles: Readonly<Record<string, Exchange>>;
+  readonly origin: Origin;
+}
+
+export type State =
+  | { readonly is: 'connecting'; readonly why: string }
+  | { readonly is: 'running' }
+  | { readonly is: 'silent'; readonly why: string }
+  | { readonly is: 'refused'; readonly why: string };
+
+export interface PollStatistics {
+  runs: number;
+  skipped: number;
+  failed: number;
+  latencySum: number;
+  latencyMax: number;
+}
+
+export interface Acquired {
+  readonly name: string;
+  readonly state: State;
+  readonly id: unknown;
+  readonly commands: Readonly<Record<string, Command>>;
+  readonly tunnel: Body<Links>['tunnel'];
+  /** Statistics per poll, by the poll's name (its channels). */
+  readonly polls: ReadonlyMap<string, PollStatistics>;
+  /** Channel -> kind, for what the body gives. */
+  readonly channels: Readonly<Record<string, Kind>>;
+  readonly actors: Actors<Links>;
+  /** Readings that an order gives. */
+  give(values: Values<Kinds>): void;
+  /** Asks the poll that gives this channel at once, beside its grid. */
+  refresh(channel: string): void;
+  /** The next n readings of a channel are from before an order. */
+  void(channel: string, n: number): void;
+  latest(channel: string, index?: number): Reading | undefined;
+  close(): void;
+}
+
+export interface AcquireEvents {
+  reading(r: Reading): void;
+  state(name: string, state: State): void;
+}
+
+const pollName = (poll: Poll<Links>): string => Object.keys(poll.gives).join('+');
+
+export function acquire(placed: Placed, clock: Clock, on: AcquireEvents): Acquired {
+  const { name, model, roles, origin } = placed;
+  const askers = Object.fromEntries(Object.keys(roles).map((role) => [role, actor(role)])) as Actors<Links>; // one actor per role of the rig
+  const proofs = model.proof(placed.options) as Readonly<Record<string, Proof<unknown, unknown> | undefined>>; // roles of this model
+  const trusts: Record<string, Trust> = Object.fromEntries(Object.keys(roles).map((r) => [r, { proven: false, why: 'connecting' }]));
+  const seqs = new Map<string, number>();
+  const voids = new Map<string, number>();
+  const last = new Map<string, Reading>();
+  const indices = new Map<string, number>();
+  const statistics = new Map<string, PollStatistics>();
+  const stops: (() => void)[] = [];
+  let body: Body<Links> | undefined;
+  let id: unknown;
+  let identity = '';
+  let state: State = { is: 'connecting', why: 'not asked yet' };
+  let identifying = false;
+  let identified = false;
+  let closed = false;
+
+  const enter = (next: State): void => {
+    if (JSON.stringify(next) === JSON.stringify(state)) return;
+    state = next;
+    on.state(name, state);
+  };
+
+  const emit = (channel: string, index: number | undefined, kind: Kind, m: Measured<Kind>, t: number): void => {
+    const key = index === undefined ? channel : `${channel}[${index}]`;
+    const left = voids.get(channel) ?? 0;
+    if (left > 0 && m.quality !== 'bad') {
+      voids.set(channel, left - 1);
+      return;
+    }
+    const seq = seqs.get(key) ?? 0;
+    seqs.set(key, seq + 1);
+    // The value's type follows its kind: checked by `checked` before it comes here.
+    const reading = {
+      ...m,
+      from: `${name}.${channel}`,
+      ...(index === undefined ? {} : { index }),
+      kind,
+      t: m.t ?? t,
+      seq,
+      origin,
+    } as Reading;
+    last.set(key, reading);
+    on.reading(reading);
+  };
+
+  const checked = (kind: Kind, given: unknown, span: readonly [number, number] | undefined): Measured<Kind> => {
+    const m = (
+      given !== null && typeof given === 'object' && 'quality' in given ? given : { quality: 'good', value: given }
+    ) as Measured<Kind>; // a Measured or a bare value
+    if (m.quality === 'bad') return m;
+    const v: unknown = m.value;
+    if (kind === 'flag') return typeof v === 'boolean' ? m : bad('not a flag');
+    if (kind === 'state') return typeof v === 'string' ? m : bad('not a state');
+    if (kind === 'trace') return v !== null && typeof v === 'object' && 'columns' in v ? m : bad('not a trace');
+    if (typeof v !== 'number' || !Number.isFinite(v)) return bad('not a number');
+    if (span && (v < span[0] || v > span[1])) return bad(`${v} is outside of what is possible (${span[0]} to ${span[1]})`);
+    return m;
+  };
+
+  /** Every value of a reply; true when one of them made no sense. */
+  const give = (gives: Kinds, values: Values<Kinds>, t: number, spans: Poll<Links>['span'], only?: ReadonlySet<string>): boolean => {
+    let nonsense = false;
+    for (const [channel, kind] of Object.entries(gives)) {
+      const given = values[channel];
+      if (given === undefined || (only && !only.has(channel))) continue;
+      const list = Array.isArray(given) ? given : [given];
+      if (Array.isArray(given)) indices.set(channel, Math.max(indices.get(channel) ?? 0, given.length));
+      list.forEach((one, i) => {
+        const m = checked(kind, one, spans?.[channel]);
+        if (m.quality === 'bad' && !(one !== null && typeof one === 'object' && 'quality' in one)) nonsense = true;
+        emit(channel, Array.isArray(given) ? i : undefined, kind, m, t);
+      });
+    }
+    return nonsense;
+  };
+
+  const giveBad = (gives: Kinds, why: string): void => {
+    for (const [channel, kind] of Object.entries(gives)) {
+      const many = indices.get(channel);
+      for (let i = 0; i < (many ?? 1); i++) emit(channel, many === undefined ? undefined : i, kind, bad(why), clock.now());
+    }
+  };
+
+  const doubt = (why: string): void => {
+    for (const role of Object.keys(roles)) if (proofs[role]) roles[role].doubt(name, role, why);
+  };
+
+  const runPoll = (poll: Poll<Links>, by: string, urgency: typeof POLL | typeof ORDER, done: () => void): void => {
+    const stat = statistics.get(pollName(poll));
+    const began = clock.mono();
+    runTalk(
+      poll.talk(askers as Askers<Links>),
+      {
+        instrument: name,
+        by,
+        urgency,
+        roles,
+        within: model.within,
+        clock,
+        give: (values) => give(poll.gives, values, clock.now(), poll.span),
+      },
+      (outcome) => {
+        if (closed) return;
+        if (stat) {
+          const latency = clock.mono() - began;
+          stat.runs++;
+          stat.latencySum += latency;
+          stat.latencyMax = Math.max(stat.latencyMax, latency);
+          if (!outcome.ok) stat.failed++;
+        }
+        if (!outcome.ok) {
+          if (outcome.garbled) doubt(outcome.why);
+          giveBad(poll.gives, state.is === 'refused' ? state.why : outcome.why);
+        } else read(poll, outcome.value, outcome.came);
+        done();
+      },
+    );
+  };
+
+  const read = (
+    poll: { gives: Kinds; read: (m: unknown, came: Came) => Values<Kinds>; span?: Poll<Links>['span'] },
+    m: unknown,
+    came: Came,
+  ): void => {
+    let values: Values<Kinds>;
+    try {
+      values = poll.read(m, came);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      doubt(why);
+      giveBad(poll.gives, why);
+      return;
+    }
+    // The exchange has already closed the question: distrust goes out before the next one.
+    if (give(poll.gives, values, came.t, poll.span)) doubt('a reply that is no value');
+  };
+
+  const startPolls = (polls: readonly Poll<Links>[]): void => {
+    for (const poll of polls) {
+      const by = `poll:${pollName(poll)}`;
+      const stat: PollStatistics = { runs: 0, skipped: 0, failed: 0, latencySum: 0, latencyMax: 0 };
+      statistics.set(pollName(poll), stat);
+      let busy = false;
+      const tick = (): void => {
+        if (busy) {
+          stat.skipped++;
+          return;
+        }
+        if (identifying) {
+          giveBad(poll.gives, 'being identified again');
+          return;
+        }
+        if (state.is === 'refused') {
+          giveBad(poll.gives, state.why);
+          return;
+        }
+        busy = true;
+        runPoll(poll, by, POLL, () => {
+          busy = false;
+        });
+      };
+      stops.push(every(clock, poll.every, tick));
+      tick();
+    }
+  };
+
+  const streams = (role: string): readonly Stream[] => body?.streams?.[role] ?? [];
+  const heardAt = new Map<Stream, number>();
+
+  const watchSilence = (all: readonly Stream[]): void => {
+    for (const stream of all) {
+      const longest = stream.silence;
+      if (longest === undefined) continue;
+      heardAt.set(stream, clock.mono());
+      stops.push(
+        every(clock, longest, () => {
+          if (clock.mono() - (heardAt.get(stream) ?? 0) < longest) return;
+          giveBad(stream.gives, Object.values(trusts).every((t) => t.proven) ? `nothing for ${longest} s` : whyNot());
+        }),
+      );
+    }
+  };
+
+  const unasked =
+    (role: string) =>
+    (m: unknown, came: Came): boolean => {
+      const stream = streams(role).find((s) => s.takes(m));
+      if (!stream) return false;
+      heardAt.set(stream, clock.mono());
+      if (state.is === 'running') read(stream, m, came);
+      return true;
+    };
+
+  const whyNot = (): string => Object.values(trusts).reduce((why, t) => (t.proven ? why : t.why), 'not connected');
+
+  const identify = (): void => {
+    if (identifying || closed) return;
+    identifying = true;
+    runTalk(
+      model.identify(askers, placed.options),
+      { instrument: name, by: 'identify', urgency: ORDER, roles, within: model.within, clock },
+      (outcome) => {
+        identifying = false;
+        if (closed) return;
+        if (!outcome.ok) {
+          enter({ is: 'silent', why: `identify: ${outcome.why}` });
+          clock.after(1, () => {
+            if (Object.values(trusts).every((t) => t.proven) && !identified) identify();
+          });
+          return;
+        }
+        identified = true;
+        if (outcome.value instanceof Refused) {
+          enter({ is: 'refused', why: outcome.value.why });
+          return;
+        }
+        const now = JSON.stringify(outcome.value) ?? '';
+        if (body && now !== identity) {
+          enter({ is: 'refused', why: `another instrument answers than before: ${now} instead of ${identity}` });
+          return;
+        }
+        if (!body) {
+          id = outcome.value;
+          identity = now;
+          body = model.body(placed.options, outcome.value) as Body<Links>; // declared for exactly these links
+          enter({ is: 'running' });
+          if (body.gives && body.known) give(body.gives, body.known, clock.now(), undefined);
+          startPolls(body.polls ?? []);
+          watchSilence(Object.values(body.streams ?? {}).flatMap((list) => list ?? []));
+          return;
+        }
+        enter({ is: 'running' });
+      },
+    );
+  };
+
+  for (const [role, exchange] of Object.entries(roles)) {
+    exchange.join({
+      instrument: name,
+      role,
+      proof: proofs[role],
+      pace: model.pace,
+      within: model.within,
+      unasked: unasked(role),
+      trusted(trust) {
+        trusts[role] = trust;
+        if (!trust.proven) {
+          identified = false;
+          if (state.is !== 'refused') enter({ is: 'silent', why: trust.why });
+          return;
+        }
+        if (!identified && Object.values(trusts).every((t) => t.proven)) identify();
+      },
+    });
+  }
+  if (Object.keys(roles).length === 0) identify();
+
+  return {
+    name,
+    polls: statistics,
+    actors: askers,
+    get state() {
+      return state;
+    },
+    get id() {
+      return id;
+    },
+    get commands() {
+      return (body?.commands ?? {}) as Readonly<Record<string, Command>>; // declared for these links
+    },
+    get tunnel() {
+      return body?.tunnel;
+    },
+    get channels() {
+      const all: Record<string, Kind> = { ...body?.gives };
+      for (const p of body?.polls ?? []) Object.assign(all, p.gives);
+      for (const list of Object.values(body?.streams ?? {})) for (const s of list ?? []) Object.assign(all, s.gives);
+      return all;
+    },
+    refresh(channel) {
+      const poll = body?.polls?.find((p) => channel in p.gives);
+      if (poll && state.is === 'running') runPoll(poll as Poll<Links>, `readback:${channel}`, ORDER, () => {});
+    },
+    give(values) {
+      give(body?.gives ?? {}, values, clock.now(), undefined);
+    },
+    void(channel, n) {
+      voids.set(channel, n);
+    },
+    latest: (channel, index) => last.get(index === undefined ? channel : `${channel}[${index}]`),
+    close() {
+      closed = true;
+      for (const stop of stops) stop();
+    },
+  };
+}

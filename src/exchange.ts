@@ -1,0 +1,581 @@
+/**
+ * One open question per link, and no reply is ever taken for another question's.
+ *
+ * After a time-out or a garbled reply, the narrowest thing by which replies can be told apart is distrusted: the unit where frames
+ * carry an address, else the whole link. What is distrusted is asked its proof (a question whose answer no other question can give) and
+ * all before that answer is dropped. Of n proofs sent, n answers must have come, or the longest reply time must have passed.
+ */
+import { Subject } from 'rxjs';
+import { Fault, type Protocol } from '../protocols/protocol.ts';
+import type { Clock } from './clock.ts';
+import type { Came, Proof } from './instrument.ts';
+import type { Arrival, Link } from './link.ts';
+
+/** What the session holds of each exchange: replay through the drivers starts here. Times in microseconds since 1970. */
+export interface Exchanged {
+  readonly id: number;
+  readonly instrument: string;
+  readonly role: string;
+  readonly by: string;
+  readonly asked: number;
+  readonly sent: Uint8Array;
+  readonly came?: number;
+  readonly reply?: Uint8Array;
+  readonly fault?: string;
+}
+
+export type Ended = { readonly ok: true; readonly m: unknown; readonly came: Came } | { readonly ok: false; readonly why: string };
+
+export const POLL = 0;
+export const ORDER = 1;
+export const SAFE = 2;
+
+export interface Job {
+  readonly instrument: string;
+  readonly role: string;
+  /** poll:NAME, order:NAME, identify ... */
+  readonly by: string;
+  readonly q: unknown;
+  readonly reply: boolean;
+  /** Seconds. */
+  readonly within: number;
+  readonly urgency: typeof POLL | typeof ORDER | typeof SAFE;
+  /** Talks that hold the link share a token. */
+  readonly token?: object;
+  /** Asked just before the bytes go: a reason not to send them any more. */
+  readonly void?: () => string | undefined;
+  readonly done: (ended: Ended) => void;
+}
+
+export interface Member {
+  readonly instrument: string;
+  readonly role: string;
+  readonly proof?: Proof<unknown, unknown>;
+  readonly pace: number;
+  readonly within: number;
+  /** Messages that nobody asked for; true when taken. */
+  readonly unasked?: (m: unknown, came: Came) => boolean;
+  /** The member's trust has changed: it may be asked, or it has been set aside and why. */
+  readonly trusted: (state: Trust) => void;
+}
+export type Trust = { readonly proven: true } | { readonly proven: false; readonly why: string };
+
+export interface Statistics {
+  asked: number;
+  answered: number;
+  timeouts: number;
+  garbled: number;
+  dropped: number;
+  noise: number;
+  proofs: number;
+  latencySum: number;
+  latencyMax: number;
+}
+
+export interface Exchange {
+  readonly exchanged: Subject<Exchanged>;
+  readonly stats: Statistics;
+  join(member: Member): void;
+  submit(job: Job): void;
+  /** What arrived made no sense to the driver: the member's key is distrusted. */
+  doubt(instrument: string, role: string, why: string): void;
+  /** Reserves the link for one talk; `granted` is called when no other holds it. A safe order does not wait for it. */
+  hold(token: object, granted: () => void): void;
+  release(token: object): void;
+  readonly isUp: boolean;
+  readonly waiting: number;
+  close(): void;
+}
+
+interface Key {
+  readonly name: string;
+  proof: Proof<unknown, unknown> | undefined;
+  within: number;
+  /** proven: may be asked; unproven: the proof is due; settling: answered, waiting for those of earlier proofs; aside: silent, asked ever more rarely. */
+  state: 'proven' | 'unproven' | 'settling' | 'aside';
+  sent: number;
+  answers: number;
+  failures: number;
+  why: string;
+  cancel: () => void;
+}
+
+interface Open {
+  readonly job: Job | undefined; // absent: a proof
+  readonly key: Key;
+  readonly q: unknown;
+  readonly n: number;
+  readonly id: number;
+  readonly asked: number;
+  readonly mono: number;
+  readonly sent: Uint8Array;
+  readonly cancel: () => void;
+}
+
+const EMPTY = new Uint8Array(0);
+const NEVER = (): void => {};
+const FIRST_WAIT = 0.5;
+const LONGEST_WAIT = 30;
+
+export interface ExchangeOptions {
+  /** The longest time in seconds that a reply may come late and still come. */
+  readonly latest?: number;
+  readonly name?: string;
+}
+
+export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock: Clock, options: ExchangeOptions = {}): Exchange {
+  const exchanged = new Subject<Exchanged>();
+  const stats: Statistics = {
+    asked: 0,
+    answered: 0,
+    timeouts: 0,
+    garbled: 0,
+    dropped: 0,
+    noise: 0,
+    proofs: 0,
+    latencySum: 0,
+    latencyMax: 0,
+  };
+  const latest = options.latest ?? 2;
+  const members: Member[] = [];
+  const keys = new Map<string, Key>();
+  const queue: Job[] = [];
+  let decoder = protocol.tells.decoder();
+  let open: Open | undefined;
+  let up = false;
+  let closed = false;
+  let holder: object | undefined;
+  let hearing = false;
+  const holders: { readonly token: object; readonly granted: () => void }[] = [];
+  let count = 0;
+  let ids = 0;
+  let pace = 0;
+  let readyAt = Number.NEGATIVE_INFINITY;
+  let lastArrival = Number.NEGATIVE_INFINITY;
+  let wake: (() => void) | undefined;
+  let pumping = false;
+
+  const unit = protocol.unit ?? (typeof protocol.apart === 'function' ? protocol.apart : undefined);
+  const keyOf = (q: unknown): string => (unit ? String(unit(q)) : '');
+  const keyNamed = (name: string): Key => {
+    let key = keys.get(name);
+    if (!key) {
+      key = {
+        name,
+        proof: undefined,
+        within: 1,
+        state: 'proven',
+        sent: 0,
+        answers: 0,
+        failures: 0,
+        why: '',
+        cancel: NEVER,
+      };
+      keys.set(name, key);
+    }
+    return key;
+  };
+  const memberKey = (m: Member): Key => keyNamed(m.proof ? keyOf(m.proof.ask(0)) : '');
+
+  const tell = (key: Key, trust: Trust): void => {
+    for (const m of members) if (memberKey(m) === key) m.trusted(trust);
+  };
+
+  const finish = (job: Job, ended: Ended): void => {
+    job.done(ended);
+  };
+
+  const record = (o: Open, end: { came?: number; reply?: Uint8Array; fault?: string }): void => {
+    const member = o.job ?? members.find((m) => memberKey(m) === o.key);
+    exchanged.next({
+      id: o.id,
+      instrument: member?.instrument ?? '',
+      role: member?.role ?? '',
+      by: o.job?.by ?? 'proof',
+      asked: o.asked,
+      sent: o.sent,
+      ...end,
+    });
+  };
+
+  const shut = (): Open | undefined => {
+    const was = open;
+    was?.cancel();
+    open = undefined;
+    return was;
+  };
+
+  const distrust = (key: Key, why: string): void => {
+    if (protocol.apart === 'question' && !key.proof) return; // each reply tells its own question
+    key.why = why;
+    if (key.state === 'aside') return;
+    key.cancel();
+    key.cancel = NEVER;
+    if (key.state === 'proven') {
+      key.sent = 0;
+      key.answers = 0;
+    }
+    key.state = 'unproven';
+    if (!key.proof) {
+      // Nothing can prove it: all that comes within the longest reply time is dropped.
+      key.state = 'settling';
+      key.cancel = clock.after(latest, () => trust(key));
+    }
+  };
+
+  const trust = (key: Key): void => {
+    key.cancel();
+    key.cancel = NEVER;
+    key.state = 'proven';
+    key.sent = 0;
+    key.answers = 0;
+    key.failures = 0;
+    tell(key, { proven: true });
+    pump();
+  };
+
+  const failQueued = (key: Key, why: string): void => {
+    for (let i = 0; i < queue.length; ) {
+      if (keyNamed(keyOf(queue[i].q)) === key && queue[i].urgency !== SAFE) {
+        const [job] = queue.splice(i, 1);
+        finish(job, { ok: false, why });
+      } else i++;
+    }
+  };
+
+  const setAside = (key: Key): void => {
+    key.state = 'aside';
+    const wait = Math.min(FIRST_WAIT * 2 ** Math.max(0, key.failures - 2), LONGEST_WAIT);
+    key.cancel = clock.after(wait, () => {
+      key.state = 'unproven';
+      pump();
+    });
+    if (key.failures === 2) tell(key, { proven: false, why: key.why });
+    failQueued(key, key.why);
+    const proved = [...keys.values()].filter((k) => k.proof);
+    if (proved.every((k) => k.state === 'aside' && k.failures >= 3) && clock.mono() - lastArrival > 3) link.reopen();
+  };
+
+  const proofTimedOut = (o: Open): void => {
+    const key = o.key;
+    record(o, { fault: 'no answer' });
+    key.failures++;
+    if (key.failures === 1) {
+      pump(); // one reply may have been lost: once more at once
+      return;
+    }
+    key.why = `no answer to its identify question${key.why ? ` (after: ${key.why.replace(/^no answer to its identify question \(after: (.*)\)$/, '$1')})` : ''}`;
+    setAside(key);
+    pump();
+  };
+
+  const proofAnswered = (o: Open): void => {
+    const key = o.key;
+    key.answers++;
+    key.failures = 0;
+    if (o.key.proof?.fresh || key.answers >= key.sent) {
+      trust(key);
+      return;
+    }
+    key.state = 'settling';
+    key.cancel = clock.after(Math.max(0, o.mono + latest - clock.mono()), () => trust(key));
+  };
+
+  const timedOut = (): void => {
+    const o = shut();
+    if (!o) return;
+    readyAt = clock.mono() + pace;
+    if (!o.job) {
+      proofTimedOut(o);
+      return;
+    }
+    stats.timeouts++;
+    record(o, { fault: 'no answer' });
+    distrust(o.key, 'no answer');
+    finish(o.job, { ok: false, why: `no answer within ${o.job.within} s` });
+    pump();
+  };
+
+  const send = (job: Job | undefined, key: Key): boolean => {
+    const n = ++count;
+    const raw = job ? job.q : key.proof?.ask(n);
+    const q = protocol.number ? protocol.number(raw, n) : raw;
+    const sent = protocol.asks.encode(q);
+    const asked = clock.now();
+    const mono = clock.mono();
+    const reply = job ? job.reply : true;
+    const within = job ? job.within : key.within;
+    const o: Open = { job, key, q, n, id: ++ids, asked, mono, sent, cancel: NEVER };
+    stats.asked++;
+    // The question is open before its bytes go: a link in the same process may answer inside write().
+    if (reply) open = { ...o, cancel: clock.after(within, timedOut) };
+    readyAt = mono + pace;
+    if (!job) {
+      stats.proofs++;
+      key.sent++;
+    }
+    if (!link.write(sent, reply)) {
+      const was = shut() ?? o;
+      record(was, { fault: 'not written' });
+      if (job) finish(job, { ok: false, why: 'the link does not take bytes' });
+      else proofTimedOut(was);
+      return false;
+    }
+    if (!reply && job) {
+      record(o, {});
+      finish(job, { ok: true, m: undefined, came: { asked, t: clock.now() } });
+    }
+    return true;
+  };
+
+  const next = (): { job: Job | undefined; key: Key } | undefined => {
+    if (!holder) {
+      for (const key of keys.values()) if (key.state === 'unproven' && key.proof) return { job: undefined, key };
+    }
+    let best = -1;
+    for (let i = 0; i < queue.length; i++) {
+      const job = queue[i];
+      if (holder && job.token !== holder) continue;
+      if (best >= 0 && queue[best].urgency >= job.urgency) continue;
+      if (keyNamed(keyOf(job.q)).state !== 'proven') continue;
+      best = i;
+    }
+    if (best < 0) {
+      // A holder whose key has lost trust cannot go on before the proof.
+      if (holder) for (const key of keys.values()) if (key.state === 'unproven' && key.proof) return { job: undefined, key };
+      return undefined;
+    }
+    const [job] = queue.splice(best, 1);
+    return { job, key: keyNamed(keyOf(job.q)) };
+  };
+
+  const noisy = (): boolean => {
+    const held = decoder(EMPTY);
+    if (held.length === 0) return false;
+    stats.noise += held.length;
+    if (protocol.apart !== undefined) return false;
+    const key = keyNamed('');
+    if (key.state !== 'proven') return false;
+    distrust(key, 'bytes that nobody asked for');
+    return true;
+  };
+
+  function pump(): void {
+    if (pumping || hearing || closed) return;
+    pumping = true;
+    try {
+      while (up && !open && (queue.length > 0 || [...keys.values()].some((k) => k.state === 'unproven'))) {
+        const wait = readyAt - clock.mono();
+        if (wait > 1e-6) {
+          wake ??= clock.after(wait, () => {
+            wake = undefined;
+            pump();
+          });
+          return;
+        }
+        if (link.framing === 'stream' && noisy()) continue;
+        const chosen = next();
+        if (!chosen) return;
+        const { job, key } = chosen;
+        const late = job?.void?.();
+        if (job && late !== undefined) {
+          finish(job, { ok: false, why: late });
+          continue;
+        }
+        send(job, key);
+      }
+    } finally {
+      pumping = false;
+    }
+  }
+
+  const answered = (o: Open, m: unknown, a: Arrival): void => {
+    shut();
+    readyAt = clock.mono() + pace;
+    const latency = clock.mono() - o.mono;
+    stats.answered++;
+    stats.latencySum += latency;
+    stats.latencyMax = Math.max(stats.latencyMax, latency);
+    record(o, { came: a.t, reply: protocol.tells.encode(m) });
+    if (o.job) finish(o.job, { ok: true, m, came: { asked: o.asked, t: a.t, name: a.name } });
+    else proofAnswered(o);
+  };
+
+  const heard = (m: unknown, a: Arrival): void => {
+    const came: Came = { asked: a.t, t: a.t, name: a.name };
+    if (open) {
+      const fit = protocol.fits(m, open.q);
+      if (fit === 'answer' && !open.job && !open.key.proof?.is(m, open.n)) {
+        stats.dropped++; // from before the proof
+        return;
+      }
+      if (fit === 'answer') {
+        answered(open, m, a);
+        return;
+      }
+      if (members.some((member) => member.unasked?.(m, came))) return;
+      stats.dropped++;
+      return;
+    }
+    if (members.some((member) => member.unasked?.(m, came))) return;
+    stats.dropped++;
+    if (protocol.apart !== undefined) return;
+    const key = keyNamed('');
+    if (key.state === 'settling' && key.proof?.is(m, count)) {
+      key.answers++;
+      if (key.answers >= key.sent) trust(key);
+    } else if (key.state === 'proven') distrust(key, 'a reply that nobody asked for');
+  };
+
+  const onNoise = (fault: Fault): void => {
+    stats.noise++;
+    if (protocol.apart !== undefined) return; // checksums and addresses: the true reply may still come
+    const key = keyNamed('');
+    if (open?.job) {
+      const o = shut();
+      if (!o?.job) return;
+      stats.garbled++;
+      record(o, { came: clock.now(), reply: fault.bytes, fault: fault.fault });
+      distrust(key, 'garbled reply');
+      finish(o.job, { ok: false, why: `garbled reply (${fault.fault})` });
+    } else if (!open && key.state === 'proven') distrust(key, 'noise');
+  };
+
+  const arrivals = link.arrivals.subscribe((a) => {
+    lastArrival = a.mono;
+    // No question goes out before the whole arrival has been heard: what follows an answer in it must not answer the next.
+    hearing = true;
+    try {
+      for (const m of decoder(a.bytes)) {
+        if (m instanceof Fault) onNoise(m);
+        else heard(m, a);
+      }
+    } finally {
+      hearing = false;
+    }
+    pump();
+  });
+
+  const states = link.up.subscribe((now) => {
+    if (now === up) return;
+    up = now;
+    decoder = protocol.tells.decoder();
+    holder = undefined;
+    if (!up) {
+      const o = shut();
+      if (o) record(o, { fault: 'link down' });
+      for (const key of keys.values()) {
+        key.cancel();
+        key.cancel = NEVER;
+        key.state = key.proof ? 'unproven' : 'proven';
+        key.why = 'link down';
+        key.failures = 0;
+      }
+      if (o?.job) finish(o.job, { ok: false, why: 'link down' });
+      for (const job of queue.splice(0)) finish(job, { ok: false, why: 'link down' });
+      for (const m of members) m.trusted({ proven: false, why: 'link down' });
+      return;
+    }
+    readyAt = Number.NEGATIVE_INFINITY;
+    for (const m of members) if (!m.proof) m.trusted({ proven: true });
+    pump();
+  });
+
+  /** A safe order's bytes: nothing waits in front of them, and the link is distrusted after. */
+  const urgent = (job: Job, tries = 0): void => {
+    if (!up) {
+      finish(job, { ok: false, why: 'link down' });
+      return;
+    }
+    // Half duplex: a frame that is on the wire now would destroy ours.
+    if (link.halfDuplex && clock.mono() - lastArrival < 0.004 && open && tries < 75) {
+      clock.after(0.004, () => urgent(job, tries + 1));
+      return;
+    }
+    const o = shut();
+    decoder(EMPTY);
+    const key = keyNamed(keyOf(job.q));
+    if (o) {
+      record(o, { fault: 'given up for a safe order' });
+      if (o.key !== key) distrust(o.key, 'given up for a safe order');
+    }
+    const gone = send(job, key);
+    if (o || key.state !== 'proven') distrust(key, 'after a safe order');
+    if (o?.job) finish(o.job, { ok: false, why: 'given up for a safe order' });
+    if (!gone) link.reopen();
+    pump();
+  };
+
+  return {
+    exchanged,
+    stats,
+    get isUp() {
+      return up;
+    },
+    get waiting() {
+      return queue.length;
+    },
+    join(member) {
+      members.push(member);
+      pace = Math.max(pace, member.pace);
+      if (member.proof) {
+        const key = memberKey(member);
+        key.proof = member.proof;
+        key.within = Math.max(member.within, key.proof ? key.within : 0);
+        key.state = 'unproven';
+        key.why = 'not asked yet';
+        pump();
+      } else if (up) member.trusted({ proven: true });
+    },
+    submit(job) {
+      if (closed || !up) {
+        finish(job, { ok: false, why: 'link down' });
+        return;
+      }
+      if (job.urgency === SAFE) {
+        urgent(job);
+        return;
+      }
+      const key = keyNamed(keyOf(job.q));
+      if (key.state === 'aside') {
+        finish(job, { ok: false, why: key.why });
+        return;
+      }
+      queue.push(job);
+      pump();
+    },
+    doubt(instrument, role, why) {
+      const member = members.find((m) => m.instrument === instrument && m.role === role);
+      stats.garbled++;
+      if (member) distrust(memberKey(member), why);
+      pump();
+    },
+    hold(token, granted) {
+      if (holder && holder !== token) {
+        holders.push({ token, granted });
+        return;
+      }
+      holder = token;
+      granted();
+    },
+    release(token) {
+      const at = holders.findIndex((h) => h.token === token);
+      if (at >= 0) holders.splice(at, 1);
+      if (holder !== token) return;
+      const following = holders.shift();
+      holder = following?.token;
+      following?.granted();
+      pump();
+    },
+    close() {
+      closed = true;
+      arrivals.unsubscribe();
+      states.unsubscribe();
+      for (const key of keys.values()) key.cancel();
+      shut();
+      for (const job of queue.splice(0)) finish(job, { ok: false, why: 'closed' });
+      exchanged.complete();
+      link.close();
+    },
+  };
+}

@@ -1,0 +1,122 @@
+/** Runs a talk over the exchanges of an instrument's roles: one step after another, no promise in between. */
+import type { Clock } from './clock.ts';
+import { type Ended, type Exchange, type Job, SAFE } from './exchange.ts';
+import type { Came } from './instrument.ts';
+import type { Kinds, Values } from './reading.ts';
+import { Garbled, NoReply, shown, type Talk } from './talk.ts';
+
+export interface Running {
+  readonly instrument: string;
+  readonly by: string;
+  readonly urgency: Job['urgency'];
+  readonly roles: Readonly<Record<string, Exchange>>;
+  /** Default time-out of a question in seconds. */
+  readonly within: number;
+  readonly clock: Clock;
+  readonly give?: (values: Values<Kinds>) => void;
+  /** A reason why nothing may be sent any more; asked just before the bytes of each changing step go. */
+  readonly void?: () => string | undefined;
+}
+
+export type Outcome<R> =
+  | { readonly ok: true; readonly value: R; readonly came: Came; readonly asked: boolean }
+  | { readonly ok: false; readonly why: string; readonly garbled: boolean };
+
+/**
+ * Calls `done` once, later or at once. `came` is the last reply's. A bug in a driver ends as a failure that names it.
+ * Gives a function that stops the talk before its next step.
+ */
+export function runTalk<R>(talk: Talk<R>, run: Running, done: (outcome: Outcome<R>) => void): () => void {
+  const token = {};
+  let held: Exchange[] = [];
+  let ended = false;
+  let asked = false;
+  let came: Came = { asked: run.clock.now(), t: run.clock.now() };
+
+  const finish = (outcome: Outcome<R>): void => {
+    if (ended) return;
+    ended = true;
+    const free = held;
+    held = [];
+    for (const e of free) e.release(token);
+    done(outcome);
+  };
+
+  const step = (resume: () => IteratorResult<unknown, R>): void => {
+    if (ended) return;
+    let result: IteratorResult<unknown, R>;
+    try {
+      result = resume();
+    } catch (error) {
+      if (error instanceof NoReply) finish({ ok: false, why: error.why, garbled: false });
+      else if (error instanceof Garbled) finish({ ok: false, why: error.why, garbled: true });
+      else finish({ ok: false, why: `fault in the driver: ${error instanceof Error ? error.message : String(error)}`, garbled: false });
+      return;
+    }
+    if (result.done) {
+      finish({ ok: true, value: result.value, came, asked });
+      return;
+    }
+    // What a talk yields was made by actor() or here: see talk.ts.
+    const act = shown(result.value as Parameters<typeof shown>[0]);
+    switch (act.do) {
+      case 'wait':
+        run.clock.after(act.seconds, () => step(() => talk.next(undefined)));
+        return;
+      case 'give':
+        run.give?.(act.values);
+        step(() => talk.next(undefined));
+        return;
+      case 'hold':
+        if (act.on) holdAll(Object.values(run.roles), () => step(() => talk.next(undefined)));
+        else {
+          const free = held;
+          held = [];
+          for (const e of free) e.release(token);
+          step(() => talk.next(undefined));
+        }
+        return;
+      case 'ask': {
+        const exchange = run.roles[act.role];
+        if (!exchange) {
+          step(() => talk.throw(new NoReply(`the rig gives no link for "${act.role}"`)));
+          return;
+        }
+        exchange.submit({
+          instrument: run.instrument,
+          role: act.role,
+          by: run.by,
+          q: act.q,
+          reply: act.reply,
+          within: act.within ?? run.within,
+          urgency: run.urgency,
+          token,
+          void: act.changes && run.urgency !== SAFE ? run.void : undefined,
+          done: (end: Ended) => {
+            asked = true;
+            if (end.ok) {
+              came = end.came;
+              step(() => talk.next(end.m));
+            } else step(() => talk.throw(new NoReply(end.why)));
+          },
+        });
+        return;
+      }
+    }
+  };
+
+  const holdAll = (rest: readonly Exchange[], then: () => void): void => {
+    const [first, ...others] = rest.filter((e, i) => rest.indexOf(e) === i);
+    if (!first) {
+      then();
+      return;
+    }
+    first.hold(token, () => {
+      held.push(first);
+      holdAll(others, then);
+    });
+  };
+
+  step(() => talk.next(undefined));
+  return () => finish({ ok: false, why: 'given up', garbled: false });
+}
