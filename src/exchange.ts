@@ -152,7 +152,7 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
   let pace = 0;
   let readyAt = Number.NEGATIVE_INFINITY;
   let lastArrival = Number.NEGATIVE_INFINITY;
-  let wake: (() => void) | undefined;
+  let waking = false;
   let pumping = false;
 
   const unit = protocol.unit ?? (typeof protocol.apart === 'function' ? protocol.apart : undefined);
@@ -367,10 +367,13 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
       while (up && !open && (queue.length > 0 || [...keys.values()].some((k) => k.state === 'unproven'))) {
         const wait = readyAt - clock.mono();
         if (wait > 1e-6) {
-          wake ??= clock.after(wait, () => {
-            wake = undefined;
-            pump();
-          });
+          if (!waking) {
+            waking = true;
+            clock.after(wait, () => {
+              waking = false;
+              pump();
+            });
+          }
           return;
         }
         if (link.framing === 'stream' && noisy()) continue;
