@@ -1,0 +1,219 @@
+/**
+ * The plant of a laser-heated diamond-anvil cell: lasers, sample, gas membrane, cell and heaters. SI throughout.
+ * Between two ticks all inputs are constant and every state is carried on by its exact solution, so the size of a tick does not matter.
+ */
+import { gauss, uniform, type World, world } from '../../src/simulator.ts';
+
+export type Side = 'up' | 'down' | 'both';
+
+/** The light of one laser on the sample; its device sets `power`. */
+export interface Laser {
+  readonly side: Side;
+  /** W before the cell. */
+  power: number;
+}
+
+/** One resistive heater with its thermocouple; a controller sets `output`. */
+export interface Heater {
+  /** 0 to 1 of full power. */
+  output: number;
+  /** What the thermocouple has, in K: it follows the body. */
+  temperature: number;
+  /** K, of the heated body itself. */
+  body: number;
+}
+
+export interface Dac extends World {
+  readonly seed: number;
+  /** Ticks since the world began. */
+  ticks: number;
+  /** Set by the gas controller, in Pa above the room. */
+  membranePressure: number;
+  /** K. */
+  readonly roomTemperature: number;
+  /** K; read it, it is what the simulated instruments measure. */
+  sampleTemperature: number;
+  /** Rise of one side's surface over the cell, as a factor on the mean rise: above 1 on the side with more laser power. */
+  upFactor: number;
+  downFactor: number;
+  /** K, of each side's surface. */
+  upTemperature: number;
+  downTemperature: number;
+  /** Grey-body emissivity of the surface, 0 to 1. */
+  emissivityFactor: number;
+  /** Part of the laser's power that heats the sample, speckle included. */
+  absorbedFraction: number;
+  /** W. */
+  absorbedPower: number;
+  /** Pa, thermal pressure included. */
+  samplePressure: number;
+  /** Pa, the part of it that comes with temperature alone. */
+  thermalPressure: number;
+  /** K, of the cell's body. */
+  cellTemperature: number;
+  /** K: where the surface changes when the sample is heated past it. */
+  readonly transitionTemperature: number;
+  /** True from that passing until the sample is cold again. */
+  transformed: boolean;
+  /** The laser of this name, made on its first use. */
+  laser(name: string, side?: Side): Laser;
+  /** The heater of this name, made on its first use; "cell" is the cell's own. */
+  heater(name: string): Heater;
+  /** A standard normal number for this tick. */
+  noise(name: string): number;
+}
+
+const ROOM = 295.15;
+/** K: below it the transformed surface is taken for renewed. */
+const COLD = 600;
+const TRANSITION = 2200;
+const ABSORBED = 0.3;
+const SPECKLE = 0.005; // physics of laser heating: 0.5 % of the absorbed power
+const DRIFT = 0.01; // 1 % a minute
+/** Loss k (1 + B x) x in W at a rise of x K: 100 W of light give about 3000 K. */
+const K0 = 5.6e-3;
+const B = 2.5e-4;
+/** s, of small rises: C = k tau. */
+const TAU_SAMPLE = 0.005;
+const TAU_BODY = 25;
+const TAU_SENSOR = 3;
+/** K of a heater's body at full power. */
+const FULL_RISE = 700;
+/** K of the cell per W absorbed in the sample. */
+const CELL_RISE = 0.5;
+/** KCl: alpha K in Pa/K, and the part of it that is not relaxed by the cell. */
+const ALPHA_K = 2.24e6;
+const HELD = 0.2;
+
+/**
+ * The rise x in K after dt seconds of constant power in W: exact solution of C x' = P - k (1 + B x) x, a Riccati equation with the
+ * roots `hot` (where it settles) and `low` < 0.
+ */
+export function heated(x: number, power: number, dt: number): number {
+  const root = Math.sqrt(1 + (4 * B * power) / K0);
+  const hot = (root - 1) / (2 * B);
+  const low = -(root + 1) / (2 * B);
+  const ratio = ((x - hot) / (x - low)) * Math.exp((-root * dt) / TAU_SAMPLE);
+  return (hot - low * ratio) / (1 - ratio);
+}
+
+/** Pa of a cold sample under a membrane pressure in Pa: 1 GPa to begin with, 81 GPa at the very most. */
+export const coldPressure = (membrane: number): number => 1e9 + (80e9 * membrane) / (membrane + 100e5);
+
+/** Body and thermocouple one after the other, both exact for a constant target; the decays belong to one size of tick. */
+function warm(heater: Heater, target: number, bodyDecay: number, sensorDecay: number): void {
+  const slow = ((heater.body - target) * TAU_BODY) / (TAU_BODY - TAU_SENSOR);
+  const fast = heater.temperature - target - slow;
+  heater.body = target + (heater.body - target) * bodyDecay;
+  heater.temperature = target + slow * bodyDecay + fast * sensorDecay;
+}
+
+function make(seed: number): Dac {
+  const lasers = new Map<string, Laser>();
+  const heaters = new Map<string, Heater>();
+  const lit: Laser[] = [];
+  const others: Heater[] = [];
+  const cell: Heater = { output: 0, temperature: ROOM, body: ROOM };
+  heaters.set('cell', cell);
+  const drop = 0.2 + 0.3 * uniform(seed, 'transition', 0);
+  let elapsed = 0;
+  let minute = -1;
+  let before = 0;
+  let after = 0;
+  let size = 0;
+  let bodyDecay = 1;
+  let sensorDecay = 1;
+
+  /** Slow wandering of the coupling: a smooth line through one normal number a minute. */
+  const drift = (t: number): number => {
+    const now = Math.floor(t / 60);
+    if (now !== minute) {
+      minute = now;
+      before = DRIFT * gauss(seed, 'drift', now);
+      after = DRIFT * gauss(seed, 'drift', now + 1);
+    }
+    const s = t / 60 - now;
+    return before + (after - before) * s * s * (3 - 2 * s);
+  };
+
+  const w: Dac = {
+    seed,
+    ticks: 0,
+    membranePressure: 0,
+    roomTemperature: ROOM,
+    sampleTemperature: ROOM,
+    upFactor: 1,
+    downFactor: 1,
+    upTemperature: ROOM,
+    downTemperature: ROOM,
+    emissivityFactor: ABSORBED,
+    absorbedFraction: ABSORBED,
+    absorbedPower: 0,
+    samplePressure: coldPressure(0),
+    thermalPressure: 0,
+    cellTemperature: ROOM,
+    transitionTemperature: TRANSITION,
+    transformed: false,
+
+    laser(name, side = 'both') {
+      let laser = lasers.get(name);
+      if (!laser) {
+        laser = { side, power: 0 };
+        lasers.set(name, laser);
+        lit.push(laser);
+      }
+      return laser;
+    },
+    heater(name) {
+      let heater = heaters.get(name);
+      if (!heater) {
+        heater = { output: 0, temperature: ROOM, body: ROOM };
+        heaters.set(name, heater);
+        others.push(heater);
+      }
+      return heater;
+    },
+    noise: (name) => gauss(seed, name, w.ticks),
+
+    step(dt) {
+      w.ticks++;
+      elapsed += dt;
+      let up = 0;
+      let down = 0;
+      for (const { side, power } of lit) {
+        if (side !== 'down') up += side === 'both' ? power / 2 : power;
+        if (side !== 'up') down += side === 'both' ? power / 2 : power;
+      }
+      const light = up + down;
+      const coupling = ABSORBED * (1 + drift(elapsed)) * (w.transformed ? 1 - drop : 1);
+      w.emissivityFactor = coupling;
+      w.absorbedFraction = light > 0 ? coupling * (1 + SPECKLE * gauss(seed, 'speckle', w.ticks)) : coupling;
+      w.absorbedPower = w.absorbedFraction * light;
+
+      if (dt !== size) {
+        size = dt;
+        bodyDecay = Math.exp(-dt / TAU_BODY);
+        sensorDecay = Math.exp(-dt / TAU_SENSOR);
+      }
+      const rise = heated(w.sampleTemperature - w.cellTemperature, w.absorbedPower, dt);
+      warm(cell, ROOM + FULL_RISE * cell.output + CELL_RISE * w.absorbedPower, bodyDecay, sensorDecay);
+      for (const heater of others) warm(heater, ROOM + FULL_RISE * heater.output, bodyDecay, sensorDecay);
+      w.cellTemperature = cell.body;
+      w.sampleTemperature = cell.body + rise;
+      if (w.sampleTemperature > TRANSITION) w.transformed = true;
+      else if (w.sampleTemperature < COLD) w.transformed = false;
+
+      const uneven = light > 0 ? (0.05 * (up - down)) / light : 0;
+      w.upFactor = 1 + uneven;
+      w.downFactor = 1 - uneven;
+      w.upTemperature = cell.body + rise * w.upFactor;
+      w.downTemperature = cell.body + rise * w.downFactor;
+      // Medium between the hot spot and the diamonds: (3 T + 300 K) / 4.
+      w.thermalPressure = HELD * ALPHA_K * 0.75 * (w.sampleTemperature - 300);
+      w.samplePressure = coldPressure(w.membranePressure) + w.thermalPressure;
+    },
+  };
+  return w;
+}
+
+export const dac = world<Dac>({ name: 'dac', tick: 0.01, make });
