@@ -34,6 +34,10 @@ export class McapFile {
     return this.#tail;
   }
 
+  get empty(): boolean {
+    return this.#placed.length === 0;
+  }
+
   /** Magic and header; then one metadata record, where there is something to say. */
   head(name?: string, metadata: Readonly<Record<string, string>> = {}): Uint8Array {
     const bytes = new Bytes().raw(MAGIC).record(OP.header, (r) => r.text('').text(LIBRARY));

@@ -1,0 +1,129 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { bare, found, messagesIn, wanted, written } from './mcap-session.ts';
+
+const PER_CHUNK = 4;
+const messages = wanted(18);
+const file = written(messages, PER_CHUNK);
+const sound = await found(file);
+const chunks = sound.filter((one) => one.kind === 'chunk');
+const all = messages.map(bare);
+
+test('the sound file is read whole', () => {
+  expect(messagesIn(sound).map(bare)).toEqual(all);
+  expect(chunks).toHaveLength(5);
+  expect(sound.at(-1)).toMatchObject({ kind: 'end', whole: true, why: '' });
+});
+
+test('cut at every byte, it gives its whole chunks and nothing else', async () => {
+  for (let cut = 0; cut <= file.length; cut++) {
+    const got = await found(file.subarray(0, cut));
+    const whole = chunks.filter(({ next }) => next <= cut).length;
+    expect(messagesIn(got).map(bare), `cut at ${cut}`).toEqual(all.slice(0, PER_CHUNK * whole));
+    expect(
+      got.filter(({ kind }) => kind === 'damage'),
+      `cut at ${cut}`,
+    ).toEqual([]);
+    expect(got.at(-1), `cut at ${cut}`).toMatchObject({ kind: 'end', whole: cut === file.length });
+  }
+});
+
+test('a file that grows is read on from any place that was given before', async () => {
+  for (let cut = 0; cut < file.length; cut += 13) {
+    const first = await found(file.subarray(0, cut));
+    const place = first.flatMap((one) => (one.kind === 'chunk' ? [one.next] : [])).at(-1) ?? 0;
+    const then = await found(file, { from: place });
+    expect([...messagesIn(first), ...messagesIn(then)].map(bare), `cut at ${cut}`).toEqual(all);
+  }
+});
+
+test('up to a place and no further', async () => {
+  for (const { next } of chunks) {
+    const got = await found(file, { until: next });
+    expect(got.filter(({ kind }) => kind === 'chunk')).toEqual(chunks.filter((chunk) => chunk.next <= next));
+  }
+});
+
+describe('damage', () => {
+  /** All of the messages, without those of one chunk. */
+  const without = (chunk: number) => all.filter((_, i) => Math.floor(i / PER_CHUNK) !== chunk);
+
+  test.each([0x01, 0x80, 0xff])('each byte of a chunk, changed by %i, is noticed and costs this chunk alone', async (mask) => {
+    for (const [k, chunk] of chunks.entries()) {
+      for (let at = chunk.at; at < chunk.next; at++) {
+        const damaged = file.slice();
+        damaged[at] = (damaged[at] ?? 0) ^ mask;
+        const got = await found(damaged);
+        expect(messagesIn(got).map(bare), `byte ${at}`).toEqual(without(k));
+        expect(
+          got.filter(({ kind }) => kind === 'damage'),
+          `byte ${at}`,
+        ).toMatchObject([{ at: chunk.at, why: expect.any(String) }]);
+      }
+    }
+  });
+
+  test('any byte of the file, changed to anything, never gives a wrong message and costs one chunk at most', async () => {
+    for (let at = 0; at < file.length; at++) {
+      for (const value of [0x00, 0x02, 0x03, 0x04, 0x05, 0x06, 0x0f, 0x86, (file[at] ?? 0) ^ 0x10]) {
+        const damaged = file.slice();
+        damaged[at] = value;
+        const got = messagesIn(await found(damaged)).map(bare);
+        const k = chunks.findIndex((chunk) => at >= chunk.at && at < chunk.next);
+        const right = [all, without(k)].some((one) => JSON.stringify(one) === JSON.stringify(got));
+        if (!right) expect.fail(`byte ${at} = ${value} gives ${JSON.stringify(got)}`);
+      }
+    }
+  });
+
+  test('pieces of zeros and noise never throw and never give a wrong message', async () => {
+    const right = new Set(all.map((one) => JSON.stringify(one)));
+    const piece = fc.record({
+      at: fc.nat(file.length),
+      bytes: fc.oneof(
+        fc.uint8Array({ maxLength: 300 }),
+        fc.nat(300).map((n) => new Uint8Array(n)),
+      ),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(piece, { minLength: 1, maxLength: 3 }), fc.nat(file.length), async (pieces, cut) => {
+        const damaged = file.slice();
+        for (const { at, bytes } of pieces) damaged.set(bytes.subarray(0, damaged.length - at), at);
+        const got = await found(damaged.subarray(0, cut));
+        for (const message of messagesIn(got)) expect(right).toContain(JSON.stringify(bare(message)));
+        expect(got.filter(({ kind }) => kind === 'end')).toHaveLength(1);
+      }),
+      { numRuns: 400 },
+    );
+  });
+
+  test('bytes missing from or put into the middle cost what they hit', async () => {
+    const [, second, third] = chunks;
+    const at = (second?.at ?? 0) + 70;
+    const missing = new Uint8Array(Buffer.concat([file.subarray(0, at), file.subarray(at + 11)]));
+    expect(messagesIn(await found(missing)).map(bare)).toEqual(without(1));
+    const between = third?.at ?? 0;
+    const more = new Uint8Array(Buffer.concat([file.subarray(0, between), new Uint8Array(5000).fill(0xee), file.subarray(between)]));
+    const got = await found(more);
+    expect(messagesIn(got).map(bare)).toEqual(all);
+    expect(got.filter(({ kind }) => kind === 'damage')).toHaveLength(1);
+  });
+
+  test('a file inside a message is never read as messages, not even where its chunk is damaged', async () => {
+    const carrier = [{ topic: 'bytes', sequence: 0, t: 5, bytes: file }, ...wanted(1)];
+    const outer = written(carrier, 1);
+    const [first] = (await found(outer)).filter((one) => one.kind === 'chunk');
+    for (const offset of [0, 3, 20, 27, 35, 40, 43, 60, 300]) {
+      const damaged = outer.slice();
+      const at = (first?.at ?? 0) + offset;
+      damaged[at] = (damaged[at] ?? 0) ^ 4;
+      expect(messagesIn(await found(damaged)).map(bare), `byte ${offset}`).toEqual(wanted(1).map(bare));
+    }
+  });
+
+  test('noise is not a file', async () => {
+    const noise = Uint8Array.from({ length: 3000 }, (_, i) => (i * 7919) >> 3);
+    expect(await found(noise)).toEqual([{ kind: 'end', at: 0, size: 3000, whole: false, why: 'it does not begin as an MCAP file' }]);
+    expect(await found(new Uint8Array())).toMatchObject([{ kind: 'end', whole: false }]);
+  });
+});
