@@ -89,6 +89,7 @@ export class InfluxFeed {
   #written = 0;
   #aside = 0;
   #delay = 0;
+  #each = 100; // bytes of the session for one reading, learnt while reading
   #prober: Segment | undefined; // the one that tries while the server does not take readings
   #bug: unknown;
   #resting = false; // the live end has been read to the last; again in a second
@@ -209,10 +210,11 @@ export class InfluxFeed {
     const unfit: Rejected[] = [];
     let points = 0;
     let at = stretch.read;
-    while (points < this.#points) {
+    while (points < this.#points * 0.9) {
       const { to } = stretch;
-      if (to ? comparePositions(at, to) >= 0 : comparePositions(at, source.end()) >= 0) break;
-      const room = to?.part === at.part ? Math.min(READ_BYTES, Math.max(1, to.offset - at.offset)) : READ_BYTES;
+      if (comparePositions(at, to ?? source.end()) >= 0) break;
+      const wanted = Math.ceil((this.#points - points) * this.#each);
+      const room = Math.min(READ_BYTES, wanted, to?.part === at.part ? to.offset - at.offset : READ_BYTES);
       const got = await this.#read(at, room);
       if (got === 'failed') break;
       if (!got || (got.readings.length === 0 && comparePositions(got.next, at) <= 0)) {
@@ -224,6 +226,10 @@ export class InfluxFeed {
         if (writer.points >= this.#points || writer.size >= REQUEST_BYTES) batches.push(writer.take());
       }
       points += got.readings.length;
+      if (got.next.part === at.part && got.readings.length > 0) {
+        const each = (got.next.offset - at.offset) / got.readings.length;
+        if (each > 0) this.#each += (Math.max(1, each) - this.#each) / 4;
+      }
       at = got.next;
     }
     if (writer.points > 0) batches.push(writer.take());
