@@ -32,6 +32,8 @@ export interface Universe {
   of<W extends World>(model: WorldModel<W>): W;
   /** Brings every world to the clock's present. */
   settle(): void;
+  /** What is true in each world: its plain numbers, as `world.field`. For tests and for the comparison at the end of a simulated run. */
+  truth(): Readonly<Record<string, number>>;
   device(name: string, simulator: Simulator, options: unknown, behind?: Readonly<Record<string, Device>>): Device;
 }
 
@@ -78,6 +80,14 @@ export function universe(seed: number, clock: Clock): Universe {
     },
     settle() {
       for (const running of worlds.values()) advance(running);
+    },
+    truth() {
+      const all: Record<string, number> = {};
+      for (const [name, running] of worlds) {
+        advance(running);
+        for (const [field, value] of Object.entries(running.world)) if (typeof value === 'number') all[`${name}.${field}`] = value;
+      }
+      return all;
     },
     device(name, sim, options, behind = {}) {
       const running = runningOf(sim.world);

@@ -1,0 +1,111 @@
+/** What the host hands to the recorder: all that belongs into a session, and the state of things for people to look at. */
+import type { Exchanged } from './exchange.ts';
+import type { Reading } from './reading.ts';
+
+export type OrderValue = number | boolean | string;
+export type OrderOutcome = 'done' | 'sent' | 'refused' | 'failed' | 'expired' | 'unknown';
+
+/** Written twice: the intent before the first byte goes, and again with its one outcome. */
+export interface OrderEntry {
+  readonly id: number;
+  /** Microseconds since 1970. */
+  readonly t: number;
+  readonly by: string;
+  readonly instrument: string;
+  readonly command: string;
+  readonly index?: number;
+  readonly value?: OrderValue;
+  readonly unit?: string;
+  readonly outcome?: OrderOutcome;
+  readonly why?: string;
+  readonly ended?: number;
+}
+
+/** A time in which a channel had no good reading, with its cause. `to` is absent while it lasts. */
+export interface Gap {
+  readonly channel: string;
+  readonly from: number;
+  readonly to?: number;
+  readonly cause: string;
+  readonly missed: number;
+}
+
+export interface Alarm {
+  readonly t: number;
+  readonly from: string;
+  readonly text: string;
+}
+
+export interface Note {
+  readonly t: number;
+  readonly by: string;
+  readonly text: string;
+}
+
+export interface Mark {
+  readonly t: number;
+  readonly by: string;
+  readonly what: 'start' | 'stop';
+  readonly run: number;
+}
+
+export interface Wire {
+  readonly link: string;
+  readonly direction: 'in' | 'out';
+  readonly t: number;
+  readonly bytes: Uint8Array;
+  readonly name?: string;
+}
+
+export interface LinkStatus {
+  readonly link: string;
+  readonly up: boolean;
+  readonly waiting: number;
+  readonly asked: number;
+  readonly timeouts: number;
+  readonly garbled: number;
+  readonly dropped: number;
+  readonly noise: number;
+  /** Seconds. */
+  readonly latencyMean: number;
+  readonly latencyMax: number;
+}
+
+export interface LeaseStatus {
+  readonly name: string;
+  readonly active: boolean;
+  /** Seconds of on-time left, and since the last evidence. */
+  readonly left?: number;
+  readonly evidence?: number;
+  /** Who makes the output safe when the host cannot. */
+  readonly holder: string;
+}
+
+export interface Status {
+  readonly t: number;
+  readonly instruments: Readonly<
+    Record<string, { readonly state: string; readonly why?: string; readonly skipped: number; readonly failed: number }>
+  >;
+  readonly links: readonly LinkStatus[];
+  readonly leases: readonly LeaseStatus[];
+  readonly latched?: string;
+  /** Seconds by which the main loop's last second was late at most. */
+  readonly lateness: number;
+  /** Entries waiting on their way to the recorder, and dropped there. */
+  readonly queued: number;
+  readonly dropped: number;
+  readonly memory: number;
+  /** In a simulated run: what is true in the simulators' worlds. */
+  readonly truth?: Readonly<Record<string, number>>;
+}
+
+export type Entry =
+  | { readonly kind: 'reading'; readonly reading: Reading }
+  | { readonly kind: 'exchange'; readonly exchanged: Exchanged }
+  | { readonly kind: 'bytes'; readonly wire: Wire }
+  | { readonly kind: 'order'; readonly order: OrderEntry }
+  | { readonly kind: 'gap'; readonly gap: Gap }
+  | { readonly kind: 'alarm'; readonly alarm: Alarm }
+  | { readonly kind: 'note'; readonly note: Note }
+  | { readonly kind: 'mark'; readonly mark: Mark }
+  | { readonly kind: 'status'; readonly status: Status };

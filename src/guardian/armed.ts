@@ -1,0 +1,67 @@
+/** What passes between host and guardian. */
+import type { OrderEntry } from '../entry.ts';
+import type { OrderRequest } from '../order.ts';
+import type { Rig } from '../rig.ts';
+
+/** All that is needed to make one output safe without the host. */
+export interface Prepared {
+  /** instrument.command, or instrument.command[index] */
+  readonly name: string;
+  readonly instrument: string;
+  readonly model: string;
+  readonly options: unknown;
+  readonly id: unknown;
+  readonly command: string;
+  readonly index?: number;
+  /** Seconds without a heartbeat after which the guardian acts. */
+  readonly deadline: number;
+  readonly then: 'safe' | 'keep';
+  /** role -> address, as in the rig. */
+  readonly links: Readonly<Record<string, string>>;
+  /** For an instrument behind a tunnel: the instruments that carry it. */
+  readonly carriers: Readonly<
+    Record<
+      string,
+      { readonly model: string; readonly options: unknown; readonly id: unknown; readonly links: Readonly<Record<string, string>> }
+    >
+  >;
+}
+
+export interface HostInit {
+  readonly rig: Rig;
+  readonly simulate: boolean;
+  readonly seed: number;
+  /** Where the recorder listens. */
+  readonly recorder: string;
+}
+
+export type ToHost =
+  | { readonly is: 'init'; readonly init: HostInit }
+  | { readonly is: 'armed'; readonly name: string; readonly why?: string }
+  | { readonly is: 'watch' }
+  | { readonly is: 'stop'; readonly why: string }
+  | { readonly is: 'end' }
+  | { readonly is: 'ask'; readonly id: number; readonly request: Request };
+
+export type Request =
+  | { readonly do: 'order'; readonly order: OrderRequest }
+  | { readonly do: 'note'; readonly by: string; readonly text: string }
+  | { readonly do: 'mark'; readonly by: string; readonly what: 'start' | 'stop' }
+  | { readonly do: 'acknowledge'; readonly by: string }
+  | { readonly do: 'status' };
+
+export type Reply =
+  | { readonly ok: true; readonly order?: OrderEntry; readonly run?: number; readonly status?: unknown }
+  | { readonly ok: false; readonly why: string };
+
+export type ToGuardian =
+  | { readonly is: 'up' }
+  | { readonly is: 'prepare'; readonly prepared: Prepared }
+  | { readonly is: 'arm'; readonly name: string }
+  | { readonly is: 'release'; readonly name: string }
+  | { readonly is: 'beat'; readonly active: readonly string[] }
+  /** Every output is safe and read back after a stop. */
+  | { readonly is: 'stopped'; readonly unsafe: readonly string[] }
+  | { readonly is: 'ended'; readonly unsafe: readonly string[] }
+  | { readonly is: 'failed'; readonly why: string }
+  | { readonly is: 'reply'; readonly id: number; readonly reply: Reply };

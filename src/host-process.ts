@@ -1,0 +1,194 @@
+/** The host as a process of its own: started by the guardian, ends when told, makes safe when the guardian is gone. */
+import { connect } from 'node:net';
+import { openRigLink, simulatedRig } from './rig-open.ts';
+import { catalogue } from './catalogue.ts';
+import { type Clock, realClock } from './clock.ts';
+import type { HostInit, Prepared, Reply, Request, ToGuardian, ToHost } from './guardian/armed.ts';
+import { type Host, host } from './host.ts';
+import type { Keeper } from './lease.ts';
+import { leaseName } from './lease.ts';
+import { nodesOf } from './methods.ts';
+import { outflow } from './pipe.ts';
+import type { Rig } from './rig.ts';
+import { withUserDrivers } from './rig-drivers.ts';
+
+const WATCH = 1; // seconds without a word from the guardian after which it counts as gone
+const END = 3; // seconds for outputs to be read back as safe at the end
+
+const send = (message: ToGuardian): void => {
+  if (process.connected) process.send?.(message);
+};
+
+async function start(init: HostInit): Promise<void> {
+  const clock = realClock();
+  const { catalogue: known } = await withUserDrivers(await catalogue(), init.rig.folder);
+  const flow = outflow(clock, () => running?.stop('the recorder cannot keep up'));
+  const connectRecorder = (): void => {
+    const socket = connect(init.recorder);
+    socket.once('connect', () => flow.attach(socket));
+    socket.once('error', () => socket.destroy());
+    socket.once('close', () => {
+      flow.attach(undefined);
+      if (!ending) clock.after(0.2, connectRecorder);
+    });
+  };
+  let ending = false;
+  let running: Host | undefined;
+  connectRecorder();
+
+  const keeper = guardianKeeper(clock, init.rig, () => running);
+  const simulated = init.simulate ? simulatedRig(init.rig, known, clock, init.seed) : undefined;
+  running = host({
+    rig: init.rig,
+    catalogue: known,
+    nodes: nodesOf(init.rig),
+    clock,
+    open: (wire) => simulated?.open(wire) ?? openRigLink(wire, clock),
+    emit: (entry) => flow.push(entry),
+    keeper: keeper.keeper,
+    outflow: () => ({ queued: flow.queued, dropped: flow.dropped }),
+    memory: () => process.memoryUsage.rss(),
+    truth: simulated?.truth,
+  });
+  const lab = running;
+
+  const end = (): void => {
+    if (ending) return;
+    lab.close(END, (unsafe) => {
+      ending = true;
+      flow.end(() => {
+        send({ is: 'ended', unsafe });
+        // Ports and timers of libraries must not keep a laboratory alive that has ended.
+        setImmediate(() => process.exit(0));
+      });
+    });
+  };
+  process.on('message', (message: ToHost) => {
+    keeper.heard(message);
+    if (message.is === 'stop') {
+      lab.stop(message.why);
+      stopped(lab, clock);
+    } else if (message.is === 'end') end();
+    else if (message.is === 'ask') answer(lab, message.request, (reply) => send({ is: 'reply', id: message.id, reply }));
+  });
+  process.on('disconnect', end);
+  send({ is: 'up' });
+}
+
+/** Tells the guardian once every lease has been read back as safe. */
+function stopped(lab: Host, clock: Clock): void {
+  const active = lab.status().leases.filter((l) => l.active);
+  if (active.length === 0) send({ is: 'stopped', unsafe: [] });
+  else clock.after(0.01, () => stopped(lab, clock));
+}
+
+function answer(lab: Host, request: Request, done: (reply: Reply) => void): void {
+  switch (request.do) {
+    case 'order':
+      lab.order(request.order, (order) => done({ ok: true, order }));
+      return;
+    case 'note':
+      lab.note(request.by, request.text);
+      done({ ok: true });
+      return;
+    case 'mark': {
+      const run = lab.mark(request.by, request.what);
+      done(typeof run === 'number' ? { ok: true, run } : { ok: false, why: run });
+      return;
+    }
+    case 'acknowledge': {
+      const why = lab.acknowledge(request.by);
+      done(why === undefined ? { ok: true } : { ok: false, why });
+      return;
+    }
+    case 'status':
+      done({ ok: true, status: lab.status() });
+      return;
+    default:
+      done({ ok: false, why: 'not understood; known are order, note, mark, acknowledge, status, stop' });
+  }
+}
+
+/** The guardian as the keeper of leases: prepared with what it needs to act alone, confirmed before a hazardous byte goes. */
+function guardianKeeper(clock: Clock, rig: Rig, lab: () => Host | undefined): { readonly keeper: Keeper; heard(message: ToHost): void } {
+  const waiting = new Map<string, (why?: string) => void>();
+  let watched = clock.mono();
+  const keeper: Keeper = {
+    name: 'guardian',
+    alive: () => process.connected && clock.mono() - watched < WATCH,
+    arm(lease, armed) {
+      const name = leaseName(lease);
+      const prepared = preparedOf(rig, lab(), lease);
+      if (!prepared) {
+        armed('the instrument has not identified itself');
+        return;
+      }
+      waiting.set(name, armed);
+      send({ is: 'prepare', prepared });
+      send({ is: 'arm', name });
+      clock.after(1, () => {
+        if (waiting.delete(name)) armed('the guardian has not confirmed');
+      });
+    },
+    beat: (active) => send({ is: 'beat', active }),
+    release: (lease) => send({ is: 'release', name: leaseName(lease) }),
+    prepare(lease) {
+      const prepared = preparedOf(rig, lab(), lease);
+      if (prepared) send({ is: 'prepare', prepared });
+    },
+  };
+  return {
+    keeper,
+    heard(message) {
+      if (message.is === 'watch') watched = clock.mono();
+      if (message.is !== 'armed') return;
+      const armed = waiting.get(message.name);
+      waiting.delete(message.name);
+      armed?.(message.why);
+    },
+  };
+}
+
+function preparedOf(rig: Rig, lab: Host | undefined, lease: Parameters<Keeper['arm']>[0]): Prepared | undefined {
+  const instrument = rig.instruments.find((i) => i.name === lease.instrument);
+  const acquired = lab?.acquired.get(lease.instrument);
+  if (!instrument || !acquired?.commands[lease.command]) return undefined;
+  const addresses = (i: Rig['instruments'][number]): Readonly<Record<string, string>> =>
+    Object.fromEntries(Object.entries(i.links).map(([role, { address }]) => [role, address]));
+  const carriers: Record<string, Prepared['carriers'][string]> = {};
+  for (const { address } of Object.values(instrument.links)) {
+    const adapter = /^gpib:([^/]+)\//.exec(address)?.[1];
+    const carrier = rig.instruments.find((i) => i.name === adapter);
+    if (carrier) carriers[carrier.name] = { model: carrier.model, options: carrier.options, id: lab?.identity(carrier.name), links: addresses(carrier) };
+  }
+  return {
+    name: leaseName(lease),
+    instrument: lease.instrument,
+    model: instrument.model,
+    options: instrument.options,
+    id: acquired.id,
+    command: lease.command,
+    index: lease.index,
+    deadline: lease.deadline,
+    then: lease.then,
+    links: addresses(instrument),
+    carriers,
+  };
+}
+
+// The terminal's Ctrl-C reaches every process of the group; the guardian decides what it means.
+process.on('SIGINT', () => {});
+process.on('SIGHUP', () => {});
+process.on('SIGTERM', () => {});
+process.once('message', (message: ToHost) => {
+  if (message.is !== 'init') return;
+  start(message.init).catch((error: unknown) => {
+    send({ is: 'failed', why: error instanceof Error ? error.message : String(error) });
+    setImmediate(() => process.exit(1));
+  });
+});
+process.on('uncaughtException', (error) => {
+  send({ is: 'failed', why: `a fault of the program: ${error.message}` });
+  process.stderr.write(`${error.stack}\n`);
+  setImmediate(() => process.exit(1));
+});

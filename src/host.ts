@@ -1,0 +1,404 @@
+/** The laboratory at work: links, exchanges, instruments, orders, leases and derivations of one rig. Owns the ports; does no disk I/O at all. */
+import type { Subscription } from 'rxjs';
+import { type Acquired, acquire, type State } from './acquire.ts';
+import type { Catalogue } from './catalogue.ts';
+import { type Clock, every } from './clock.ts';
+import type { Entry, LinkStatus, OrderEntry, Status } from './entry.ts';
+import { type Exchange, exchange } from './exchange.ts';
+import { gapLedger } from './gaps.ts';
+import { graph, type NodeSpec } from './graph.ts';
+import type { AnyProtocol, Instrument } from './instrument.ts';
+import { type Keeper, type LeaseSpec, type Leases, leases } from './lease.ts';
+import type { Link } from './link.ts';
+import { recording } from './links/recording.ts';
+import { tunnelLink } from './links/tunnel.ts';
+import { type OrderRequest, orders, type Target } from './order.ts';
+import type { Reading } from './reading.ts';
+import type { Rig, RigInstrument } from './rig.ts';
+import { Refused } from './talk.ts';
+import { givenValue } from './value.ts';
+
+export interface WrittenOrder extends Omit<OrderRequest, 'value' | 'sigma'> {
+  readonly written?: string | number | boolean;
+}
+
+/** One wire of the rig: its address, and the instruments on it in the rig's order. */
+export interface Wire {
+  readonly key: string;
+  readonly address: string;
+  readonly users: readonly { readonly instrument: RigInstrument; readonly role: string; readonly protocol: AnyProtocol }[];
+}
+
+export interface HostOptions {
+  readonly rig: Rig;
+  readonly catalogue: Catalogue;
+  readonly nodes: readonly NodeSpec[];
+  readonly clock: Clock;
+  /** Opens a wire: a port, a socket, or a simulated link. Not called for tunnels. */
+  readonly open: (wire: Wire) => Link;
+  readonly emit: (entry: Entry) => void;
+  readonly keeper: Keeper;
+  /** Entries waiting and dropped on their way to the recorder. */
+  readonly outflow?: () => { readonly queued: number; readonly dropped: number };
+  readonly memory?: () => number;
+  /** What is true in the simulators' worlds. */
+  readonly truth?: () => Readonly<Record<string, number>>;
+}
+
+export interface Host {
+  /** `written`: the value as a person wrote it, with its unit. */
+  order(request: WrittenOrder, done: (order: OrderEntry) => void): void;
+  note(by: string, text: string): void;
+  mark(by: string, what: 'start' | 'stop'): number | string;
+  acknowledge(by: string): string | undefined;
+  /** Makes every hazardous output safe and latches. */
+  stop(why: string): void;
+  status(): Status;
+  /** What the guardian needs of an instrument to make it safe: its identity, once it is known. */
+  identity(instrument: string): unknown;
+  readonly acquired: ReadonlyMap<string, Acquired>;
+  /** The rig's start orders have all ended. */
+  readonly started: boolean;
+  /** Outputs safe, read back if they can be within the given seconds; then all links closed. */
+  close(within: number, done: (unsafe: readonly string[]) => void): void;
+}
+
+/** The wires of a rig, each once. `gpib:` addresses are tunnels of another instrument and come back separately. */
+export function wires(rig: Rig, catalogue: Catalogue): { readonly wires: readonly Wire[]; readonly tunnels: readonly Wire[] } {
+  const found = new Map<
+    string,
+    { key: string; address: string; users: { instrument: RigInstrument; role: string; protocol: AnyProtocol }[] }
+  >();
+  for (const instrument of rig.instruments) {
+    const model = modelOf(catalogue, instrument);
+    const languages = model.links(parsed(model, instrument)) as Readonly<Record<string, AnyProtocol>>; // role -> language
+    for (const [role, { wire, address }] of Object.entries(instrument.links)) {
+      const at = found.get(wire) ?? { key: wire, address, users: [] };
+      found.set(wire, at);
+      const protocol = languages[role];
+      if (protocol) at.users.push({ instrument, role, protocol });
+    }
+  }
+  const all = [...found.values()].filter((w) => w.users.length > 0);
+  return { wires: all.filter((w) => !w.address.startsWith('gpib:')), tunnels: all.filter((w) => w.address.startsWith('gpib:')) };
+}
+
+export function modelOf(catalogue: Catalogue, instrument: RigInstrument): Instrument {
+  const model = catalogue.instruments.get(instrument.model);
+  if (!model) throw new Error(`no driver ${instrument.model}: the rig's check lets none pass`);
+  return model;
+}
+
+/** The options of a rig's instrument as its model understands them; the rig's check has refused what it does not. */
+export function parsed(model: Instrument, instrument: RigInstrument): unknown {
+  const options: unknown = model.options.parse(instrument.options);
+  if (options instanceof Refused) throw new Error(`${instrument.name}: ${options.why}`);
+  return options;
+}
+
+/** A model as this rig wants it: its pace, time-out and poll intervals. */
+function adapted(model: Instrument, instrument: RigInstrument): Instrument {
+  const { pace, within, every: intervals } = instrument;
+  return {
+    ...model,
+    pace: pace ?? model.pace,
+    within: within ?? model.within,
+    body: (p: unknown, id: unknown) => {
+      const body = model.body(p, id);
+      const polls = body.polls?.map((poll) => {
+        const wanted = Object.keys(poll.gives as Record<string, unknown>).flatMap((c) =>
+          intervals?.[c] === undefined ? [] : [intervals[c]],
+        );
+        return wanted.length > 0 ? { ...poll, every: Math.min(...wanted) } : poll;
+      });
+      return { ...body, polls };
+    },
+  };
+}
+
+export function host(options: HostOptions): Host {
+  const { rig, catalogue, clock, emit, keeper } = options;
+  const subscriptions: Subscription[] = [];
+  const stops: (() => void)[] = [];
+  const acquired = new Map<string, Acquired>();
+  const targets = new Map<string, Target>();
+  const exchanges = new Map<string, Exchange>();
+  const derive = graph(options.nodes);
+  const ledger = gapLedger();
+  const states = new Map<string, State>();
+  let run = 0;
+  let running = false;
+  let started = false;
+  let closing = false;
+  let lateness = 0;
+  let latenessBefore = 0;
+
+  const publish = (reading: Reading): void => {
+    emit({ kind: 'reading', reading });
+    for (const gap of ledger.see(reading)) emit({ kind: 'gap', gap });
+  };
+  const take = (reading: Reading): void => {
+    publish(reading);
+    safety.see(reading);
+    ordering.see(reading);
+    for (const made of derive(reading)) publish(made);
+  };
+  const alarm = (from: string, text: string): void => emit({ kind: 'alarm', alarm: { t: clock.now(), from, text } });
+
+  const specs: LeaseSpec[] = rig.instruments.flatMap((instrument) =>
+    Object.entries(instrument.leases).map(([command, lease]) => ({
+      instrument: instrument.name,
+      command,
+      ...lease,
+      get evidence() {
+        const channel = acquired.get(instrument.name)?.commands[command]?.readback?.channel;
+        return `${instrument.name}.${channel ?? command}`;
+      },
+    })),
+  );
+
+  const safety: Leases = leases(specs, clock, keeper, makeSafe, alarm);
+
+  /** Repeats the safe order until it has been read back. */
+  function makeSafe(spec: LeaseSpec, why: string, done: () => void): void {
+    const command = acquired.get(spec.instrument)?.commands[spec.command];
+    if (!command) {
+      // Never identified, so never ordered anything by us; the guardian keeps what an earlier run has armed.
+      alarm(spec.instrument, 'is not there to be made safe');
+      done();
+      return;
+    }
+    const value = command.safe === true ? undefined : command.safe;
+    ordering.place({ by: `safe: ${why}`, instrument: spec.instrument, command: spec.command, index: spec.index, value }, (order) => {
+      if (order.outcome === 'done') done();
+      else if (!closed) clock.after(0.1, () => makeSafe(spec, why, done));
+    });
+  }
+
+  const ordering = orders(
+    targets,
+    clock,
+    {
+      refuse: (instrument, command, index) => (closing ? 'the program is ending' : safety.refuse(instrument, command, index)),
+      arm: (instrument, command, index, armed) => safety.arm(instrument, command, index, armed),
+      released: (instrument, command, index) => safety.released(instrument, command, index),
+      doubtful: (instrument, command, index, why) => safety.trip(`order in doubt: ${why}`, { instrument, command, index }),
+      void: (since) => safety.void(since),
+    },
+    (order) => emit({ kind: 'order', order }),
+  );
+
+  // --- links and instruments, in the rig's order
+  const { wires: plain, tunnels } = wires(rig, catalogue);
+  const connect = (wire: Wire, link: Link): void => {
+    const taped = recording(link, (heard) => emit({ kind: 'bytes', wire: heard }), wire.key, clock);
+    const [first] = wire.users;
+    const e = exchange(taped, first.protocol, clock, { name: wire.key });
+    exchanges.set(wire.key, e);
+    subscriptions.push(e.exchanged.subscribe((exchanged) => emit({ kind: 'exchange', exchanged })));
+  };
+  const origins = new Map<string, Link['origin']>();
+  for (const wire of plain) {
+    const link = options.open(wire);
+    origins.set(wire.key, link.origin);
+    connect(wire, link);
+  }
+  const behind = new Set(tunnels.flatMap((t) => t.users.map((u) => u.instrument.name)));
+  const place = (instrument: RigInstrument): void => {
+    const model = adapted(modelOf(catalogue, instrument), instrument);
+    const roles = Object.fromEntries(
+      Object.entries(instrument.links).flatMap(([role, { wire }]) => {
+        const e = exchanges.get(wire);
+        return e ? [[role, e] as const] : [];
+      }),
+    );
+    const origin = Object.values(instrument.links).reduce<Link['origin']>((o, { wire }) => origins.get(wire) ?? o, 'hardware');
+    const one = acquire({ name: instrument.name, model, options: parsed(model, instrument), roles, origin }, clock, {
+      reading: take,
+      state(name, state) {
+        states.set(name, state);
+        if (state.is !== 'running' && state.is !== 'connecting') alarm(name, state.why);
+        else if (state.is === 'running') {
+          alarm(name, 'is there');
+          // The declaration is known a moment later: the instrument itself has to be in the list first.
+          clock.after(0, () => {
+            for (const spec of specs) if (spec.instrument === name) keeper.prepare?.(spec);
+          });
+        }
+      },
+    });
+    acquired.set(instrument.name, one);
+    targets.set(instrument.name, { acquired: one, roles, within: model.within, limits: instrument.limits });
+  };
+  for (const instrument of rig.instruments) if (!behind.has(instrument.name)) place(instrument);
+  for (const wire of tunnels) {
+    // gpib:ADAPTER/ADDRESS
+    const [adapter = '', address = ''] = wire.address.slice('gpib:'.length).split('/');
+    const carrier = acquired.get(adapter);
+    const target = targets.get(adapter);
+    if (!carrier || !target) throw new Error(`${wire.address}: no such adapter; the rig's check lets none pass`);
+    const origin = origins.get(Object.values(rig.instruments.find((i) => i.name === adapter)?.links ?? {})[0]?.wire ?? '') ?? 'hardware';
+    origins.set(wire.key, origin);
+    connect(wire, tunnelLink({ name: adapter, acquired: carrier, roles: target.roles, within: target.within }, address, clock, origin));
+  }
+  for (const instrument of rig.instruments) if (behind.has(instrument.name)) place(instrument);
+
+  const placeWritten: Host['order'] = ({ written, ...request }, done) => {
+    const takes = acquired.get(request.instrument)?.commands[request.command]?.takes;
+    const given = takes === undefined ? {} : givenValue(takes, written);
+    if (typeof given !== 'string') {
+      ordering.place({ ...request, ...given }, done);
+      return;
+    }
+    const { by, instrument, command } = request;
+    const t = clock.now();
+    const order: OrderEntry = { id: 0, t, by, instrument, command, outcome: 'refused', why: given, ended: t };
+    emit({ kind: 'order', order });
+    done(order);
+  };
+
+  // --- start orders, one after another, once every instrument they need is there
+  const startOrders = (left: readonly Rig['start'][number][]): void => {
+    const [first, ...rest] = left;
+    if (!first || closing) {
+      started = true;
+      return;
+    }
+    const target = acquired.get(first.instrument);
+    if (target?.state.is === 'connecting' || target?.state.is === 'silent') {
+      clock.after(0.1, () => startOrders(left));
+      return;
+    }
+    clock.after(first.after, () => {
+      if (closing) return;
+      const { instrument, command, index, value } = first;
+      placeWritten({ by: 'rig', instrument, command, index, written: value }, (order) => {
+        if (order.outcome === 'done' || order.outcome === 'sent') startOrders(rest);
+        else {
+          alarm('start', `${instrument}.${command}: ${order.outcome}: ${order.why ?? ''}; the start orders after it are not given`);
+          started = true;
+        }
+      });
+    });
+  };
+  startOrders(rig.start);
+
+  // --- the state of things, and the loop's own lateness
+  let expected = clock.mono() + 0.05;
+  stops.push(
+    every(clock, 0.05, () => {
+      const now = clock.mono();
+      lateness = Math.max(lateness, now - expected);
+      expected = now + 0.05 - ((now - expected) % 0.05);
+    }),
+    every(clock, 1, () => {
+      latenessBefore = lateness;
+      lateness = 0;
+      emit({ kind: 'status', status: status() });
+    }),
+  );
+
+  let closed = false;
+
+  function status(): Status {
+    const outflow = options.outflow?.() ?? { queued: 0, dropped: 0 };
+    return {
+      t: clock.now(),
+      instruments: Object.fromEntries(
+        [...acquired].map(([name, a]) => {
+          const polls = [...a.polls.values()];
+          const state = a.state;
+          return [
+            name,
+            {
+              state: state.is,
+              ...('why' in state ? { why: state.why } : {}),
+              skipped: polls.reduce((n, p) => n + p.skipped, 0),
+              failed: polls.reduce((n, p) => n + p.failed, 0),
+            },
+          ];
+        }),
+      ),
+      links: [...exchanges].map(
+        ([link, e]): LinkStatus => ({
+          link,
+          up: e.isUp,
+          waiting: e.waiting,
+          asked: e.stats.asked,
+          timeouts: e.stats.timeouts,
+          garbled: e.stats.garbled,
+          dropped: e.stats.dropped,
+          noise: e.stats.noise,
+          latencyMean: e.stats.answered > 0 ? e.stats.latencySum / e.stats.answered : 0,
+          latencyMax: e.stats.latencyMax,
+        }),
+      ),
+      leases: safety.status(),
+      ...(safety.latched ? { latched: safety.latched } : {}),
+      lateness: Math.max(lateness, latenessBefore),
+      ...outflow,
+      memory: options.memory?.() ?? 0,
+      ...(options.truth ? { truth: options.truth() } : {}),
+    };
+  }
+
+  const shut = (): void => {
+    if (closed) return;
+    closed = true;
+    for (const stop of stops) stop();
+    safety.close();
+    for (const gap of ledger.end(clock.now())) emit({ kind: 'gap', gap });
+    for (const a of acquired.values()) a.close();
+    for (const e of exchanges.values()) e.close();
+    for (const s of subscriptions) s.unsubscribe();
+  };
+
+  return {
+    acquired,
+    status,
+    get started() {
+      return started;
+    },
+    identity: (instrument) => acquired.get(instrument)?.id,
+    order: placeWritten,
+    note(by, text) {
+      emit({ kind: 'note', note: { t: clock.now(), by, text } });
+    },
+    mark(by, what) {
+      if (what === 'start' ? running : !running)
+        return what === 'start' ? `run ${run} has not been stopped yet` : 'no run has been started';
+      running = what === 'start';
+      if (running) run++;
+      emit({ kind: 'mark', mark: { t: clock.now(), by, what, run } });
+      return run;
+    },
+    acknowledge(by) {
+      const why = safety.acknowledge();
+      if (!why) emit({ kind: 'note', note: { t: clock.now(), by, text: 'acknowledged' } });
+      return why;
+    },
+    stop(why) {
+      safety.trip(why);
+    },
+    close(within, done) {
+      closing = true;
+      const live = safety.status().filter((l) => l.active);
+      for (const spec of specs) {
+        if (live.some((l) => l.name.startsWith(`${spec.instrument}.${spec.command}`)) && spec.then === 'safe') {
+          safety.trip('the program ends', spec);
+        }
+      }
+      const until = clock.mono() + within;
+      const look = (): void => {
+        const left = safety
+          .status()
+          .filter((l) => l.active && specs.some((s) => l.name.startsWith(`${s.instrument}.${s.command}`) && s.then === 'safe'));
+        if (left.length === 0 || clock.mono() > until) {
+          shut();
+          done(left.map((l) => l.name));
+        } else clock.after(0.02, look);
+      };
+      look();
+    },
+  };
+}

@@ -1,0 +1,136 @@
+/** The local socket of a running rig: in a folder of the user's own, guarded by the operating system's permissions. One JSON object a line. */
+import { lstatSync, mkdirSync, readdirSync, unlinkSync } from 'node:fs';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import type { Reply, Request } from './guardian/armed.ts';
+
+export type Local = Request | { readonly do: 'stop'; readonly by: string };
+export type LocalReply = Reply | { readonly ok: true; readonly stopped: { readonly by: string; readonly unsafe: readonly { name: string; why: string }[] } };
+
+export class LocalError extends Error {
+  readonly code: 'LOCAL_FOLDER' | 'LOCAL_RUNNING' | 'LOCAL_NONE' | 'LOCAL_GONE';
+  constructor(code: LocalError['code'], message: string) {
+    super(message);
+    this.name = 'LocalError';
+    this.code = code;
+  }
+}
+
+export const user = (): string => {
+  try {
+    return userInfo().username;
+  } catch {
+    return String(process.getuid?.() ?? 'unknown');
+  }
+};
+
+/** Made if it is not there; refused where somebody else owns it or others may enter it. */
+export function localFolder(): string {
+  const folder = process.env.XDG_RUNTIME_DIR ? join(process.env.XDG_RUNTIME_DIR, 'bridgman') : join(tmpdir(), `bridgman-${process.getuid?.() ?? 'user'}`);
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new LocalError('LOCAL_FOLDER', `${folder} cannot be made (${error instanceof Error ? error.message : error}); set XDG_RUNTIME_DIR to a folder of yours`);
+  }
+  const stat = lstatSync(folder);
+  const mine = process.getuid === undefined || stat.uid === process.getuid();
+  if (!stat.isDirectory() || !mine || (stat.mode & 0o077) !== 0) {
+    throw new LocalError('LOCAL_FOLDER', `${folder} is not a folder of yours alone (mode 0700); remove it, or set XDG_RUNTIME_DIR to a folder of yours`);
+  }
+  return folder;
+}
+
+export const socketOf = (rig: string): string => join(localFolder(), `${rig}.sock`);
+
+/** The rigs that run now on this machine for this user. */
+export async function runningRigs(): Promise<readonly string[]> {
+  const names = readdirSync(localFolder()).filter((n) => n.endsWith('.sock'));
+  const alive = await Promise.all(names.map((n) => answers(join(localFolder(), n))));
+  return names.filter((_, i) => alive[i]).map((n) => n.slice(0, -'.sock'.length));
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
+
+/** Serves requests until closed. Throws LOCAL_RUNNING where the rig runs already. */
+export async function serveLocal(path: string, handle: (request: Local, reply: (answer: LocalReply) => void) => void): Promise<Server> {
+  if (await answers(path)) throw new LocalError('LOCAL_RUNNING', `this rig is already running (its socket is ${path})`);
+  try {
+    unlinkSync(path); // left by a run that was killed
+  } catch {
+    // there was none
+  }
+  const server = createServer((socket) => {
+    let held = '';
+    socket.on('error', () => socket.destroy());
+    socket.on('data', (data) => {
+      held += data.toString('utf8');
+      const lines = held.split('\n');
+      held = lines.pop() ?? '';
+      if (held.length > 65_536) socket.destroy();
+      for (const line of lines) {
+        const reply = (answer: LocalReply): void => {
+          if (!socket.destroyed) socket.write(`${JSON.stringify(answer)}\n`);
+        };
+        try {
+          handle(JSON.parse(line) as Local, reply); // the handler looks at what it is told to do
+        } catch (error) {
+          reply({ ok: false, why: `not understood: ${error instanceof Error ? error.message : error}` });
+        }
+      }
+    });
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(path, resolve);
+  });
+  return server;
+}
+
+/** One question to a running rig. */
+export function askLocal(path: string, request: Local, within = 60): Promise<LocalReply> {
+  return new Promise((resolve, reject) => {
+    const socket: Socket = connect(path);
+    let held = '';
+    const timer = setTimeout(() => {
+      socket.destroy();
+      reject(new LocalError('LOCAL_GONE', `no answer within ${within} s`));
+    }, within * 1000);
+    const end = (): void => clearTimeout(timer);
+    socket.once('connect', () => socket.write(`${JSON.stringify(request)}\n`));
+    socket.on('data', (data) => {
+      held += data.toString('utf8');
+      const at = held.indexOf('\n');
+      if (at < 0) return;
+      end();
+      socket.end();
+      resolve(JSON.parse(held.slice(0, at)) as LocalReply); // written by serveLocal
+    });
+    socket.once('error', (error) => {
+      end();
+      reject(new LocalError('LOCAL_NONE', `no rig answers at ${path} (${error.message})`));
+    });
+    socket.once('close', () => {
+      end();
+      reject(new LocalError('LOCAL_GONE', 'the rig went away before it answered'));
+    });
+  });
+}
+
+/** The one rig that runs, or the named one; a sentence where that is not clear. */
+export async function theRig(name: string | undefined): Promise<{ readonly rig: string } | string> {
+  const running = await runningRigs();
+  if (name !== undefined) return running.includes(name) ? { rig: name } : `no rig "${name}" is running${running.length > 0 ? `; running: ${running.join(', ')}` : ''}`;
+  if (running.length === 0) return 'no rig is running (start one with: bridgman run RIG)';
+  if (running.length > 1) return `several rigs are running (${running.join(', ')}): name one with --rig NAME`;
+  return { rig: running[0] };
+}

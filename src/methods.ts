@@ -1,0 +1,50 @@
+/** The methods of derivation by name, and a rig's derivations made ready to run. */
+import { createHash } from 'node:crypto';
+import { powerRatio, pressureDifference, temperatureDifference, voltageRatio } from './derive/arithmetic.ts';
+import type { Derivation } from './derive/derivation.ts';
+import { planckMl } from './derive/temperature.ts';
+import type { NodeSpec } from './graph.ts';
+import type { Rig, RigFile } from './rig.ts';
+import { Refused } from './talk.ts';
+
+// biome-ignore lint/suspicious/noExplicitAny: methods of different inputs and parameters stand in one list
+type AnyMethod = Derivation<any, any, any, any> & { readonly files?: readonly string[] };
+
+const ALL: readonly AnyMethod[] = [planckMl, powerRatio, voltageRatio, temperatureDifference, pressureDifference];
+
+export const methods: ReadonlyMap<string, AnyMethod> = new Map(ALL.map((m) => [m.method, m]));
+
+const isFile = (value: unknown): value is RigFile => value !== null && typeof value === 'object' && 'sha256' in value && 'bytes' in value;
+
+/** Every file that the rig's parameters name, by its path. */
+export function filesOf(rig: Rig): Readonly<Record<string, RigFile>> {
+  const found: Record<string, RigFile> = {};
+  const walk = (value: unknown): void => {
+    if (isFile(value)) found[value.path] = value;
+    else if (value !== null && typeof value === 'object' && !ArrayBuffer.isView(value)) Object.values(value).forEach(walk);
+  };
+  for (const d of rig.derive) walk(d.params);
+  return found;
+}
+
+/** A rig's derivations; throws only for what the rig's check lets not pass. */
+export function nodesOf(rig: Rig): readonly NodeSpec[] {
+  return rig.derive.map((d) => {
+    const derivation = methods.get(d.method);
+    if (!derivation) throw new Error(`${d.name}: no method ${d.method}`);
+    const params: unknown = derivation.params.parse(d.params);
+    if (params instanceof Refused) throw new Error(`${d.name}: ${params.why}`);
+    const hashed = JSON.stringify(d.params, (_, value: unknown) => (isFile(value) ? value.sha256 : value));
+    const calibration = isTable(d.params.calibration) ? Object.values(d.params.calibration).find(isFile) : undefined;
+    return {
+      name: d.name,
+      derivation,
+      inputs: d.inputs,
+      params,
+      parametersId: createHash('sha256').update(hashed).digest('hex').slice(0, 16),
+      ...(calibration ? { calibration: calibration.sha256.slice(0, 16) } : {}),
+    };
+  });
+}
+
+const isTable = (value: unknown): value is Readonly<Record<string, unknown>> => value !== null && typeof value === 'object';

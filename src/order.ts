@@ -1,0 +1,308 @@
+/** Orders: one wanted action with exactly one outcome. Limits before bytes, deadlines, readback; a safe order waits for nothing. */
+import type { Acquired } from './acquire.ts';
+import type { Clock } from './clock.ts';
+import type { OrderEntry, OrderOutcome, OrderValue } from './entry.ts';
+import { type Exchange, ORDER, SAFE } from './exchange.ts';
+import type { Command } from './instrument.ts';
+import type { Reading } from './reading.ts';
+import { here } from './talk.ts';
+import { runTalk } from './talk-run.ts';
+
+export interface OrderRequest {
+  readonly by: string;
+  readonly instrument: string;
+  readonly command: string;
+  readonly index?: number;
+  readonly value?: OrderValue;
+  /** One sigma of a value entered by hand, in its unit. */
+  readonly sigma?: number;
+  /** Seconds after which it must not be carried out any more. */
+  readonly deadline?: number;
+}
+
+export interface Target {
+  readonly acquired: Acquired;
+  readonly roles: Readonly<Record<string, Exchange>>;
+  readonly within: number;
+  readonly limits: Readonly<Record<string, readonly [number, number]>>;
+}
+
+/** What stands between a hazardous order and its bytes. */
+export interface Guard {
+  /** A reason why this hazardous order may not go, or undefined. */
+  refuse(instrument: string, command: string, index: number | undefined): string | undefined;
+  /** Arms the lease; `armed` is called when every keeper has confirmed, or with the reason why not. */
+  arm(instrument: string, command: string, index: number | undefined, armed: (why?: string) => void): void;
+  /** The output is back at its safe value, read back. */
+  released(instrument: string, command: string, index: number | undefined): void;
+  /** A hazardous order has not ended well: make it safe. */
+  doubtful(instrument: string, command: string, index: number | undefined, why: string): void;
+  /** Says why changing orders given before now must not go on (a gap in the main loop). */
+  void(since: number): string | undefined;
+}
+
+export interface Orders {
+  place(request: OrderRequest, done: (order: OrderEntry) => void): void;
+  /** Readings come by here, for readback. */
+  see(reading: Reading): void;
+  readonly waiting: number;
+}
+
+interface Watch {
+  readonly channel: string;
+  readonly since: number;
+  readonly matches: (r: Reading) => boolean;
+  readonly matched: () => void;
+  shown?: string;
+}
+
+const DEADLINE = 30;
+
+export function orders(targets: ReadonlyMap<string, Target>, clock: Clock, guard: Guard, emit: (order: OrderEntry) => void): Orders {
+  let ids = 0;
+  const chains = new Map<string, (() => void)[]>();
+  const watches = new Set<Watch>();
+
+  const chain = (instrument: string, work: (next: () => void) => void): void => {
+    const queue = chains.get(instrument) ?? [];
+    chains.set(instrument, queue);
+    const run = (): void =>
+      work(() => {
+        queue.shift();
+        queue[0]?.();
+      });
+    queue.push(run);
+    if (queue.length === 1) run();
+  };
+
+  const place: Orders['place'] = (request, done) => {
+    const { instrument, command: name, index, value } = request;
+    const target = targets.get(instrument);
+    const command = target?.acquired.commands[name];
+    const base: OrderEntry = {
+      id: ++ids,
+      t: clock.now(),
+      by: request.by,
+      instrument,
+      command: name,
+      ...(index === undefined ? {} : { index }),
+      ...(value === undefined ? {} : { value }),
+      ...(command && command.takes !== 'nothing' ? { unit: command.takes } : {}),
+    };
+    let ended = false;
+    const end = (outcome: OrderOutcome, why?: string): void => {
+      if (ended) return;
+      ended = true;
+      const order: OrderEntry = { ...base, outcome, ...(why === undefined ? {} : { why }), ended: clock.now() };
+      emit(order);
+      done(order);
+    };
+    if (!target || !command) {
+      end('refused', whyUnknown(targets, request));
+      return;
+    }
+    const wrong = unfit(command, request, target.limits[name]);
+    if (wrong) {
+      end('refused', wrong);
+      return;
+    }
+    const hazardous = command.safe !== undefined;
+    const safe = hazardous && (value === command.safe || command.safe === true);
+    if (hazardous && !safe) {
+      const why = guard.refuse(instrument, name, index);
+      if (why) {
+        end('refused', why);
+        return;
+      }
+    }
+    emit(base);
+    const until = clock.mono() + (request.deadline ?? DEADLINE);
+    const given = clock.mono();
+    if (safe) {
+      carryOut(
+        target,
+        command,
+        request,
+        SAFE,
+        () => undefined,
+        (outcome, why) => {
+          if (outcome === 'done') guard.released(instrument, name, index);
+          end(outcome, why);
+        },
+      );
+      return;
+    }
+    const late = (): string | undefined =>
+      guard.void(given) ?? (clock.mono() > until ? 'its deadline passed before it could be sent' : undefined);
+    chain(instrument, (next) => {
+      const finish = (outcome: OrderOutcome, why?: string): void => {
+        end(outcome, why);
+        next();
+      };
+      const expired = late();
+      if (expired) {
+        finish('expired', expired);
+        return;
+      }
+      const go = (): void =>
+        carryOut(target, command, request, ORDER, late, (outcome, why) => {
+          if (hazardous && outcome !== 'done' && outcome !== 'expired') guard.doubtful(instrument, name, index, why ?? outcome);
+          finish(outcome, why);
+        });
+      if (!hazardous) {
+        go();
+        return;
+      }
+      guard.arm(instrument, name, index, (why) => {
+        if (why) finish('refused', why);
+        else go();
+      });
+    });
+  };
+
+  /** Bytes, then readback. `end` is called once. */
+  const carryOut = (
+    target: Target,
+    command: Command,
+    request: OrderRequest,
+    urgency: typeof ORDER | typeof SAFE,
+    late: () => string | undefined,
+    end: (outcome: OrderOutcome, why?: string) => void,
+  ): void => {
+    const { acquired } = target;
+    const value = command.takes === 'nothing' ? undefined : request.value;
+    for (const [channel, n] of Object.entries(command.renews ?? {})) acquired.void(channel, n);
+    const began = clock.now();
+    // The value has been checked against `takes`; a command's own type is lost in the list of commands.
+    const talk = command.talk(acquired.actors, value as never, request.index ?? 0, {
+      ...here,
+      order: { by: request.by, sigma: request.sigma },
+    });
+    runTalk(
+      talk,
+      {
+        instrument: request.instrument,
+        by: `order:${request.command}`,
+        urgency,
+        roles: target.roles,
+        within: target.within,
+        clock,
+        give: (values) => acquired.give(values),
+        void: late,
+      },
+      (outcome) => {
+        const expired = !outcome.ok && late() === outcome.why;
+        if (expired && !outcome.ok) {
+          end('expired', outcome.why);
+          return;
+        }
+        if (!outcome.ok && urgency !== SAFE) {
+          const lost = /^(link down|no answer|garbled|given up)/.test(outcome.why);
+          end(lost ? 'unknown' : 'failed', lost ? `${outcome.why}: whether it was carried out is not known` : outcome.why);
+          return;
+        }
+        const readback = command.readback;
+        if (!readback) {
+          end(outcome.ok ? 'sent' : 'unknown', outcome.ok ? 'the instrument has no readback for it' : outcome.why);
+          return;
+        }
+        awaitReadback(acquired, command, request, began, end);
+      },
+    );
+  };
+
+  const awaitReadback = (
+    acquired: Acquired,
+    command: Command,
+    request: OrderRequest,
+    began: number,
+    end: (outcome: OrderOutcome, why?: string) => void,
+  ): void => {
+    const readback = command.readback;
+    if (!readback) return;
+    const want = readback.shows ? readback.shows(request.value) : request.value;
+    let over = false;
+    let cancel = (): void => {};
+    const watch: Watch = {
+      channel: `${request.instrument}.${readback.channel}`,
+      since: began,
+      matches: (r) => {
+        if (r.quality === 'bad' || (request.index !== undefined && r.index !== undefined && r.index !== request.index)) {
+          if (r.quality === 'bad') watch.shown = r.why;
+          return false;
+        }
+        watch.shown = String(r.value);
+        return typeof want === 'number' && typeof r.value === 'number' ? Math.abs(r.value - want) <= readback.by : r.value === want;
+      },
+      matched: () => {
+        over = true;
+        cancel();
+        watches.delete(watch);
+        end('done');
+      },
+    };
+    watches.add(watch);
+    cancel = clock.after(readback.within, () => {
+      if (over) return;
+      over = true;
+      watches.delete(watch);
+      const seen = watch.shown;
+      end(
+        seen === undefined ? 'unknown' : 'failed',
+        seen === undefined
+          ? `${readback.channel} was not read back within ${readback.within} s`
+          : `${readback.channel} shows ${seen} instead of ${want}`,
+      );
+    });
+    acquired.refresh(readback.channel);
+  };
+
+  return {
+    place,
+    see(reading) {
+      for (const watch of [...watches]) {
+        if (reading.from === watch.channel && reading.t > watch.since && watch.matches(reading)) watch.matched();
+      }
+    },
+    get waiting() {
+      return [...chains.values()].reduce((n, q) => n + q.length, 0);
+    },
+  };
+}
+
+function whyUnknown(targets: ReadonlyMap<string, Target>, request: OrderRequest): string {
+  const target = targets.get(request.instrument);
+  if (!target) return `there is no instrument "${request.instrument}"; the rig has ${[...targets.keys()].join(', ')}`;
+  if (target.acquired.state.is === 'refused') return target.acquired.state.why;
+  const known = Object.keys(target.acquired.commands);
+  if (known.length === 0)
+    return `${request.instrument} has no commands${target.acquired.state.is === 'running' ? '' : ' (it has not identified itself yet)'}`;
+  return `${request.instrument} has no command "${request.command}"; it has ${known.join(', ')}`;
+}
+
+function unfit(command: Command, request: OrderRequest, narrower: readonly [number, number] | undefined): string | undefined {
+  const { value, index } = request;
+  if (command.count !== undefined) {
+    if (index === undefined || !Number.isInteger(index) || index < 0 || index >= command.count)
+      return `the index must be 0 to ${command.count - 1}`;
+  } else if (index !== undefined) return 'this command has no index';
+  switch (command.takes) {
+    case 'nothing':
+      return value === undefined ? undefined : 'this command takes no value';
+    case 'flag':
+      return typeof value === 'boolean' ? undefined : 'the value must be on or off';
+    case 'state':
+      if (typeof value !== 'string') return 'the value must be a word';
+      return !command.words || command.words.includes(value) ? undefined : `the value must be one of ${command.words.join(', ')}`;
+    default: {
+      if (typeof value !== 'number' || !Number.isFinite(value)) return `the value must be a number in ${command.takes}`;
+      if (value === command.safe) return undefined;
+      for (const limits of [command.limits, narrower]) {
+        // Written so that a limit that is no number refuses, too.
+        if (limits && !(value >= limits[0] && value <= limits[1]))
+          return `${value} ${command.takes} is outside of the limits ${limits[0]} to ${limits[1]}`;
+      }
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,172 @@
+/** Takes entries in their one order: into the session, from there to InfluxDB, and before people's eyes. */
+import { mkdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import type { Entry } from '../entry.ts';
+import type { Reading } from '../reading.ts';
+import { asideFile, cursorFile, type Position } from './cursor.ts';
+import { influxSink } from './influx.ts';
+import { InfluxFeed, type Source } from './influx-feed.ts';
+import { sessionWriter } from './parts.ts';
+import { readingOf, written } from './session-json.ts';
+import { chunksFrom } from './session-read.ts';
+import type { Limits } from './session-writer.ts';
+import { type Tally, tally } from './tally.ts';
+import { trend } from './trend.ts';
+
+export interface RecorderOptions {
+  /** The session's folder; made if it is not there. */
+  readonly folder: string;
+  readonly rig: { readonly name: string; readonly text: string; readonly files: Readonly<Record<string, Uint8Array>> };
+  readonly influx?: string;
+  readonly rawOrder?: readonly string[];
+  readonly limits?: Partial<Limits>;
+  /** Microseconds since 1970, and milliseconds of a clock that only goes forward. */
+  readonly now: () => number;
+  readonly mono: () => number;
+  /** Words for people, once per change of state. */
+  readonly told: (text: string) => void;
+  /** The disk is full: hazardous outputs go safe. */
+  readonly full: () => void;
+}
+
+export interface Summary {
+  readonly session: string;
+  readonly rig: string;
+  readonly began: number;
+  readonly ended: number;
+  readonly channels: Tally['channels'];
+  readonly orders: Tally['orders'];
+  readonly exchanges: Tally['exchanges'];
+  readonly points: { readonly written: number; readonly spooled: number; readonly aside: number };
+  readonly bytes: { readonly recorded: number; readonly wire: Tally['wire'] };
+  readonly lost: readonly { readonly class: string; readonly cause: string; readonly messages: number; readonly bytes: number }[];
+  readonly gaps: Tally['gaps'];
+  readonly alarms: number;
+}
+
+export interface Recorder {
+  take(entries: readonly Entry[]): void;
+  tick(): void;
+  summary(): Summary;
+  readonly influxState: string | undefined;
+  readonly tally: Tally;
+  /** Ends the session whole. Waits at most `within` seconds for InfluxDB to take what is left: the cursor keeps the rest. */
+  close(within: number): Promise<Summary>;
+}
+
+/** Readings of a session's confirmed parts, for the feed. */
+export function readingSource(folder: string, confirmed: () => Position | undefined): Source {
+  return {
+    end: () => confirmed() ?? { part: '', offset: 0 },
+    async read(from, maxBytes) {
+      const until = confirmed();
+      if (!until) return undefined;
+      const readings: Reading[] = [];
+      let next: Position | undefined;
+      let bytes = 0;
+      for await (const chunk of chunksFrom(folder, from.part === '' ? undefined : from, { until })) {
+        next = chunk.next;
+        for (const m of chunk.messages) {
+          bytes += m.bytes.length;
+          if (m.topic === 'readings') readings.push(readingOf(m.bytes));
+        }
+        if (bytes >= maxBytes) break;
+      }
+      return next && { readings, next };
+    },
+  };
+}
+
+export async function recorder(options: RecorderOptions): Promise<Recorder> {
+  const { folder, rig, now, told } = options;
+  await mkdir(folder, { recursive: true });
+  let confirmed: Position | undefined;
+  const counts = tally();
+  const trends = [
+    { topic: 'trend-1s', bins: trend(1) },
+    { topic: 'trend-60s', bins: trend(60) },
+  ];
+  const began = now();
+  const session = sessionWriter({
+    folder,
+    now: options.mono,
+    rawOrder: (options.rawOrder ?? []).map((name): `raw-${string}` => `raw-${name}`),
+    limits: options.limits,
+    onConfirmed(place, klass) {
+      if (klass === 'slow') confirmed = place;
+    },
+    onState(state) {
+      told(state.text);
+      if (state.kind === 'reserve') options.full();
+    },
+  });
+  const encoder = new TextEncoder();
+  const json = (topic: string, t: number, value: unknown): void => {
+    session.write(topic, 'slow', t, encoder.encode(JSON.stringify(value)));
+  };
+  json('rig', began, { name: rig.name, yaml: rig.text, session: basename(folder) });
+  for (const [path, bytes] of Object.entries(rig.files)) session.write(`file ${path}`, 'raw-calibrations', began, bytes);
+
+  const aside = asideFile(join(folder, 'influx-rejected.jsonl'));
+  let feedState: string | undefined;
+  const feed = options.influx
+    ? new InfluxFeed({
+        source: readingSource(folder, () => confirmed),
+        sink: influxSink({ url: options.influx, aside }),
+        cursor: cursorFile(join(folder, 'influx.json')),
+        line: { rig: rig.name },
+        aside,
+        onState(change) {
+          if (change.state !== 'notice') feedState = change.state;
+          told(change.text);
+        },
+      })
+    : undefined;
+  const feeding = feed?.run();
+
+  const take = (entries: readonly Entry[]): void => {
+    for (const entry of entries) {
+      counts.see(entry);
+      for (const w of written(entry)) session.write(w.topic, w.klass, w.t, w.bytes);
+      if (entry.kind !== 'reading') continue;
+      for (const { topic, bins } of trends) for (const row of bins.see(entry.reading)) json(topic, row.t, row);
+    }
+  };
+
+  const summary = (): Summary => {
+    const stats = session.stats();
+    const fed = feed?.stats();
+    return {
+      session: folder,
+      rig: rig.name,
+      began,
+      ended: now(),
+      channels: counts.channels,
+      orders: counts.orders,
+      exchanges: counts.exchanges,
+      points: { written: fed?.written ?? 0, spooled: fed?.spooled.points ?? 0, aside: fed?.aside ?? 0 },
+      bytes: { recorded: stats.written.bytes, wire: counts.wire },
+      lost: stats.dropped.map(({ klass, cause, messages, bytes }) => ({ class: klass, cause, messages, bytes })),
+      gaps: counts.gaps,
+      alarms: counts.alarms,
+    };
+  };
+
+  return {
+    take,
+    tick: () => session.tick(),
+    summary,
+    tally: counts,
+    get influxState() {
+      return feedState;
+    },
+    async close(within) {
+      for (const { topic, bins } of trends) for (const row of bins.end()) json(topic, row.t, row);
+      json('end', now(), { orders: counts.orders });
+      await session.close();
+      feed?.stop(within);
+      await feeding;
+      return summary();
+    },
+  };
+}

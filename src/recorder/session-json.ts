@@ -1,0 +1,110 @@
+/** Entries as the session holds them: one JSON object per message on a topic, traces and wire bytes as raw messages. */
+import type { Entry } from '../entry.ts';
+import type { Column, Reading, Trace } from '../reading.ts';
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+export interface Written {
+  readonly topic: string;
+  readonly klass: 'slow' | `raw-${string}`;
+  readonly t: number;
+  readonly bytes: Uint8Array;
+}
+
+const json = (value: unknown): Uint8Array => encoder.encode(JSON.stringify(value));
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');
+
+/** A file name's part: what a wire's address has beside letters and digits becomes a dash. */
+export const seriesOf = (link: string): `raw-${string}` => `raw-${link.replace(/[^A-Za-z0-9]+/g, '-').replace(/^-|-$/g, '') || 'link'}`;
+
+export function written(entry: Entry): readonly Written[] {
+  switch (entry.kind) {
+    case 'reading': {
+      const { reading } = entry;
+      const slow: Written = { topic: 'readings', klass: 'slow', t: reading.t, bytes: readingJson(reading) };
+      if (reading.kind !== 'trace' || reading.quality === 'bad') return [slow];
+      return [slow, { topic: reading.from, klass: 'raw-traces', t: reading.t, bytes: traceBytes(reading as Reading<'trace'>) }]; // its kind says so
+    }
+    case 'exchange': {
+      const { sent, reply, ...rest } = entry.exchanged;
+      const whole = { ...rest, sent: hex(sent), ...(reply ? { reply: hex(reply) } : {}) };
+      return [{ topic: 'exchanges', klass: 'slow', t: entry.exchanged.asked, bytes: json(whole) }];
+    }
+    case 'bytes': {
+      const { link, direction, t, bytes, name } = entry.wire;
+      const topic = name === undefined ? `${link} ${direction}` : `${link} ${direction} ${name}`;
+      return [{ topic, klass: seriesOf(link), t, bytes }];
+    }
+    case 'order':
+      return [{ topic: 'orders', klass: 'slow', t: entry.order.ended ?? entry.order.t, bytes: json(entry.order) }];
+    case 'gap':
+      return [{ topic: 'gaps', klass: 'slow', t: entry.gap.to ?? entry.gap.from, bytes: json(entry.gap) }];
+    case 'alarm':
+      return [{ topic: 'alarms', klass: 'slow', t: entry.alarm.t, bytes: json(entry.alarm) }];
+    case 'note':
+      return [{ topic: 'notes', klass: 'slow', t: entry.note.t, bytes: json(entry.note) }];
+    case 'mark':
+      return [{ topic: 'marks', klass: 'slow', t: entry.mark.t, bytes: json(entry.mark) }];
+    case 'status':
+      return [];
+  }
+}
+
+/** A trace's numbers go to its raw part; here stands what they are. */
+function readingJson(reading: Reading): Uint8Array {
+  if (reading.kind !== 'trace' || reading.quality === 'bad') return json(reading);
+  const { columns, shape, begin, end, settings } = reading.value as Trace; // its kind says so
+  const names = Object.fromEntries(Object.entries(columns).map(([name, c]) => [name, c.unit]));
+  return json({ ...reading, value: { columns: names, shape, begin, end, settings } });
+}
+
+export function readingOf(bytes: Uint8Array): Reading {
+  return JSON.parse(decoder.decode(bytes)) as Reading; // written above
+}
+
+const TYPES = { Float64Array, Float32Array, Int32Array, Uint32Array, Uint16Array, Int16Array } as const;
+type TypeName = keyof typeof TYPES;
+
+/** A line of JSON with the columns' names, units, types and lengths, then their little-endian numbers one after another. */
+export function traceBytes(reading: Reading<'trace'>): Uint8Array {
+  if (reading.quality === 'bad') return new Uint8Array(0);
+  const { columns, shape, begin, end, settings } = reading.value;
+  const list = Object.entries(columns);
+  const head = json({
+    ...reading,
+    value: {
+      shape,
+      begin,
+      end,
+      settings,
+      columns: list.map(([name, c]) => ({ name, unit: c.unit, type: c.data.constructor.name, length: c.data.length })),
+    },
+  });
+  const whole = new Uint8Array(head.length + 1 + list.reduce((n, [, c]) => n + c.data.byteLength, 0));
+  whole.set(head);
+  whole[head.length] = 10;
+  let at = head.length + 1;
+  for (const [, c] of list) {
+    whole.set(new Uint8Array(c.data.buffer, c.data.byteOffset, c.data.byteLength), at);
+    at += c.data.byteLength;
+  }
+  return whole;
+}
+
+export function traceOf(bytes: Uint8Array): Reading<'trace'> {
+  const end = bytes.indexOf(10);
+  const head = JSON.parse(decoder.decode(bytes.subarray(0, end))) as Reading<'trace'> & {
+    readonly value: Omit<Trace, 'columns'> & {
+      readonly columns: readonly { name: string; unit: Column['unit']; type: TypeName; length: number }[];
+    };
+  }; // written by traceBytes
+  let at = end + 1;
+  const columns: Record<string, Column> = {};
+  for (const { name, unit, type, length } of head.value.columns) {
+    const size = TYPES[type].BYTES_PER_ELEMENT * length;
+    columns[name] = { unit, data: new TYPES[type](bytes.slice(at, at + size).buffer) };
+    at += size;
+  }
+  return { ...head, value: { ...head.value, columns } } as Reading<'trace'>; // its columns are whole again
+}

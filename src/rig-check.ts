@@ -1,0 +1,188 @@
+/** What only identified instruments can tell of a rig: channels, commands, limits, leases, units of derivations, orders at the start. */
+import type { Catalogue } from './catalogue.ts';
+import type { Command, Kind, Kinds } from './instrument.ts';
+import type { Methods, Rig, RigInstrument, StartOrder } from './rig.ts';
+import { SOURCE } from './rig-derive.ts';
+import { LEASE, UNUSED } from './rig-instruments.ts';
+import { adapterOf } from './rig-links.ts';
+import { described, hint, inUnit, isTable } from './rig-read.ts';
+import type { Shape } from './rig-shape.ts';
+import type { Path, Sheet } from './rig-yaml.ts';
+import { show, type Unit } from './units.ts';
+
+const isUnit = (kind: string): kind is Unit => kind !== 'flag' && kind !== 'state' && kind !== 'trace' && kind !== 'nothing';
+
+/** Says what is wrong; gives the orders at the start with their flags as true and false. */
+export function checkAgainstShape(
+  sheet: Sheet,
+  rig: Rig,
+  shapes: ReadonlyMap<string, Shape>,
+  catalogue: Catalogue,
+  methods: Methods,
+): readonly StartOrder[] {
+  for (const placed of rig.instruments) {
+    const shape = shapes.get(placed.name);
+    if (shape) checkInstrument(sheet, placed, shape, shapes, catalogue);
+  }
+  checkDerivations(sheet, rig, shapes, methods);
+  return rig.start.map((order) => checkStart(sheet, rig, shapes, order));
+}
+
+function checkInstrument(sheet: Sheet, placed: RigInstrument, shape: Shape, shapes: ReadonlyMap<string, Shape>, catalogue: Catalogue): void {
+  const path = ['instruments', placed.name];
+  for (const [role, link] of Object.entries(placed.links)) {
+    const adapter = adapterOf(link);
+    const through = adapter === undefined ? undefined : shapes.get(adapter);
+    if (!through || through.state.is !== 'running' || through.tunnel) continue;
+    const carriers = [...shapes].filter(([, s]) => s.tunnel).map(([name]) => name);
+    sheet.say(
+      sheet.at([...path, 'links', role]) === undefined ? [...path, 'link'] : [...path, 'links', role],
+      `"${adapter}" is no adapter: it cannot carry ${link.address}${carriers.length === 0 ? '' : `; ${carriers.join(', ')} can`}`,
+    );
+  }
+  if (shape.fault !== undefined) {
+    sheet.say([...path, 'model'], `${placed.model}: ${shape.fault}`);
+    return;
+  }
+  if (shape.state.is !== 'running') {
+    const why = catalogue.simulators.has(placed.model) ? `its simulator was not taken (${shape.state.why})` : shape.state.why;
+    sheet.warn(path, `${placed.name}: ${why}: its channels and commands could not be checked`, 'key');
+    return;
+  }
+  for (const channel of Object.keys(placed.every)) checkEvery(sheet, placed, shape, channel);
+  for (const name of given(sheet, [...path, 'limits'])) checkLimits(sheet, placed, shape, name);
+  for (const name of given(sheet, [...path, 'leases'])) {
+    const command = shape.commands[name];
+    if (!command) sheet.say([...path, 'leases', name], noCommand(placed, shape, name), 'key');
+    else if (command.safe === undefined) sheet.warn([...path, 'leases', name], `"${name}" is not hazardous: it needs no lease`, 'key');
+  }
+  for (const [name, command] of Object.entries(shape.commands)) {
+    if (command.safe === undefined || sheet.at([...path, 'leases', name]) !== undefined) continue;
+    const what = sheet.at([...path, 'leases']) === undefined ? path : [...path, 'leases'];
+    sheet.say(what, `"${name}" of ${placed.model} is hazardous and has no lease; write "leases: { ${name}: ${LEASE} }", or "${name}: ${UNUSED}" to have its orders refused`, 'key');
+  }
+}
+
+const given = (sheet: Sheet, path: Path): readonly string[] => {
+  const value = sheet.at(path);
+  return isTable(value) ? Object.keys(value) : [];
+};
+
+const noCommand = (placed: RigInstrument, shape: Shape, name: string): string => {
+  const known = Object.keys(shape.commands);
+  return `${placed.name} (${placed.model}) has no command "${name}"${known.length === 0 ? '; it has no commands' : hint(name, known)}`;
+};
+
+function checkEvery(sheet: Sheet, placed: RigInstrument, shape: Shape, channel: string): void {
+  const path = ['instruments', placed.name, 'every', channel];
+  if (!Object.hasOwn(shape.channels, channel)) {
+    sheet.say(path, `${placed.name} (${placed.model}) has no channel "${channel}"${hint(channel, Object.keys(shape.channels))}`, 'key');
+  } else if (!shape.polls.some((poll) => poll.channels.includes(channel))) {
+    sheet.say(path, `"${channel}" is not asked for at intervals: it comes by itself`, 'key');
+  }
+}
+
+function checkLimits(sheet: Sheet, placed: RigInstrument, shape: Shape, name: string): void {
+  const path = ['instruments', placed.name, 'limits', name];
+  const command = shape.commands[name];
+  if (!command) {
+    sheet.say(path, noCommand(placed, shape, name), 'key');
+    return;
+  }
+  if (!isUnit(command.takes)) {
+    sheet.say(path, `"${name}" takes ${command.takes === 'nothing' ? 'nothing' : `a ${command.takes}`}: it has no limits`, 'key');
+    return;
+  }
+  const written = sheet.at(path);
+  const ends = Array.isArray(written) && placed.limits[name] ? (written as unknown[]) : [];
+  for (const [i, end] of ends.entries()) {
+    const read = inUnit(end, command.takes);
+    if (typeof read === 'string') {
+      sheet.say([...path, i], read);
+      continue;
+    }
+    const [lo, hi] = command.limits ?? [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
+    if (read.value < lo || read.value > hi)
+      sheet.say([...path, i], `${described(end).replace('the text ', '')} is wider than what ${placed.model} allows (${range(command)}); limits can only be narrowed`);
+  }
+}
+
+/** "0 to 1 W" */
+export function range(command: Command): string {
+  if (!command.limits || !isUnit(command.takes)) return '';
+  const unit = command.takes;
+  return `${show(command.limits[0], unit)} to ${show(command.limits[1], unit)}`;
+}
+
+const noun = (kind: Kind): string => (isUnit(kind) ? (kind === '1' ? 'a number without unit' : kind) : `a ${kind}`);
+
+function checkDerivations(sheet: Sheet, rig: Rig, shapes: ReadonlyMap<string, Shape>, methods: Methods): void {
+  const written = given(sheet, ['derive']);
+  const instruments = given(sheet, ['instruments']);
+  const outputs = new Map<string, Kinds>(rig.derive.map((d) => [d.name, methods.get(d.method)?.outputs ?? {}]));
+  for (const d of rig.derive) {
+    const method = methods.get(d.method);
+    if (!method) continue;
+    for (const [input, { from }] of Object.entries(d.inputs)) {
+      const path = isTable(sheet.at(['derive', d.name, input])) ? ['derive', d.name, input, 'from'] : ['derive', d.name, input];
+      const [, source = '', channel = ''] = SOURCE.exec(from) ?? [];
+      const shape = shapes.get(source);
+      const channels = outputs.get(source) ?? (shape?.state.is === 'running' && shape.fault === undefined ? shape.channels : undefined);
+      if (!channels) {
+        const all = [...instruments, ...written];
+        if (!all.includes(source)) sheet.say(path, `there is no instrument or derivation "${source}" in this rig${hint(source, all)}`);
+        continue; // else its own fault has been told
+      }
+      const kind = Object.hasOwn(channels, channel) ? channels[channel] : undefined;
+      const want = method.inputs[input];
+      if (kind === undefined) sheet.say(path, `"${source}" has no channel "${channel}"${hint(channel, Object.keys(channels))}`);
+      else if (want !== undefined && kind !== want) sheet.say(path, `${from} gives ${noun(kind)}, but ${d.method} wants ${noun(want)} as its input "${input}"`);
+    }
+  }
+  for (const circle of circles(rig)) {
+    const [name = '', from = ''] = circle;
+    const d = rig.derive.find((one) => one.name === name);
+    const input = Object.entries(d?.inputs ?? {}).find(([, i]) => i.from.startsWith(`${from}.`))?.[0] ?? '';
+    sheet.say(['derive', name, input], `this goes in a circle: ${circle.join(' needs ')}`);
+  }
+}
+
+/** Each circle once, from its first name in the rig. */
+function circles(rig: Rig): readonly (readonly string[])[] {
+  const needs = new Map(rig.derive.map((d) => [d.name, Object.values(d.inputs).map((i) => SOURCE.exec(i.from)?.[1] ?? '')]));
+  const found = new Map<string, readonly string[]>();
+  const done = new Set<string>();
+  const visit = (name: string, way: readonly string[]): void => {
+    const at = way.indexOf(name);
+    if (at >= 0) {
+      const circle = way.slice(at);
+      found.set([...circle].sort().join(), [...circle, name]);
+      return;
+    }
+    if (done.has(name)) return;
+    for (const next of needs.get(name) ?? []) if (needs.has(next)) visit(next, [...way, name]);
+    done.add(name);
+  };
+  for (const name of needs.keys()) visit(name, []);
+  return [...found.values()];
+}
+
+function checkStart(sheet: Sheet, rig: Rig, shapes: ReadonlyMap<string, Shape>, order: StartOrder): StartOrder {
+  const list = sheet.at(['start']);
+  const i = (Array.isArray(list) ? (list as unknown[]) : []).findIndex((one) => isTable(one) && one.order === written(order) && !seenBefore(rig, order, one));
+  const path: Path = ['start', i];
+  const placed = rig.instruments.find((one) => one.name === order.instrument);
+  const shape = shapes.get(order.instrument);
+  if (!placed || !shape) {
+    const names = given(sheet, ['instruments']);
+    if (!names.includes(order.instrument)) sheet.say([...path, 'order'], `there is no instrument "${order.instrument}" in this rig${hint(order.instrument, names)}`);
+    return order;
+  }
+  if (shape.state.is !== 'running' || shape.fault !== undefined) return order;
+  const command = shape.commands[order.command];
+  if (!command) {
+    sheet.say([...path, 'order'], noCommand(placed, shape, order.command));
+    return order;
+  }
+  return order;
+}

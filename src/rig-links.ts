@@ -1,0 +1,137 @@
+/** The links of a rig: addresses, the names given to them, and which instruments may share one. */
+import type { AnyProtocol, Proof } from './instrument.ts';
+import { parseAddress } from './links/open.ts';
+import { checkName, described, hint, table } from './rig-read.ts';
+import type { Path, Sheet } from './rig-yaml.ts';
+
+export interface RigLink {
+  /** As src/links/open.ts reads it. */
+  readonly address: string;
+  /** Equal for everything that shares one open link. */
+  readonly wire: string;
+}
+
+/** One role of one instrument on its link. */
+export interface Member {
+  readonly instrument: string;
+  readonly role: string;
+  readonly model: string;
+  readonly path: Path;
+  readonly link: RigLink;
+  readonly protocol: AnyProtocol;
+  readonly proof: Proof<unknown, unknown> | undefined;
+}
+
+export function readLinks(sheet: Sheet, all: Readonly<Record<string, unknown>>): Readonly<Record<string, RigLink>> {
+  const out: Record<string, RigLink> = {};
+  if (!('links' in all)) return out;
+  for (const name of Object.keys(table(sheet, ['links'], '"links: { bus: serial:/dev/ttyUSB0?baud=9600 }"') ?? {})) {
+    const path = ['links', name];
+    if (!checkName(sheet, path, name, 'key')) continue;
+    if (name === 'simulated') sheet.say(path, '"simulated" is an address; give the link another name', 'key');
+    else {
+      const link = address(sheet, path, name);
+      if (link) out[name] = link;
+    }
+  }
+  return out;
+}
+
+/** The link that an instrument's role names: one of the rig's, or an address. `owner` tells links without an address apart. */
+export function linkAt(sheet: Sheet, path: Path, owner: string, links: Readonly<Record<string, RigLink>>): RigLink | undefined {
+  const given = sheet.at(path);
+  if (typeof given === 'string' && Object.hasOwn(links, given)) return links[given];
+  const named = sheet.at(['links']);
+  const known = named !== null && typeof named === 'object' ? Object.keys(named) : [];
+  if (typeof given === 'string' && known.includes(given)) return undefined; // its fault has been told where it stands
+  if (typeof given === 'string' && /^[A-Za-z0-9_-]+$/.test(given) && given !== 'simulated') {
+    sheet.say(path, `there is no link "${given}" in this rig, and it is no address such as "serial:/dev/ttyUSB0?baud=9600"${hint(given, known)}`);
+    return undefined;
+  }
+  return address(sheet, path, owner);
+}
+
+function address(sheet: Sheet, path: Path, owner: string): RigLink | undefined {
+  const given = sheet.at(path);
+  if (typeof given !== 'string') {
+    sheet.say(path, `a link is an address such as "serial:/dev/ttyUSB0?baud=9600" or "tcp:192.168.0.5:10001", not ${described(given)}`);
+    return undefined;
+  }
+  const parsed = parseAddress(given);
+  if (typeof parsed === 'string') {
+    sheet.say(path, parsed);
+    return undefined;
+  }
+  return { address: given, wire: wireOf(given, owner) };
+}
+
+/** What is opened, without how: the same port with other settings is still the same port. */
+function wireOf(given: string, owner: string): string {
+  const [place = ''] = given.split('?');
+  if (place === 'simulated' || place.startsWith('simulated:')) return `simulated:${owner}`;
+  if (place.startsWith('folder:')) return given; // each looks at files of its own pattern
+  return place.startsWith('serial:') || place.startsWith('gpib:') ? place : place.toLowerCase();
+}
+
+/** The adapter that a link goes through, where it goes through one. */
+export const adapterOf = (link: RigLink): string | undefined => /^gpib:([^/]+)\//.exec(link.address)?.[1];
+
+/** Says which members cannot be on one link together, and why. */
+export function checkWires(sheet: Sheet, members: readonly Member[]): void {
+  const wires = grouped(members);
+  for (const [wire, [first, ...others]] of wires) {
+    const units = new Map<string, Member>([[unitOf(first), first]]);
+    for (const member of others) {
+      const before = `${first.instrument}${first.instrument === member.instrument ? ` (${first.role})` : ''}`;
+      if (member.link.address !== first.link.address) {
+        sheet.say(member.path, `${wire} is opened as "${first.link.address}" for ${before}: one port has one set of settings`);
+        continue;
+      }
+      if (wire.startsWith('gpib:')) {
+        sheet.say(member.path, `${before} has the address ${wire} already: two instruments need two addresses`);
+        continue;
+      }
+      if (!sameLanguage(first, member)) {
+        sheet.say(member.path, `${wire} is used by ${before} (${first.model}), whose language differs from that of ${member.model}: one link has one language`);
+        continue;
+      }
+      if (member.protocol.apart === undefined) {
+        sheet.say(member.path, `${wire} is used by ${before} already, and replies of ${member.model} do not say whose they are: give it a link of its own`);
+        continue;
+      }
+      const unit = unitOf(member);
+      const same = units.get(unit);
+      if (same) {
+        const which = unit === '' ? 'cannot be told apart' : `both have the address ${unit}`;
+        sheet.say(member.path, `${member.instrument} and ${same.instrument} are on one link (${wire}) and ${which}`);
+      } else units.set(unit, member);
+    }
+  }
+}
+
+function grouped(members: readonly Member[]): Map<string, [Member, ...Member[]]> {
+  const out = new Map<string, [Member, ...Member[]]>();
+  for (const m of members) {
+    const list = out.get(m.link.wire);
+    if (list) list.push(m);
+    else out.set(m.link.wire, [m]);
+  }
+  return out;
+}
+
+function unitOf({ protocol, proof }: Member): string {
+  const unit = protocol.unit ?? (typeof protocol.apart === 'function' ? protocol.apart : undefined);
+  return unit && proof ? String(unit.call(protocol, proof.ask(0))) : '';
+}
+
+/** Each reads the other's questions as they were meant. */
+function sameLanguage(a: Member, b: Member): boolean {
+  const understood = (from: Member, by: Member): boolean => {
+    if (!from.proof) return from.model === by.model;
+    const question: unknown = from.proof.ask(1);
+    const numbered: unknown = from.protocol.number ? from.protocol.number(question, 1) : question;
+    const heard = by.protocol.asks.decoder()(from.protocol.asks.encode(numbered)) as readonly unknown[];
+    return heard.length === 1 && JSON.stringify(heard[0]) === JSON.stringify(numbered);
+  };
+  return understood(a, b) && understood(b, a);
+}

@@ -1,0 +1,244 @@
+/** A rig: the folder that says what makes up a laboratory. Reading it tells everything that is wrong with it, and where. */
+import { readFile, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import type { Catalogue } from './catalogue.ts';
+import type { Kinds, Schema } from './instrument.ts';
+import { checkAgainstShape } from './rig-check.ts';
+import { readDerivations } from './rig-derive.ts';
+import { withUserDrivers } from './rig-drivers.ts';
+import { readInstruments } from './rig-instruments.ts';
+import { type RigLink, readLinks } from './rig-links.ts';
+import { bytesOf, checkName, described, hint, isTable, seconds, table, text } from './rig-read.ts';
+import { type Shape, simulatedShape } from './rig-shape.ts';
+import { inOrder, type Message, readSheet, type Sheet } from './rig-yaml.ts';
+
+export type { RigLink } from './rig-links.ts';
+export { type Shape, simulatedShape } from './rig-shape.ts';
+export { type Message, printed } from './rig-yaml.ts';
+
+/** Seconds. `then`: what the guardian does when the host is dead. */
+export interface Lease {
+  readonly longest: number;
+  readonly deadline: number;
+  readonly then: 'safe' | 'keep';
+}
+
+export interface RigInstrument {
+  readonly name: string;
+  readonly model: string;
+  /** Role -> link. Instruments with the same `wire` share one open link. */
+  readonly links: Readonly<Record<string, RigLink>>;
+  /** As given: the model's schema parses them again where they are used. */
+  readonly options: Readonly<Record<string, unknown>>;
+  /** Seconds between two questions, and time-out of one, in place of the driver's. */
+  readonly pace?: number;
+  readonly within?: number;
+  /** Channel -> seconds between two polls, in place of the driver's. */
+  readonly every: Readonly<Record<string, number>>;
+  /** Command -> limits in SI; never wider than the driver's. */
+  readonly limits: Readonly<Record<string, readonly [number, number]>>;
+  readonly leases: Readonly<Record<string, Lease>>;
+  /** Options of its simulator: see `simulatorOptions`. */
+  readonly simulate: Readonly<Record<string, unknown>>;
+}
+
+export interface RigInput {
+  /** instrument.channel or derivation.output, with [index] where it is one of a list */
+  readonly from: string;
+  readonly pair: 'last' | 'exact' | 'interpolate';
+  /** Seconds; without meaning for the first input, which triggers. */
+  readonly within: number;
+}
+
+/** A file that a parameter names, as it was when the rig was read. */
+export interface RigFile {
+  /** As the rig gives it. */
+  readonly path: string;
+  /** Hexadecimal. */
+  readonly sha256: string;
+  readonly bytes: Uint8Array;
+}
+
+export interface RigDerivation {
+  readonly name: string;
+  readonly method: string;
+  /** In the order of the method's inputs: the first triggers. */
+  readonly inputs: Readonly<Record<string, RigInput>>;
+  /** As given, with a RigFile in the place of each file's name; the method's schema parses them where they are used. */
+  readonly params: Readonly<Record<string, unknown>>;
+}
+
+export interface StartOrder {
+  readonly instrument: string;
+  readonly command: string;
+  readonly index?: number;
+  /** A quantity or word as written, or a flag; absent for a command that takes nothing. */
+  readonly value?: string | boolean;
+  /** Seconds after the order before has ended. */
+  readonly after: number;
+}
+
+/** Plain data that goes to another process as it is. */
+export interface Rig {
+  readonly name: string;
+  readonly about?: string;
+  /** The rig's folder and its file, absolute. */
+  readonly folder: string;
+  readonly file: string;
+  /** The YAML as it was. */
+  readonly text: string;
+  readonly influx?: string;
+  /** Absolute. */
+  readonly sessions: string;
+  readonly links: Readonly<Record<string, RigLink>>;
+  readonly instruments: readonly RigInstrument[];
+  readonly derive: readonly RigDerivation[];
+  readonly start: readonly StartOrder[];
+  /** Raw streams stop in this order when the disk fills; bytes kept for the slow parts. */
+  readonly record: { readonly rawOrder: readonly string[]; readonly reserve?: number };
+}
+
+/** What a rig must know of a method of derivation (src/derive/derivation.ts). */
+export interface Method {
+  readonly method: string;
+  readonly inputs: Kinds;
+  readonly outputs: Kinds;
+  readonly params: Schema<unknown>;
+  /** Dotted names of the parameters that are files. */
+  readonly files?: readonly string[];
+}
+export type Methods = ReadonlyMap<string, Method>;
+
+export type Loaded =
+  | { readonly ok: true; readonly rig: Rig; readonly warnings: readonly Message[]; readonly shapes: ReadonlyMap<string, Shape> }
+  | { readonly ok: false; readonly messages: readonly Message[] };
+
+const KEYS = ['rig', 'about', 'influx', 'sessions', 'links', 'instruments', 'derive', 'start', 'record'];
+
+/**
+ * Reads a rig from its folder or its file, checks it, and runs each of its instruments against its simulator to check what only an
+ * identified instrument can tell. Never throws for what the files say: all that is wrong comes back, in the order of the lines.
+ */
+export async function loadRig(path: string, catalogue: Catalogue, methods: Methods): Promise<Loaded> {
+  const found = await openSheet(path);
+  if ('messages' in found) return { ok: false, messages: found.messages };
+  const { sheet, file } = found;
+  const folder = dirname(file);
+  const own = await withUserDrivers(catalogue, folder);
+  sheet.errors.push(...own.messages);
+  if (sheet.value === undefined) return { ok: false, messages: inOrder(sheet.errors) };
+  const rig = await readRig(sheet, file, own.catalogue, methods);
+  const shapes = simulatedShape(rig, own.catalogue);
+  const start = checkAgainstShape(sheet, rig, shapes, own.catalogue, methods);
+  if (sheet.errors.length > 0) return { ok: false, messages: inOrder(sheet.errors) };
+  return { ok: true, rig: { ...rig, start }, warnings: inOrder(sheet.warnings), shapes };
+}
+
+async function openSheet(path: string): Promise<{ readonly sheet: Sheet; readonly file: string } | { readonly messages: readonly Message[] }> {
+  const shown = await stat(path).then(
+    (s) => (s.isDirectory() ? join(path, 'rig.yaml') : path),
+    () => path,
+  );
+  try {
+    return { sheet: readSheet(shown, await readFile(shown)), file: resolve(shown) };
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    const why = code === 'ENOENT' || code === 'ENOTDIR' ? 'there is no such file' : `the file cannot be read (${code || String(error)})`;
+    return { messages: [{ file: shown, line: 1, column: 1, text: `${why}; a rig is a folder with a rig.yaml in it` }] };
+  }
+}
+
+/** What the YAML says, as far as it is sound; what is not is left out and said. */
+async function readRig(sheet: Sheet, file: string, catalogue: Catalogue, methods: Methods): Promise<Rig> {
+  const folder = dirname(file);
+  const all = table(sheet, [], '"rig: demo" and "instruments:"', KEYS, { rig: '"rig: NAME"', instruments: '"instruments:" and below it one "NAME: { model: ..., link: ... }" each' }) ?? {};
+  const name = 'rig' in all ? text(sheet, ['rig'], '"demo"') : undefined;
+  if (name !== undefined) checkName(sheet, ['rig'], name, 'value');
+  const about = 'about' in all ? text(sheet, ['about'], '"laser heating, cell 7"') : undefined;
+  const influx = 'influx' in all ? influxUrl(sheet) : undefined;
+  const sessions = 'sessions' in all ? text(sheet, ['sessions'], '"sessions"') : undefined;
+  const links = readLinks(sheet, all);
+  const instruments = 'instruments' in all ? readInstruments(sheet, links, catalogue) : [];
+  return {
+    name: name ?? '',
+    ...(about === undefined ? {} : { about }),
+    folder,
+    file,
+    text: sheet.text,
+    ...(influx === undefined ? {} : { influx }),
+    sessions: resolve(folder, sessions ?? 'sessions'),
+    links,
+    instruments,
+    derive: 'derive' in all ? await readDerivations(sheet, folder, methods) : [],
+    start: 'start' in all ? readStart(sheet) : [],
+    record: 'record' in all ? readRecord(sheet) : { rawOrder: [] },
+  };
+}
+
+function influxUrl(sheet: Sheet): string | undefined {
+  const given = text(sheet, ['influx'], '"http://localhost:8086/lab"');
+  if (given === undefined) return undefined;
+  const url = URL.canParse(given) ? new URL(given) : undefined;
+  if (url && (url.protocol === 'http:' || url.protocol === 'https:') && /^\/[^/]+\/?$/.test(url.pathname)) return given;
+  sheet.say(['influx'], `"influx" is http://HOST:PORT/DATABASE, such as http://localhost:8086/lab, not ${described(given)}`);
+  return undefined;
+}
+
+const ORDER = /^([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)(?:\[(\d+)\])?$/;
+
+function readStart(sheet: Sheet): StartOrder[] {
+  const list = sheet.at(['start']);
+  if (!Array.isArray(list)) {
+    sheet.say(['start'], `"start" is a list of orders such as "- { order: gas.pressure, value: 20 bar }", not ${described(list)}`);
+    return [];
+  }
+  const out: StartOrder[] = [];
+  for (let i = 0; i < list.length; i++) {
+    const path = ['start', i];
+    const given = list[i] as unknown;
+    if (!isTable(given)) {
+      sheet.say(path, `an order is written as "- { order: gas.pressure, value: 20 bar }", not as ${described(given)}`);
+      continue;
+    }
+    for (const key of Object.keys(given)) {
+      const known = ['order', 'value', 'after'];
+      if (!known.includes(key)) sheet.say([...path, key], `there is no "${key}" in an order${hint(key, known)}`, 'key');
+    }
+    const after = 'after' in given ? seconds(sheet, [...path, 'after'], true) : 0;
+    const order = text(sheet, [...path, 'order'], '"gas.pressure"');
+    const [, instrument, command, index] = (order !== undefined && ORDER.exec(order)) || [];
+    if (order !== undefined && instrument === undefined)
+      sheet.say([...path, 'order'], `an order is INSTRUMENT.COMMAND, such as "gas.pressure" or "hv.voltage[3]", not ${described(order)}`);
+    const value = given.value;
+    const kind = typeof value;
+    if (value !== undefined && kind !== 'string' && kind !== 'number' && kind !== 'boolean') {
+      sheet.say([...path, 'value'], `a value is a quantity such as "20 bar", a word, or true or false, not ${described(value)}`);
+      continue;
+    }
+    if (instrument === undefined || command === undefined) continue;
+    out.push({
+      instrument,
+      command,
+      ...(index === undefined ? {} : { index: Number(index) }),
+      ...(value === undefined ? {} : { value: typeof value === 'boolean' ? value : String(value) }),
+      after: after ?? 0,
+    });
+  }
+  return out;
+}
+
+function readRecord(sheet: Sheet): Rig['record'] {
+  const given = table(sheet, ['record'], '"record: { reserve: 64 MiB }"', ['raw_order', 'reserve']) ?? {};
+  const reserve = 'reserve' in given ? bytesOf(sheet, ['record', 'reserve']) : undefined;
+  const list = given.raw_order ?? [];
+  const instruments = sheet.at(['instruments']);
+  const known = isTable(instruments) ? Object.keys(instruments) : [];
+  if (!Array.isArray(list)) sheet.say(['record', 'raw_order'], `"raw_order" is a list of instruments such as [camera, board], not ${described(list)}`);
+  const rawOrder: string[] = [];
+  for (const [i, name] of (Array.isArray(list) ? (list as unknown[]) : []).entries()) {
+    if (typeof name === 'string' && known.includes(name) && !rawOrder.includes(name)) rawOrder.push(name);
+    else if (typeof name === 'string' && rawOrder.includes(name)) sheet.say(['record', 'raw_order', i], `"${name}" is there twice`);
+    else sheet.say(['record', 'raw_order', i], `there is no instrument ${described(name).replace('the text ', '')} in this rig${hint(String(name), known)}`);
+  }
+  return { rawOrder, ...(reserve === undefined ? {} : { reserve }) };
+}
