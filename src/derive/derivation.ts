@@ -9,7 +9,9 @@ export interface Derivation<P, I extends Kinds, O extends Kinds, S> {
   readonly inputs: I;
   readonly outputs: O;
   readonly params: Schema<P>;
-  readonly start: (params: P) => S;
+  /** Dotted names of the parameters that are files: the host puts { path, bytes, sha256 } in the place of the name. */
+  readonly files?: readonly string[];
+  start(params: P): S;
   /** No clock, no input or output, no state but `state`: the same arguments give the same values, to the last bit. */
-  readonly step: (state: S, inputs: { readonly [N in keyof I]: Reading<I[N]> }, params: P) => readonly [S, Values<O>];
+  step(state: S, inputs: { readonly [N in keyof I]: Reading<I[N]> }, params: P): readonly [S, Values<O>];
 }
