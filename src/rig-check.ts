@@ -1,7 +1,7 @@
-/** What only identified instruments can tell of a rig: channels, commands, limits, leases, units of derivations, orders at the start. */
+/** What only identified instruments can tell of a rig: channels, commands, limits, leases, units of derivations. */
 import type { Catalogue } from './catalogue.ts';
 import type { Command, Kind, Kinds } from './instrument.ts';
-import type { Methods, Rig, RigInstrument, StartOrder } from './rig.ts';
+import type { Methods, Rig, RigInstrument } from './rig.ts';
 import { SOURCE } from './rig-derive.ts';
 import { LEASE, UNUSED } from './rig-instruments.ts';
 import { adapterOf } from './rig-links.ts';
@@ -10,30 +10,35 @@ import type { Shape } from './rig-shape.ts';
 import type { Path, Sheet } from './rig-yaml.ts';
 import { show, type Unit } from './units.ts';
 
-const isUnit = (kind: string): kind is Unit => kind !== 'flag' && kind !== 'state' && kind !== 'trace' && kind !== 'nothing';
+export const isUnit = (kind: string): kind is Unit => kind !== 'flag' && kind !== 'state' && kind !== 'trace' && kind !== 'nothing';
 
-/** Says what is wrong; gives the orders at the start with their flags as true and false. */
+/** Says what is wrong with the instruments and the derivations. */
 export function checkAgainstShape(
   sheet: Sheet,
   rig: Rig,
   shapes: ReadonlyMap<string, Shape>,
   catalogue: Catalogue,
   methods: Methods,
-): readonly StartOrder[] {
+): void {
   for (const placed of rig.instruments) {
     const shape = shapes.get(placed.name);
     if (shape) checkInstrument(sheet, placed, shape, shapes, catalogue);
   }
   checkDerivations(sheet, rig, shapes, methods);
-  return rig.start.map((order) => checkStart(sheet, rig, shapes, order));
 }
 
-function checkInstrument(sheet: Sheet, placed: RigInstrument, shape: Shape, shapes: ReadonlyMap<string, Shape>, catalogue: Catalogue): void {
+function checkInstrument(
+  sheet: Sheet,
+  placed: RigInstrument,
+  shape: Shape,
+  shapes: ReadonlyMap<string, Shape>,
+  catalogue: Catalogue,
+): void {
   const path = ['instruments', placed.name];
   for (const [role, link] of Object.entries(placed.links)) {
     const adapter = adapterOf(link);
     const through = adapter === undefined ? undefined : shapes.get(adapter);
-    if (!through || through.state.is !== 'running' || through.tunnel) continue;
+    if (through?.state.is !== 'running' || through.tunnel) continue;
     const carriers = [...shapes].filter(([, s]) => s.tunnel).map(([name]) => name);
     sheet.say(
       sheet.at([...path, 'links', role]) === undefined ? [...path, 'link'] : [...path, 'links', role],
@@ -59,16 +64,20 @@ function checkInstrument(sheet: Sheet, placed: RigInstrument, shape: Shape, shap
   for (const [name, command] of Object.entries(shape.commands)) {
     if (command.safe === undefined || sheet.at([...path, 'leases', name]) !== undefined) continue;
     const what = sheet.at([...path, 'leases']) === undefined ? path : [...path, 'leases'];
-    sheet.say(what, `"${name}" of ${placed.model} is hazardous and has no lease; write "leases: { ${name}: ${LEASE} }", or "${name}: ${UNUSED}" to have its orders refused`, 'key');
+    sheet.say(
+      what,
+      `"${name}" of ${placed.model} is hazardous and has no lease; write "leases: { ${name}: ${LEASE} }", or "${name}: ${UNUSED}" to have its orders refused`,
+      'key',
+    );
   }
 }
 
-const given = (sheet: Sheet, path: Path): readonly string[] => {
+export const given = (sheet: Sheet, path: Path): readonly string[] => {
   const value = sheet.at(path);
   return isTable(value) ? Object.keys(value) : [];
 };
 
-const noCommand = (placed: RigInstrument, shape: Shape, name: string): string => {
+export const noCommand = (placed: RigInstrument, shape: Shape, name: string): string => {
   const known = Object.keys(shape.commands);
   return `${placed.name} (${placed.model}) has no command "${name}"${known.length === 0 ? '; it has no commands' : hint(name, known)}`;
 };
@@ -103,7 +112,10 @@ function checkLimits(sheet: Sheet, placed: RigInstrument, shape: Shape, name: st
     }
     const [lo, hi] = command.limits ?? [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
     if (read.value < lo || read.value > hi)
-      sheet.say([...path, i], `${described(end).replace('the text ', '')} is wider than what ${placed.model} allows (${range(command)}); limits can only be narrowed`);
+      sheet.say(
+        [...path, i],
+        `${described(end).replace('the text ', '')} is wider than what ${placed.model} allows (${range(command)}); limits can only be narrowed`,
+      );
   }
 }
 
@@ -136,7 +148,8 @@ function checkDerivations(sheet: Sheet, rig: Rig, shapes: ReadonlyMap<string, Sh
       const kind = Object.hasOwn(channels, channel) ? channels[channel] : undefined;
       const want = method.inputs[input];
       if (kind === undefined) sheet.say(path, `"${source}" has no channel "${channel}"${hint(channel, Object.keys(channels))}`);
-      else if (want !== undefined && kind !== want) sheet.say(path, `${from} gives ${noun(kind)}, but ${d.method} wants ${noun(want)} as its input "${input}"`);
+      else if (want !== undefined && kind !== want)
+        sheet.say(path, `${from} gives ${noun(kind)}, but ${d.method} wants ${noun(want)} as its input "${input}"`);
     }
   }
   for (const circle of circles(rig)) {
@@ -165,24 +178,4 @@ function circles(rig: Rig): readonly (readonly string[])[] {
   };
   for (const name of needs.keys()) visit(name, []);
   return [...found.values()];
-}
-
-function checkStart(sheet: Sheet, rig: Rig, shapes: ReadonlyMap<string, Shape>, order: StartOrder): StartOrder {
-  const list = sheet.at(['start']);
-  const i = (Array.isArray(list) ? (list as unknown[]) : []).findIndex((one) => isTable(one) && one.order === written(order) && !seenBefore(rig, order, one));
-  const path: Path = ['start', i];
-  const placed = rig.instruments.find((one) => one.name === order.instrument);
-  const shape = shapes.get(order.instrument);
-  if (!placed || !shape) {
-    const names = given(sheet, ['instruments']);
-    if (!names.includes(order.instrument)) sheet.say([...path, 'order'], `there is no instrument "${order.instrument}" in this rig${hint(order.instrument, names)}`);
-    return order;
-  }
-  if (shape.state.is !== 'running' || shape.fault !== undefined) return order;
-  const command = shape.commands[order.command];
-  if (!command) {
-    sheet.say([...path, 'order'], noCommand(placed, shape, order.command));
-    return order;
-  }
-  return order;
 }

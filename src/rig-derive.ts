@@ -27,7 +27,13 @@ export async function readDerivations(sheet: Sheet, folder: string, methods: Met
   return out;
 }
 
-async function readDerivation(sheet: Sheet, path: Path, name: string, folder: string, methods: Methods): Promise<RigDerivation | undefined> {
+async function readDerivation(
+  sheet: Sheet,
+  path: Path,
+  name: string,
+  folder: string,
+  methods: Methods,
+): Promise<RigDerivation | undefined> {
   const given = table(sheet, path, '"{ method: planck-ml, spectrum: camera.spectrum }"', undefined, { method: '"method: planck-ml"' });
   if (!given || !('method' in given)) return undefined;
   const methodName = text(sheet, [...path, 'method'], '"planck-ml"');
@@ -73,7 +79,8 @@ function readInput(sheet: Sheet, path: Path, first: boolean): RigInput | undefin
   const value = sheet.at(path);
   const whole = isTable(value);
   const at = whole ? [...path, 'from'] : path;
-  if (whole) table(sheet, path, '"{ from: b.power, pair: interpolate, within: 0.5 s }"', ['from', 'pair', 'within'], { from: '"from: b.power"' });
+  if (whole)
+    table(sheet, path, '"{ from: b.power, pair: interpolate, within: 0.5 s }"', ['from', 'pair', 'within'], { from: '"from: b.power"' });
   if (whole && !('from' in value)) return undefined;
   const from = sheet.at(at);
   if (typeof from !== 'string' || !SOURCE.test(from)) {
@@ -83,8 +90,10 @@ function readInput(sheet: Sheet, path: Path, first: boolean): RigInput | undefin
   const paired = whole && 'pair' in value;
   const pair = paired ? word(sheet, [...path, 'pair'], ['last', 'exact', 'interpolate'] as const) : 'last';
   const within = whole && 'within' in value ? seconds(sheet, [...path, 'within'], pair === 'exact') : undefined;
-  if (first && whole && ('pair' in value || 'within' in value)) sheet.warn(path, 'the first input triggers: "pair" and "within" mean nothing here', 'key');
-  else if (paired && !('within' in value)) sheet.say(path, `"within" is missing beside "pair"; write "within: 0.5 s": how far apart in time the two may be`, 'key');
+  if (first && whole && ('pair' in value || 'within' in value))
+    sheet.warn(path, 'the first input triggers: "pair" and "within" mean nothing here', 'key');
+  else if (paired && !('within' in value))
+    sheet.say(path, `"within" is missing beside "pair"; write "within: 0.5 s": how far apart in time the two may be`, 'key');
   return pair === undefined ? undefined : { from, pair, within: within ?? (first ? 0 : WITHIN) };
 }
 

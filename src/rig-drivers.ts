@@ -24,7 +24,13 @@ export async function withUserDrivers(
   return { catalogue: { instruments, simulators }, messages };
 }
 
-async function add<T>(folder: string, kind: 'drivers' | 'simulators', to: Map<string, T>, is: (value: unknown) => value is T, messages: Message[]): Promise<void> {
+async function add<T>(
+  folder: string,
+  kind: 'drivers' | 'simulators',
+  to: Map<string, T>,
+  is: (value: unknown) => value is T,
+  messages: Message[],
+): Promise<void> {
   const place = resolve(folder, kind);
   const names = (await readdir(place).catch(() => [])).sort();
   const say = (name: string, text: string, line = 1, column = 1): void => {
@@ -35,7 +41,8 @@ async function add<T>(folder: string, kind: 'drivers' | 'simulators', to: Map<st
     const [, model, ending] = /^([^.]+)\.(m?js|m?ts)$/.exec(name) ?? [];
     if (model === undefined || ending === undefined) continue;
     if (ending.endsWith('ts')) {
-      if (!names.includes(`${model}.js`)) say(name, `TypeScript is not run here: compile it to ${model}.js beside it (npx tsc --module nodenext ${name})`);
+      if (!names.includes(`${model}.js`))
+        say(name, `TypeScript is not run here: compile it to ${model}.js beside it (npx tsc --module nodenext ${name})`);
       continue;
     }
     if (own.has(model)) {
@@ -46,7 +53,13 @@ async function add<T>(folder: string, kind: 'drivers' | 'simulators', to: Map<st
       resolveOwnName();
       const module = (await import(pathToFileURL(join(place, name)).href)) as { readonly default?: unknown }; // checked below
       if (is(module.default)) to.set(model, module.default);
-      else say(name, kind === 'drivers' ? 'the default export must be what instrument({ ... }) gives' : 'the default export must be what simulator({ ... }) gives');
+      else
+        say(
+          name,
+          kind === 'drivers'
+            ? 'the default export must be what instrument({ ... }) gives'
+            : 'the default export must be what simulator({ ... }) gives',
+        );
     } catch (error) {
       const [line, column] = whereIn(error, name);
       say(name, error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error), line, column);
@@ -57,7 +70,8 @@ async function add<T>(folder: string, kind: 'drivers' | 'simulators', to: Map<st
 const has = (value: unknown, ...names: readonly string[]): boolean =>
   value !== null && typeof value === 'object' && names.every((name) => name in value);
 
-const isInstrument = (value: unknown): value is Instrument => has(value, 'model', 'source', 'options', 'links', 'proof', 'identify', 'body');
+const isInstrument = (value: unknown): value is Instrument =>
+  has(value, 'model', 'source', 'options', 'links', 'proof', 'identify', 'body');
 const isSimulator = (value: unknown): value is Simulator => has(value, 'options', 'links', 'state', 'world', 'answer', 'think');
 
 /** Line and column of an error in a file, from the stack that it carries. */

@@ -4,7 +4,7 @@ import { type AnyProtocol, type Instrument, type Proof, Refused, type Schema } f
 import type { Lease, RigInstrument } from './rig.ts';
 import { adapterOf, checkWires, linkAt, type Member, type RigLink } from './rig-links.ts';
 import { checkName, described, hint, inUnit, isTable, seconds, table, text, word } from './rig-read.ts';
-import { simulatorOptions } from './rig-shape.ts';
+import { simulatorGiven } from './rig-shape.ts';
 import type { Path, Sheet } from './rig-yaml.ts';
 import { quantity } from './units.ts';
 
@@ -50,7 +50,10 @@ function readInstrument(sheet: Sheet, name: string, links: Links, catalogue: Cat
   const parsed = parsedBy(sheet, [...path, 'options'], model.options, options, modelName);
   if (parsed === undefined) return undefined;
   const simulator = catalogue.simulators.get(modelName);
-  if (simulator) parsedBy(sheet, [...path, 'simulate'], simulator.options, simulatorOptions(simulator, options, simulate), `the simulator of ${modelName}`, options);
+  if (simulator) {
+    const whole = simulatorGiven(simulator, { options, simulate });
+    parsedBy(sheet, [...path, 'simulate'], simulator.options, whole, `the simulator of ${modelName}`);
+  }
   const roles = readRoles(sheet, path, name, modelName, model, parsed.options, links, members);
   if (!roles) return undefined;
   return {
@@ -112,17 +115,13 @@ function readLease(sheet: Sheet, path: Path): Lease | undefined {
   return { longest, deadline, then: after };
 }
 
-/**
- * Gives options to a schema; what it refuses is said at the option it speaks of. `beside` holds options that stand elsewhere.
- * The schema's own sentence begins with the name of the option, where it is about one.
- */
+/** Gives options to a schema; what it refuses is said at the option that its sentence begins with, where it begins with one. */
 export function parsedBy(
   sheet: Sheet,
   path: Path,
   schema: Schema<unknown>,
   options: Readonly<Record<string, unknown>>,
   whose: string,
-  beside: Readonly<Record<string, unknown>> = {},
 ): { readonly options: unknown } | undefined {
   const known = Object.keys(schema.fields);
   const strange = known.length === 0 ? [] : Object.keys(options).filter((key) => !known.includes(key));
@@ -135,18 +134,19 @@ export function parsedBy(
     parsed = new Refused(error instanceof Error ? error.message : String(error));
   }
   if (!(parsed instanceof Refused)) return strange.length === 0 ? { options: parsed } : undefined;
-  const [, dotted = ''] = /^([A-Za-z0-9_.-]+): /.exec(parsed.why) ?? [];
-  const place = options === beside || Object.hasOwn(options, dotted.split('.')[0] ?? '') ? deepest(sheet, path, dotted) : path;
-  sheet.say(place, `${whose}: ${parsed.why}`);
+  sheet.say(spokenOf(sheet, path, parsed.why), `${whose}: ${parsed.why}`);
   return undefined;
 }
 
-/** As far down a dotted name as the file goes. */
-function deepest(sheet: Sheet, path: Path, dotted: string): Path {
+/** "calibration: lamp: is no file" speaks of calibration.lamp: as far down as the file goes. */
+function spokenOf(sheet: Sheet, path: Path, why: string): Path {
   let at = path;
-  for (const step of dotted.split('.')) {
+  let rest = why;
+  for (let name = /^([\w-]+)(?:\.|: )/.exec(rest); name; name = /^([\w-]+)(?:\.|: )/.exec(rest)) {
+    const [head = '', step = ''] = name;
     if (sheet.at([...at, step]) === undefined) break;
     at = [...at, step];
+    rest = rest.slice(head.length);
   }
   return at;
 }
@@ -175,7 +175,8 @@ function readRoles(
   const many = sheet.at([...path, 'links']);
   const wanted = roles.length === 1 ? '"link: ADDRESS"' : `"links: { ${roles.map((r) => `${r}: ADDRESS`).join(', ')} }"`;
   if (roles.length === 0) {
-    for (const key of ['link', 'links']) if (sheet.at([...path, key]) !== undefined) sheet.say([...path, key], `${modelName} has no link: leave this out`, 'key');
+    for (const key of ['link', 'links'])
+      if (sheet.at([...path, key]) !== undefined) sheet.say([...path, key], `${modelName} has no link: leave this out`, 'key');
     return {};
   }
   if (one !== undefined && many !== undefined) {
@@ -229,6 +230,10 @@ function checkAdapter(sheet: Sheet, member: Member, all: readonly RigInstrument[
     }
     passed.push(at);
     const next: RigInstrument | undefined = all.find((i) => i.name === at);
-    at = next && Object.values(next.links).map(adapterOf).find((a) => a !== undefined);
+    at =
+      next &&
+      Object.values(next.links)
+        .map(adapterOf)
+        .find((a) => a !== undefined);
   }
 }

@@ -1,4 +1,5 @@
 /** The links of a rig: addresses, the names given to them, and which instruments may share one. */
+import { dirname, resolve } from 'node:path';
 import type { AnyProtocol, Proof } from './instrument.ts';
 import { parseAddress } from './links/open.ts';
 import { checkName, described, hint, table } from './rig-read.ts';
@@ -45,7 +46,10 @@ export function linkAt(sheet: Sheet, path: Path, owner: string, links: Readonly<
   const known = named !== null && typeof named === 'object' ? Object.keys(named) : [];
   if (typeof given === 'string' && known.includes(given)) return undefined; // its fault has been told where it stands
   if (typeof given === 'string' && /^[A-Za-z0-9_-]+$/.test(given) && given !== 'simulated') {
-    sheet.say(path, `there is no link "${given}" in this rig, and it is no address such as "serial:/dev/ttyUSB0?baud=9600"${hint(given, known)}`);
+    sheet.say(
+      path,
+      `there is no link "${given}" in this rig, and it is no address such as "serial:/dev/ttyUSB0?baud=9600"${hint(given, known)}`,
+    );
     return undefined;
   }
   return address(sheet, path, owner);
@@ -62,19 +66,29 @@ function address(sheet: Sheet, path: Path, owner: string): RigLink | undefined {
     sheet.say(path, parsed);
     return undefined;
   }
-  return { address: given, wire: wireOf(given, owner) };
-}
-
-/** What is opened, without how: the same port with other settings is still the same port. */
-function wireOf(given: string, owner: string): string {
-  const [place = ''] = given.split('?');
-  if (place === 'simulated' || place.startsWith('simulated:')) return `simulated:${owner}`;
-  if (place.startsWith('folder:')) return given; // each looks at files of its own pattern
-  return place.startsWith('serial:') || place.startsWith('gpib:') ? place : place.toLowerCase();
+  switch (parsed.kind) {
+    case 'serial':
+      return { address: given, wire: `serial:${parsed.path}` };
+    case 'tcp':
+    case 'udp':
+      return { address: given, wire: `${parsed.kind}:${parsed.host.toLowerCase()}:${parsed.port}` };
+    case 'gpib':
+      return { address: given, wire: `gpib:${parsed.link}/${parsed.address}` };
+    case 'folder': {
+      // Relative to the rig, whoever opens it; each link looks at files of its own pattern, so that nothing is shared.
+      const place = `folder:${resolve(dirname(resolve(sheet.file)), parsed.path)}${given.slice('folder:'.length + parsed.path.length)}`;
+      return { address: place, wire: place };
+    }
+    case 'simulated':
+      return { address: given, wire: `simulated:${owner}` };
+  }
 }
 
 /** The adapter that a link goes through, where it goes through one. */
-export const adapterOf = (link: RigLink): string | undefined => /^gpib:([^/]+)\//.exec(link.address)?.[1];
+export function adapterOf(link: RigLink): string | undefined {
+  const parsed = parseAddress(link.address);
+  return typeof parsed === 'object' && parsed.kind === 'gpib' ? parsed.link : undefined;
+}
 
 /** Says which members cannot be on one link together, and why. */
 export function checkWires(sheet: Sheet, members: readonly Member[]): void {
@@ -83,7 +97,7 @@ export function checkWires(sheet: Sheet, members: readonly Member[]): void {
     const units = new Map<string, Member>([[unitOf(first), first]]);
     for (const member of others) {
       const before = `${first.instrument}${first.instrument === member.instrument ? ` (${first.role})` : ''}`;
-      if (member.link.address !== first.link.address) {
+      if (JSON.stringify(parseAddress(member.link.address)) !== JSON.stringify(parseAddress(first.link.address))) {
         sheet.say(member.path, `${wire} is opened as "${first.link.address}" for ${before}: one port has one set of settings`);
         continue;
       }
@@ -92,11 +106,17 @@ export function checkWires(sheet: Sheet, members: readonly Member[]): void {
         continue;
       }
       if (!sameLanguage(first, member)) {
-        sheet.say(member.path, `${wire} is used by ${before} (${first.model}), whose language differs from that of ${member.model}: one link has one language`);
+        sheet.say(
+          member.path,
+          `${wire} is used by ${before} (${first.model}), whose language differs from that of ${member.model}: one link has one language`,
+        );
         continue;
       }
       if (member.protocol.apart === undefined) {
-        sheet.say(member.path, `${wire} is used by ${before} already, and replies of ${member.model} do not say whose they are: give it a link of its own`);
+        sheet.say(
+          member.path,
+          `${wire} is used by ${before} already, and replies of ${member.model} do not say whose they are: give it a link of its own`,
+        );
         continue;
       }
       const unit = unitOf(member);

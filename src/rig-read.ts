@@ -73,13 +73,23 @@ export function word<W extends string>(sheet: Sheet, path: Path, words: readonly
   return found;
 }
 
-const EXAMPLE: Partial<Readonly<Record<Unit, string>>> = { s: '100 ms', '1': '30 %', K: '300 K', Pa: '20 bar', V: '10 mV', W: '5 W', m: '600 nm' };
+const EXAMPLE: Partial<Readonly<Record<Unit, string>>> = {
+  s: '100 ms',
+  '1': '30 %',
+  K: '300 K',
+  Pa: '20 bar',
+  V: '10 mV',
+  W: '5 W',
+  m: '600 nm',
+};
 export const example = (unit: Unit): string => `"${EXAMPLE[unit] ?? `1 ${unit}`}"`;
-const wanted = (unit: Unit): string => (unit === '1' ? 'a number without unit or in %' : `a ${QUANTITY[unit].replaceAll('_', ' ')} in ${unit}`);
+const wanted = (unit: Unit): string =>
+  unit === '1' ? 'a number without unit or in %' : `a ${QUANTITY[unit].replaceAll('_', ' ')} in ${unit}`;
 
 /** The quantity in SI, or a sentence that names what is there and what is wanted. */
 export function inUnit(value: unknown, unit: Unit): Quantity | string {
-  if (typeof value !== 'string' && typeof value !== 'number') return `${wanted(unit)} is wanted here, such as ${example(unit)}, not ${described(value)}`;
+  if (typeof value !== 'string' && typeof value !== 'number')
+    return `${wanted(unit)} is wanted here, such as ${example(unit)}, not ${described(value)}`;
   const read = quantity(value);
   if (typeof read === 'string') {
     const unknown = /^the unit "(.*)" is not known; known are (.*)$/s.exec(read);
@@ -92,7 +102,8 @@ export function inUnit(value: unknown, unit: Unit): Quantity | string {
     return `the unit "${said}" in "${value}" is not known; ${wanted(unit)} is wanted here: ${fitting.join(', ')}`;
   }
   if (read.unit === unit) return read;
-  if (typeof value === 'number' || read.unit === '1') return `"${value}" has no unit; ${wanted(unit)} is wanted here, such as ${example(unit)}`;
+  if (typeof value === 'number' || read.unit === '1')
+    return `"${value}" has no unit; ${wanted(unit)} is wanted here, such as ${example(unit)}`;
   return `"${value}" is a ${QUANTITY[read.unit].replaceAll('_', ' ')} in ${read.unit}; ${wanted(unit)} is wanted here, such as ${example(unit)}`;
 }
 

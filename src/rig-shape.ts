@@ -21,15 +21,20 @@ export interface Shape {
   readonly tunnel: boolean;
 }
 
-/** The options of a simulator: what it knows of the driver's, and over them the rig's `simulate`. */
-export function simulatorOptions(
-  simulator: Simulator,
-  options: Readonly<Record<string, unknown>>,
-  simulate: Readonly<Record<string, unknown>>,
-): Readonly<Record<string, unknown>> {
+type Given = Readonly<Record<string, unknown>>;
+
+/** What a simulator is given of a rig: what it knows of the driver's options, and over them the rig's `simulate`. */
+export function simulatorGiven(simulator: Simulator, { options, simulate }: { readonly options: Given; readonly simulate: Given }): Given {
   const known = Object.keys(simulator.options.fields);
   const shared = Object.entries(options).filter(([name]) => known.length === 0 || known.includes(name));
   return { ...Object.fromEntries(shared), ...simulate };
+}
+
+/** The options of an instrument's simulator as it understands them; throws only for what the rig's check lets not pass. */
+export function simulatorOptions(placed: Pick<RigInstrument, 'name' | 'options' | 'simulate'>, simulator: Simulator): unknown {
+  const parsed: unknown = simulator.options.parse(simulatorGiven(simulator, placed));
+  if (parsed instanceof Refused) throw new Error(`${placed.name}: ${parsed.why}`);
+  return parsed;
 }
 
 const PATIENCE = 20; // virtual seconds: more than any identify with its repeats takes
@@ -43,7 +48,7 @@ export function simulatedShape(rig: { readonly instruments: readonly RigInstrume
   const space = universe(1, clock);
   const shapes = new Map<string, Shape>();
   const trials: Trial[] = [];
-  const wires = new Map<string, { readonly protocol: AnyProtocol; readonly packets: boolean; readonly ports: Port[] }>();
+  const wires = new Map<string, { readonly protocol: AnyProtocol; readonly ports: Port[] }>();
 
   for (const placed of rig.instruments) {
     const model = catalogue.instruments.get(placed.model);
@@ -58,7 +63,7 @@ export function simulatedShape(rig: { readonly instruments: readonly RigInstrume
         const link = placed.links[role];
         const protocol = trial.protocols[role];
         if (!link || !protocol) continue;
-        const wire = wires.get(link.wire) ?? { protocol, packets: /^(udp|folder):/.test(link.address), ports: [] };
+        const wire = wires.get(link.wire) ?? { protocol, ports: [] };
         wire.ports.push(port);
         wires.set(link.wire, wire);
       }
@@ -66,8 +71,8 @@ export function simulatedShape(rig: { readonly instruments: readonly RigInstrume
   }
 
   const exchanges = new Map<string, Exchange>();
-  for (const [wire, { ports, packets, protocol }] of wires) {
-    exchanges.set(wire, exchange(simulatedLink(ports, clock, { framing: packets ? 'packets' : 'stream' }), protocol, clock));
+  for (const [wire, { ports, protocol }] of wires) {
+    exchanges.set(wire, exchange(simulatedLink(ports, clock, { framing: protocol.framing ?? 'stream' }), protocol, clock));
   }
   const acquired = trials.map((trial) => {
     const roles: Record<string, Exchange> = {};
@@ -76,11 +81,15 @@ export function simulatedShape(rig: { readonly instruments: readonly RigInstrume
       if (open) roles[role] = open;
     }
     const { name } = trial.placed;
-    return [trial, acquire({ name, model: trial.watched, options: trial.options, roles, origin: 'simulator' }, clock, { reading() {}, state() {} })] as const;
+    return [
+      trial,
+      acquire({ name, model: trial.watched, options: trial.options, roles, origin: 'simulator' }, clock, { reading() {}, state() {} }),
+    ] as const;
   });
 
   let faults = 0;
-  const settled = (): boolean => acquired.every(([trial, a]) => trial.fault !== undefined || a.state.is === 'running' || a.state.is === 'refused');
+  const settled = (): boolean =>
+    acquired.every(([trial, a]) => trial.fault !== undefined || a.state.is === 'running' || a.state.is === 'refused');
   while (clock.mono() < PATIENCE && faults < 100 && !settled()) {
     try {
       clock.advance(0.1);
@@ -126,11 +135,7 @@ function begin(
   const needed = Object.keys(protocols).length > 0;
   if (needed && !simulator) return undefined;
   let made: Device | undefined;
-  if (simulator && needed) {
-    const own: unknown = simulator.options.parse(simulatorOptions(simulator, placed.options, placed.simulate));
-    if (own instanceof Refused) throw new Error(own.why);
-    made = device(placed.name, simulator, own);
-  }
+  if (simulator && needed) made = device(placed.name, simulator, simulatorOptions(placed, simulator));
   const trial: Trial = {
     placed,
     options,

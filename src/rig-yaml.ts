@@ -68,7 +68,9 @@ export function readSheet(file: string, bytes: Uint8Array): Sheet {
       const start = alias.range?.[0] ?? 0;
       if (target && !(target.range && target.range[0] <= start && start < target.range[2])) return;
       broken = true;
-      const why = target ? `*${alias.source} stands inside of its own anchor` : `there is no anchor &${alias.source} before *${alias.source}`;
+      const why = target
+        ? `*${alias.source} stands inside of its own anchor`
+        : `there is no anchor &${alias.source} before *${alias.source}`;
       errors.push({ file, ...place(start), text: why });
     },
   });
@@ -79,7 +81,8 @@ export function readSheet(file: string, bytes: Uint8Array): Sheet {
     errors.push({ file, line: 1, column: 1, text: error instanceof Error ? error.message : String(error) });
   }
   if (value === null) value = undefined;
-  if (value === undefined && errors.length === 0) errors.push({ file, line: 1, column: 1, text: 'the file is empty; a rig begins with "rig: NAME"' });
+  if (value === undefined && errors.length === 0)
+    errors.push({ file, line: 1, column: 1, text: 'the file is empty; a rig begins with "rig: NAME"' });
 
   const find = (path: Path, part: 'key' | 'value'): { readonly line: number; readonly column: number } => {
     let node: unknown = doc.contents;
@@ -90,7 +93,9 @@ export function readSheet(file: string, bytes: Uint8Array): Sheet {
       key = nextKey ?? next;
       node = next;
     }
-    const inline = isScalar(node) ? node.value !== null || node.source !== '' : isAlias(node) || ((isMap(node) || isSeq(node)) && node.flow === true);
+    const inline = isScalar(node)
+      ? node.value !== null || node.source !== ''
+      : isAlias(node) || ((isMap(node) || isSeq(node)) && node.flow === true);
     const offset = part === 'value' && inline ? start(node) : (start(key) ?? start(node));
     return place(offset ?? 0);
   };
@@ -106,7 +111,8 @@ export function readSheet(file: string, bytes: Uint8Array): Sheet {
     warnings,
     at: (path) =>
       path.reduce<unknown>(
-        (v, step) => (v !== null && typeof v === 'object' && Object.hasOwn(v, step) ? (v as Record<string | number, unknown>)[step] : undefined), // an own key, checked
+        (v, step) =>
+          v !== null && typeof v === 'object' && Object.hasOwn(v, step) ? (v as Record<string | number, unknown>)[step] : undefined, // an own key, checked
         value,
       ),
     say: (path, said, part = 'value') => add(errors, path, said, part),
@@ -152,11 +158,17 @@ function inOurWords(e: YAMLError, text: string): string {
     case 'BLOCK_AS_IMPLICIT_KEY':
       return 'there is a second ": " in one line, or the line is indented deeper than the one before allows; put text with a colon in quotes';
     case 'BAD_INDENT':
-      return /^Flow/.test(e.message) ? 'a bracket opened before is not closed' : 'the indentation does not fit the lines before; lines of one level begin in the same column';
+      return /^Flow/.test(e.message)
+        ? 'a bracket opened before is not closed'
+        : 'the indentation does not fit the lines before; lines of one level begin in the same column';
     case 'MULTILINE_IMPLICIT_KEY':
       return 'a "name: value" must stand in one line; a colon may be missing here';
     case 'MISSING_CHAR':
-      return /quote/.test(e.message) ? 'a quotation mark is not closed' : /values/.test(e.message) ? `there is no ": " after "${here}"` : `${e.message} (a comma, bracket or colon is missing)`;
+      return /quote/.test(e.message)
+        ? 'a quotation mark is not closed'
+        : /values/.test(e.message)
+          ? `there is no ": " after "${here}"`
+          : `${e.message} (a comma, bracket or colon is missing)`;
     case 'BAD_SCALAR_START':
       return `text cannot begin with "${here.slice(0, 1)}"; put it in quotes`;
     case 'BAD_DQ_ESCAPE':

@@ -8,8 +8,9 @@ import { readDerivations } from './rig-derive.ts';
 import { withUserDrivers } from './rig-drivers.ts';
 import { readInstruments } from './rig-instruments.ts';
 import { type RigLink, readLinks } from './rig-links.ts';
-import { bytesOf, checkName, described, hint, isTable, seconds, table, text } from './rig-read.ts';
+import { bytesOf, checkName, described, hint, isTable, table, text } from './rig-read.ts';
 import { type Shape, simulatedShape } from './rig-shape.ts';
+import { checkStart, readStart } from './rig-start.ts';
 import { inOrder, type Message, readSheet, type Sheet } from './rig-yaml.ts';
 
 export type { RigLink } from './rig-links.ts';
@@ -129,12 +130,15 @@ export async function loadRig(path: string, catalogue: Catalogue, methods: Metho
   if (sheet.value === undefined) return { ok: false, messages: inOrder(sheet.errors) };
   const rig = await readRig(sheet, file, own.catalogue, methods);
   const shapes = simulatedShape(rig, own.catalogue);
-  const start = checkAgainstShape(sheet, rig, shapes, own.catalogue, methods);
+  checkAgainstShape(sheet, rig, shapes, own.catalogue, methods);
+  const start = readStart(sheet).map((one) => checkStart(sheet, rig, shapes, one));
   if (sheet.errors.length > 0) return { ok: false, messages: inOrder(sheet.errors) };
   return { ok: true, rig: { ...rig, start }, warnings: inOrder(sheet.warnings), shapes };
 }
 
-async function openSheet(path: string): Promise<{ readonly sheet: Sheet; readonly file: string } | { readonly messages: readonly Message[] }> {
+async function openSheet(
+  path: string,
+): Promise<{ readonly sheet: Sheet; readonly file: string } | { readonly messages: readonly Message[] }> {
   const shown = await stat(path).then(
     (s) => (s.isDirectory() ? join(path, 'rig.yaml') : path),
     () => path,
@@ -151,7 +155,11 @@ async function openSheet(path: string): Promise<{ readonly sheet: Sheet; readonl
 /** What the YAML says, as far as it is sound; what is not is left out and said. */
 async function readRig(sheet: Sheet, file: string, catalogue: Catalogue, methods: Methods): Promise<Rig> {
   const folder = dirname(file);
-  const all = table(sheet, [], '"rig: demo" and "instruments:"', KEYS, { rig: '"rig: NAME"', instruments: '"instruments:" and below it one "NAME: { model: ..., link: ... }" each' }) ?? {};
+  const all =
+    table(sheet, [], '"rig: demo" and "instruments:"', KEYS, {
+      rig: '"rig: NAME"',
+      instruments: '"instruments:" and below it one "NAME: { model: ..., link: ... }" each',
+    }) ?? {};
   const name = 'rig' in all ? text(sheet, ['rig'], '"demo"') : undefined;
   if (name !== undefined) checkName(sheet, ['rig'], name, 'value');
   const about = 'about' in all ? text(sheet, ['about'], '"laser heating, cell 7"') : undefined;
@@ -170,7 +178,7 @@ async function readRig(sheet: Sheet, file: string, catalogue: Catalogue, methods
     links,
     instruments,
     derive: 'derive' in all ? await readDerivations(sheet, folder, methods) : [],
-    start: 'start' in all ? readStart(sheet) : [],
+    start: [], // read when the commands are known
     record: 'record' in all ? readRecord(sheet) : { rawOrder: [] },
   };
 }
@@ -184,61 +192,23 @@ function influxUrl(sheet: Sheet): string | undefined {
   return undefined;
 }
 
-const ORDER = /^([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)(?:\[(\d+)\])?$/;
-
-function readStart(sheet: Sheet): StartOrder[] {
-  const list = sheet.at(['start']);
-  if (!Array.isArray(list)) {
-    sheet.say(['start'], `"start" is a list of orders such as "- { order: gas.pressure, value: 20 bar }", not ${described(list)}`);
-    return [];
-  }
-  const out: StartOrder[] = [];
-  for (let i = 0; i < list.length; i++) {
-    const path = ['start', i];
-    const given = list[i] as unknown;
-    if (!isTable(given)) {
-      sheet.say(path, `an order is written as "- { order: gas.pressure, value: 20 bar }", not as ${described(given)}`);
-      continue;
-    }
-    for (const key of Object.keys(given)) {
-      const known = ['order', 'value', 'after'];
-      if (!known.includes(key)) sheet.say([...path, key], `there is no "${key}" in an order${hint(key, known)}`, 'key');
-    }
-    const after = 'after' in given ? seconds(sheet, [...path, 'after'], true) : 0;
-    const order = text(sheet, [...path, 'order'], '"gas.pressure"');
-    const [, instrument, command, index] = (order !== undefined && ORDER.exec(order)) || [];
-    if (order !== undefined && instrument === undefined)
-      sheet.say([...path, 'order'], `an order is INSTRUMENT.COMMAND, such as "gas.pressure" or "hv.voltage[3]", not ${described(order)}`);
-    const value = given.value;
-    const kind = typeof value;
-    if (value !== undefined && kind !== 'string' && kind !== 'number' && kind !== 'boolean') {
-      sheet.say([...path, 'value'], `a value is a quantity such as "20 bar", a word, or true or false, not ${described(value)}`);
-      continue;
-    }
-    if (instrument === undefined || command === undefined) continue;
-    out.push({
-      instrument,
-      command,
-      ...(index === undefined ? {} : { index: Number(index) }),
-      ...(value === undefined ? {} : { value: typeof value === 'boolean' ? value : String(value) }),
-      after: after ?? 0,
-    });
-  }
-  return out;
-}
-
 function readRecord(sheet: Sheet): Rig['record'] {
   const given = table(sheet, ['record'], '"record: { reserve: 64 MiB }"', ['raw_order', 'reserve']) ?? {};
   const reserve = 'reserve' in given ? bytesOf(sheet, ['record', 'reserve']) : undefined;
   const list = given.raw_order ?? [];
   const instruments = sheet.at(['instruments']);
   const known = isTable(instruments) ? Object.keys(instruments) : [];
-  if (!Array.isArray(list)) sheet.say(['record', 'raw_order'], `"raw_order" is a list of instruments such as [camera, board], not ${described(list)}`);
+  if (!Array.isArray(list))
+    sheet.say(['record', 'raw_order'], `"raw_order" is a list of instruments such as [camera, board], not ${described(list)}`);
   const rawOrder: string[] = [];
   for (const [i, name] of (Array.isArray(list) ? (list as unknown[]) : []).entries()) {
     if (typeof name === 'string' && known.includes(name) && !rawOrder.includes(name)) rawOrder.push(name);
     else if (typeof name === 'string' && rawOrder.includes(name)) sheet.say(['record', 'raw_order', i], `"${name}" is there twice`);
-    else sheet.say(['record', 'raw_order', i], `there is no instrument ${described(name).replace('the text ', '')} in this rig${hint(String(name), known)}`);
+    else
+      sheet.say(
+        ['record', 'raw_order', i],
+        `there is no instrument ${described(name).replace('the text ', '')} in this rig${hint(String(name), known)}`,
+      );
   }
   return { rawOrder, ...(reserve === undefined ? {} : { reserve }) };
 }
