@@ -9,7 +9,8 @@ export interface ByteSource {
 }
 
 export type Found =
-  | { readonly kind: 'chunk'; readonly at: number; readonly next: number; readonly messages: readonly McapMessage[] }
+  /** `end` is the chunk's own end, `next` that of its message indexes, as far as they are there. */
+  | { readonly kind: 'chunk'; readonly at: number; readonly end: number; readonly next: number; readonly messages: readonly McapMessage[] }
   /** What could not be read: `next` is where reading goes on. */
   | { readonly kind: 'damage'; readonly at: number; readonly next: number; readonly why: string }
   /** Always last. `at` is the end of the data that could be read; `whole` where DataEnd and footer stand there. */
@@ -74,8 +75,14 @@ export async function* readMcap(
       return yield { kind: 'end', at, size, whole, why: whole ? '' : 'the summary is cut or damaged' };
     }
     if (step.kind === 'cut') return yield { kind: 'end', at, size, whole: false, why: step.why };
-    if (step.kind !== 'skip') yield { ...step, at };
-    at = step.next;
+    const { next } = step;
+    if (step.kind === 'damage') yield { ...step, at };
+    if (step.kind === 'skip' || step.kind === 'damage') at = next;
+    else {
+      const start = at;
+      at = await walk.indexes(next);
+      yield { ...step, at: start, end: next, next: at };
+    }
   }
 }
 
@@ -140,6 +147,18 @@ class Walk {
     if (await this.#plausible(next)) return { kind: 'skip', next };
     const found = await this.scan(at + 1, next);
     return found < next ? { kind: 'damage', next: found, why: 'a record whose length is damaged' } : { kind: 'skip', next };
+  }
+
+  /** The end of the message indexes that lie at this place. */
+  async indexes(from: number): Promise<number> {
+    for (let at = from; ; ) {
+      const head = await this.#window.get(at, CHUNK_HEAD);
+      if (head.length < RECORD_HEAD || head[0] !== OP.messageIndex) return at;
+      const length = new Fields(head, 1).u64();
+      const next = at + RECORD_HEAD + length;
+      if (wrongHead(OP.messageIndex, head, length) !== undefined || !(await this.#plausible(next))) return at;
+      at = next;
+    }
   }
 
   /** Schemas, channels and messages outside of chunks: never ours (there it is a damaged record), but good MCAP where no chunks are. */

@@ -25,7 +25,7 @@ export class PartFile {
 
   /**
    * Makes the file, writes its head, syncs it and the folder. `ended` names parts given up before, which readers then read only so
-   * far. Where this fails the file is removed again, and the error is thrown.
+   * far. Where this fails the file is removed again, or where not even that can be done named in `ended`; the error is thrown.
    */
   static async open(options: {
     readonly disk: Disk;
@@ -33,7 +33,7 @@ export class PartFile {
     readonly series: string;
     readonly number: number;
     readonly channels: Channels;
-    readonly ended: ReadonlyMap<string, number>;
+    readonly ended: Map<string, number>;
     readonly now: () => number;
   }): Promise<PartFile> {
     const { disk, folder, series, number, channels, ended, now } = options;
@@ -49,7 +49,7 @@ export class PartFile {
       return part;
     } catch (error) {
       await handle.close().catch(() => undefined);
-      await disk.remove(path).catch(() => undefined);
+      await disk.remove(path).catch(() => ended.set(name, 0));
       throw error;
     }
   }

@@ -291,20 +291,21 @@ class Writer implements SessionWriter {
         series.number = (series.number ?? 1) - 1;
       }
     }
+    if (!series.failing) {
+      series.failing = true;
+      const what = error instanceof Error ? error.message : String(error);
+      this.#tell({
+        kind: 'failing',
+        klass,
+        code,
+        text: `${klass}: the disk at ${this.#o.folder} refuses (${code}: ${what}); data waits in memory`,
+      });
+    }
     if (isFull(code)) this.#space.look();
     const given = klass === 'slow' && isFull(code) && (await this.#giveReserve());
     const step = Math.min(series.failures + (isFull(code) ? 1 : 0), RETRY.length - 1);
     series.retryAt = given ? Number.NEGATIVE_INFINITY : this.#o.now() + (RETRY[step] ?? 0);
     series.failures++;
-    if (series.failing) return;
-    series.failing = true;
-    const what = error instanceof Error ? error.message : String(error);
-    this.#tell({
-      kind: 'failing',
-      klass,
-      code,
-      text: `${klass}: the disk at ${this.#o.folder} refuses (${code}: ${what}); data waits in memory`,
-    });
   }
 
   async #removed(part: PartFile): Promise<boolean> {

@@ -1,0 +1,483 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { Raw } from '../../src/recorder/part-series.ts';
+import { type Limits, type SessionState, sessionWriter } from '../../src/recorder/parts.ts';
+import { chunksFrom, listParts, type Position, readSession, type SessionMessage, type Trouble } from '../../src/recorder/session-read.ts';
+import { indexed, streamed } from './mcap-session.ts';
+import { type Call, TestDisk } from './parts-disk.ts';
+
+const START = 1_770_000_000_000_000;
+
+/** A writer on a disk in memory with a clock that stands until it is moved. */
+function bench(limits: Partial<Limits> = {}, rawOrder: readonly Raw[] = []) {
+  const disk = new TestDisk();
+  const states: SessionState[] = [];
+  const confirmed: Position[] = [];
+  let ms = 0;
+  let written = 0;
+  const refused = new Set<number>();
+  const make = () =>
+    sessionWriter({
+      folder: '/session',
+      now: () => ms,
+      disk,
+      rawOrder,
+      limits: { rawFree: 0, reserve: 0, ...limits },
+      onState: (state) => states.push(state),
+      onConfirmed: (place, klass) => klass === 'slow' && confirmed.push(place),
+    });
+  let writer = make();
+  const told = (kind: SessionState['kind']) => states.filter((state) => state.kind === kind);
+  return {
+    disk,
+    states,
+    confirmed,
+    refused,
+    told,
+    get writer() {
+      return writer;
+    },
+    /** A new process in the same folder. */
+    again() {
+      writer = make();
+    },
+    /** One numbered message. */
+    say(klass: 'slow' | Raw = 'slow', size = 20): number {
+      const n = written++;
+      const bytes = new Uint8Array(Math.max(4, size));
+      new DataView(bytes.buffer).setUint32(0, n);
+      if (!writer.write(klass === 'slow' ? 'readings' : 'bytes', klass, START + n, bytes)) refused.add(n);
+      return n;
+    },
+    async pass(milliseconds: number) {
+      ms += milliseconds;
+      writer.tick(ms);
+      await writer.settled();
+    },
+    /** The clock moves while the disk hangs. */
+    async tickOnly(milliseconds: number) {
+      ms += milliseconds;
+      writer.tick(ms);
+      await new Promise(setImmediate);
+    },
+    read: (durable = false) => disk.laid((folder) => numbers(folder), durable),
+  };
+}
+
+const number = ({ bytes }: { bytes: Uint8Array }) => new DataView(bytes.buffer, bytes.byteOffset).getUint32(0);
+
+async function numbers(folder: string) {
+  const troubles: Trouble[] = [];
+  const all: SessionMessage[] = [];
+  for await (const message of readSession(folder, { raw: true, onTrouble: (trouble) => troubles.push(trouble) })) all.push(message);
+  return {
+    all,
+    troubles,
+    slow: all.filter(({ series }) => series === 'slow').map(number),
+    raw: all.filter(({ series }) => series !== 'slow').map(number),
+  };
+}
+
+const upTo = (n: number, from = 0) => Array.from({ length: n - from }, (_, i) => from + i);
+
+describe('on a good disk', () => {
+  test('a session is closed as whole MCAP files that @mcap/core reads', async () => {
+    const b = bench();
+    for (let i = 0; i < 30; i++) b.say(i % 3 === 0 ? 'raw-det' : 'slow');
+    await b.writer.close();
+    expect([...b.disk.files.keys()].sort()).toEqual(['raw-det-0001.mcap', 'slow-0001.mcap']);
+    const slow = b.disk.files.get('slow-0001.mcap')?.bytes ?? new Uint8Array();
+    expect(streamed(slow).filter(({ type }) => type === 'Message')).toHaveLength(20);
+    const { reader, messages } = await indexed(slow);
+    expect(messages.map(number)).toEqual(upTo(30).filter((i) => i % 3 !== 0));
+    expect([...reader.channelsById.values()]).toMatchObject([{ topic: 'readings', messageEncoding: 'json' }]);
+    expect([...reader.schemasById.values()]).toMatchObject([{ name: 'bridgman.readings', encoding: 'jsonschema' }]);
+    expect(reader.metadataIndexes).toMatchObject([{ name: 'bridgman.part' }]);
+    const got = await b.read();
+    expect(got.all.map(number)).toEqual(upTo(30));
+    expect(got.troubles).toEqual([]);
+    expect(b.writer.stats()).toMatchObject({ held: { slow: 0, raw: 0 }, written: { messages: 30 }, dropped: [] });
+    expect(b.states).toEqual([]);
+    expect(() => b.say()).toThrow(expect.objectContaining({ code: 'SESSION_CLOSED' }));
+  });
+
+  test('a chunk closes after 200 ms, is synced, and only then confirmed; the folder is synced when a part is made', async () => {
+    const b = bench();
+    b.say();
+    await b.pass(199);
+    expect(b.disk.files.size).toBe(0);
+    await b.pass(1);
+    expect(b.confirmed).toEqual([{ part: 'slow-0001', offset: b.disk.files.get('slow-0001.mcap')?.durable.length }]);
+    const calls = b.disk.calls.filter((call) => !/^(free|makeFolder|list)/.test(call));
+    expect(calls).toEqual([
+      'create slow-0001.mcap',
+      'write slow-0001.mcap',
+      'datasync slow-0001.mcap',
+      'syncFolder session',
+      'write slow-0001.mcap',
+      'datasync slow-0001.mcap',
+    ]);
+    expect((await b.read(true)).slow).toEqual([0]);
+  });
+
+  test('what is confirmed is on the disk at every moment, and a loss of power costs no more than is not', async () => {
+    const b = bench({ slowChunk: 300 });
+    for (let i = 0; i < 40; i++) {
+      b.say();
+      if (i % 5 === 0) await b.pass(50);
+      await b.writer.settled();
+      const place = b.confirmed.at(-1);
+      const { slow } = await b.read(true);
+      expect(slow).toEqual(upTo(slow.length));
+      const sure = await b.disk.laid(async (folder) => {
+        const got: number[] = [];
+        if (place) for await (const { messages } of chunksFrom(folder, undefined, { until: place })) got.push(...messages.map(number));
+        return got;
+      }, true);
+      expect(sure).toEqual(slow);
+    }
+    expect((await b.read(true)).slow.length).toBeGreaterThan(20);
+  });
+
+  test('a part ends before it is too large, and at its age', async () => {
+    const b = bench({ partBytes: 5000, partMs: 1000, slowChunk: 400 });
+    for (let i = 0; i < 200; i++) {
+      b.say();
+      if (i % 10 === 9) await b.pass(1);
+    }
+    const large = [...b.disk.files.values()].map(({ bytes }) => bytes.length);
+    expect(large.length).toBeGreaterThan(3);
+    expect(Math.max(...large)).toBeLessThanOrEqual(5000);
+    await b.pass(200);
+    const last = [...b.disk.files.keys()].at(-1) ?? '';
+    expect(() => streamed(b.disk.files.get(last)?.bytes ?? new Uint8Array())).toThrow('not whole');
+    await b.pass(1000);
+    expect(() => streamed(b.disk.files.get(last)?.bytes ?? new Uint8Array())).not.toThrow();
+    const before = b.disk.files.size;
+    b.say();
+    await b.pass(200);
+    expect(b.disk.files.size).toBe(before + 1);
+    await b.writer.close();
+    for (const { bytes } of b.disk.files.values()) streamed(bytes);
+    expect(await b.read()).toMatchObject({ slow: upTo(201), troubles: [] });
+  });
+
+  test('one call to the disk at a time, the slow series first', async () => {
+    const b = bench();
+    for (let i = 0; i < 20; i++) {
+      for (const link of ['raw-a', 'raw-b'] as const) b.say(link, 100_000);
+      b.say();
+      await b.pass(200);
+    }
+    expect(b.disk.most).toBe(1);
+    const opened = b.disk.calls.filter((call) => call.startsWith('create'));
+    expect(opened[0]).toBe('create slow-0001.mcap');
+  });
+
+  test('a second process goes on in the same folder, with parts of its own', async () => {
+    const b = bench();
+    b.say();
+    await b.pass(200);
+    b.again(); // the first one was killed
+    b.say();
+    await b.writer.close();
+    expect([...b.disk.files.keys()]).toEqual(['slow-0001.mcap', 'slow-0002.mcap']);
+    expect(await b.read()).toMatchObject({ slow: [0, 1], troubles: [{ kind: 'cut', part: 'slow-0001', bytes: 0 }] });
+  });
+
+  test('the name of a link is made safe', async () => {
+    const b = bench();
+    b.say('raw-us/α spectrometer');
+    await b.writer.close();
+    expect([...b.disk.files.keys()]).toEqual(['raw-us%2F%CE%B1%20spectrometer-0001.mcap']);
+    expect((await b.read()).raw).toEqual([0]);
+  });
+});
+
+describe('on a bad disk', () => {
+  /** Lets the nth call of a kind fail. */
+  const nth = (b: ReturnType<typeof bench>, call: Call, n: number, fate: string | number) => {
+    let seen = 0;
+    b.disk.fate = (one, name) => (one === call && name.endsWith('.mcap') && ++seen === n ? fate : undefined);
+  };
+
+  test('a short write is written on', async () => {
+    const b = bench();
+    b.disk.fate = (call, _name, bytes) => (call === 'write' ? Math.ceil(bytes / 3) : undefined);
+    for (let i = 0; i < 10; i++) b.say();
+    await b.writer.close();
+    expect(await b.read()).toMatchObject({ slow: upTo(10), troubles: [] });
+    expect(b.states).toEqual([]);
+  });
+
+  test('a disk that takes nothing, without an error, counts as full', async () => {
+    const b = bench();
+    nth(b, 'write', 2, 0);
+    b.say();
+    await b.pass(200);
+    expect(b.told('failing')).toMatchObject([{ klass: 'slow', code: 'ENOSPC' }]);
+    await b.pass(1000);
+    expect((await b.read()).slow).toEqual([0]);
+  });
+
+  test.each([false, true])(
+    'a failed fdatasync ends the part; what was not confirmed is in the next, once (truncation fails: %s)',
+    async (stuck) => {
+      const b = bench();
+      for (let i = 0; i < 5; i++) {
+        b.say();
+        await b.pass(200);
+      }
+      let failed = false;
+      b.disk.fate = (call, name) => {
+        if (call === 'datasync' && !failed) {
+          failed = true;
+          return 'EIO';
+        }
+        return stuck && call === 'truncate' && name === 'slow-0001.mcap' ? 'EIO' : undefined;
+      };
+      const sure = b.confirmed.at(-1);
+      b.say();
+      await b.pass(200);
+      b.say();
+      await b.pass(200);
+      expect(b.confirmed.at(-2)).toMatchObject({ part: 'slow-0002' });
+      expect(b.states.map(({ kind }) => kind)).toEqual(['failing', 'recovered']);
+      await b.writer.close();
+      const got = await b.read();
+      expect(got.slow).toEqual(upTo(7));
+      const parts = await b.disk.laid((folder) => listParts(folder));
+      expect(parts).toMatchObject([{ name: 'slow-0001', until: sure?.offset }, { name: 'slow-0002' }]);
+      expect((parts[0]?.bytes ?? 0) > (sure?.offset ?? 0)).toBe(stuck); // what the reader must not take a second time
+    },
+  );
+
+  test('any faults whatever: nothing confirmed is lost, nothing is doubled, and all is there once the disk is well', async () => {
+    const fault = fc.record({ after: fc.nat(40), code: fc.constantFrom('ENOSPC', 'EIO', 'short'), times: fc.integer({ min: 1, max: 4 }) });
+    await fc.assert(
+      fc.asyncProperty(fc.array(fault, { maxLength: 5 }), fc.integer({ min: 2000, max: 20_000 }), async (faults, partBytes) => {
+        const b = bench({ slowChunk: 200, rawChunk: 400, partBytes });
+        let calls = 0;
+        b.disk.fate = (call, _name, bytes) => {
+          calls++;
+          const hit = faults.find(({ after, times }, k) => calls > after + 30 * k && calls <= after + 30 * k + times);
+          if (!hit) return undefined;
+          if (hit.code !== 'short') return hit.code;
+          return call === 'write' ? Math.ceil(bytes / 2) : undefined;
+        };
+        for (let i = 0; i < 60; i++) {
+          b.say(i % 4 === 0 ? 'raw-a' : 'slow');
+          if (i % 3 === 0) await b.pass(200);
+          if (i % 20 === 0) {
+            const place = b.confirmed.at(-1);
+            const { slow } = await b.read();
+            expect(new Set(slow).size).toBe(slow.length);
+            const sure = await b.disk.laid(async (folder) => {
+              const got: number[] = [];
+              if (place)
+                for await (const { messages } of chunksFrom(folder, undefined, { until: place })) got.push(...messages.map(number));
+              return got;
+            }, true);
+            const all = upTo(i + 1).filter((n) => n % 4 !== 0);
+            expect(sure).toEqual(all.slice(0, sure.length));
+            expect(slow.slice(0, sure.length)).toEqual(sure);
+          }
+        }
+        for (let i = 0; i < 30; i++) await b.pass(10_000);
+        await b.writer.close();
+        const got = await b.read();
+        expect(got.slow).toEqual(upTo(60).filter((n) => n % 4 !== 0));
+        expect(got.raw).toEqual(upTo(60).filter((n) => n % 4 === 0 && !b.refused.has(n)));
+        expect(b.writer.stats().dropped.reduce((n, { messages }) => n + messages, 0)).toBe(b.refused.size);
+        // a last part whose summary met the fault stays cut, behind its data
+        expect(got.troubles.filter(({ kind }) => kind !== 'cut')).toEqual([]);
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  test('a full disk leaves no trail of empty parts', async () => {
+    const b = bench();
+    b.say();
+    await b.pass(200);
+    b.disk.capacity = b.disk.used + 300; // room for a head, not for a chunk
+    b.say('slow', 1000);
+    for (let i = 0; i < 20; i++) await b.pass(10_000);
+    expect(b.disk.files.size).toBe(1);
+    b.disk.capacity = Number.POSITIVE_INFINITY;
+    await b.pass(10_000);
+    expect([...b.disk.files.keys()]).toEqual(['slow-0001.mcap', 'slow-0002.mcap']);
+    expect((await b.read()).slow).toEqual([0, 1]);
+    expect(b.states.map(({ kind }) => kind)).toEqual(['failing', 'reserve', 'recovered', 'reserved']);
+  });
+
+  test('retries grow to ten seconds', async () => {
+    const b = bench();
+    b.disk.fate = (call) => (call === 'create' ? 'EROFS' : undefined);
+    b.say();
+    const tries = () => b.disk.calls.filter((call) => call.startsWith('create')).length;
+    for (let i = 0; i < 600; i++) await b.pass(100);
+    expect(tries()).toBe(11); // at 0.2, 0.2, 0.7, 1.7, 3.7, 7.7, 15.7, 25.7, 35.7, 45.7, 55.7
+    expect(b.told('failing')).toHaveLength(1);
+  });
+
+  test('a hung disk: the queue is bounded, raw data goes first in the order given, slow data last, and all is told and counted', async () => {
+    const b = bench({ slowQueue: 20_000, rawQueue: 40_000, rawChunk: 4000, slowChunk: 2000 }, ['raw-camera', 'raw-detector']);
+    let answer = () => {};
+    const hang = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    b.disk.fate = (call) => (call === 'datasync' ? hang : undefined);
+    let most = 0;
+    const links = ['raw-detector', 'raw-serial', 'raw-camera'] as const;
+    for (let i = 0; i < 300; i++) {
+      for (const link of links) b.say(link, 300);
+      b.say('slow', 100);
+      await b.tickOnly(50);
+      const { held } = b.writer.stats();
+      most = Math.max(most, held.raw);
+      expect(held.slow).toBeLessThanOrEqual(20_000);
+    }
+    expect(most).toBeLessThanOrEqual(40_000);
+    expect(b.told('hung')).toHaveLength(1);
+    expect(b.told('stopped').map((state) => 'klass' in state && state.klass)).toEqual(['raw-camera', 'raw-detector', 'slow', 'raw-serial']);
+    answer();
+    b.disk.fate = () => undefined;
+    await b.pass(200);
+    await b.pass(200);
+    expect(b.told('back')).toHaveLength(1);
+    expect(b.told('resumed')).toHaveLength(4);
+    const gaps = b.told('resumed').flatMap((state) => ('gap' in state ? [state.gap] : []));
+    expect(gaps.every(({ messages, bytes, from, to, cause }) => messages > 0 && bytes > 0 && from < to && cause === 'queue')).toBe(true);
+    for (const link of links) b.say(link, 300);
+    b.say('slow', 100);
+    await b.writer.close();
+    const { all } = await b.read();
+    const { dropped, written } = b.writer.stats();
+    expect(dropped.reduce((n, { messages }) => n + messages, 0) + written.messages).toBe(301 * 4);
+    expect(all).toHaveLength(written.messages);
+    for (const { klass, messages } of dropped) {
+      const gap = gaps.find((one) => one.klass === klass);
+      expect(gap).toMatchObject({ messages });
+      const own = all.filter(({ series }) => series === klass);
+      // what is lost is one piece: it shows in the numbers of the messages, and lies where the gap says
+      const jump = own.findIndex(({ sequence }, i) => sequence !== i);
+      expect(own[jump]?.sequence).toBe(jump + messages);
+      expect(own.slice(jump).map(({ sequence }) => sequence)).toEqual(own.slice(jump).map((_, i) => jump + messages + i));
+      expect(own[jump - 1]?.t ?? 0).toBeLessThan(gap?.from ?? 0);
+      expect(own[jump]?.t).toBeGreaterThan(gap?.to ?? 0);
+    }
+  });
+
+  test('a close on a disk that stays full ends, and counts what it could not keep', async () => {
+    const b = bench();
+    b.say();
+    await b.pass(200);
+    b.disk.capacity = b.disk.used;
+    b.say();
+    await b.writer.close();
+    expect(b.writer.stats().dropped).toEqual([{ klass: 'slow', cause: 'closed', messages: 1, bytes: 20 }]);
+    expect(b.states.at(-1)).toMatchObject({ kind: 'resumed', gap: { cause: 'closed', messages: 1 } });
+    expect((await b.read()).slow).toEqual([0]);
+  });
+
+  test('a folder that was moved away is made again, and the numbers go on', async () => {
+    const b = bench();
+    b.say();
+    await b.pass(200);
+    b.disk.fate = (call) =>
+      call === 'write' || (call === 'create' && !b.disk.calls.includes('makeFolder session', 3)) ? 'ENOENT' : undefined;
+    b.say();
+    await b.pass(200);
+    b.disk.fate = () => undefined;
+    await b.pass(1000);
+    expect(b.disk.calls.filter((call) => call === 'makeFolder session').length).toBeGreaterThan(1);
+    expect(b.confirmed.at(-1)).toMatchObject({ part: 'slow-0002' });
+    expect((await b.read()).slow).toEqual([0, 1]);
+  });
+});
+
+describe('room', () => {
+  const kB = 1000;
+
+  test('raw streams stop in the order of the rig, and go on with room', async () => {
+    const b = bench({ rawFree: 900 * kB }, ['raw-camera', 'raw-detector']);
+    b.disk.capacity = 2000 * kB;
+    const recorded = async () => {
+      const before = b.writer.stats().dropped.reduce((n, { messages }) => n + messages, 0);
+      for (const link of ['raw-serial', 'raw-detector', 'raw-camera', 'slow'] as const) b.say(link);
+      await b.pass(1000);
+      const stopped = b.writer.stats().stopped.map(({ klass }) => klass);
+      expect(b.writer.stats().dropped.reduce((n, { messages }) => n + messages, 0) - before).toBeLessThanOrEqual(3);
+      return stopped;
+    };
+    const foreign = new Uint8Array(2000 * kB);
+    const fill = (free: number) =>
+      b.disk.files.set('other', {
+        bytes: foreign.subarray(0, 2000 * kB - free - (b.disk.used - (b.disk.files.get('other')?.bytes.length ?? 0))),
+        durable: foreign,
+      });
+    await recorded();
+    expect(await recorded()).toEqual([]);
+    fill(880 * kB);
+    await recorded();
+    expect(await recorded()).toEqual(['raw-camera']);
+    fill(580 * kB);
+    await recorded();
+    expect(new Set(await recorded())).toEqual(new Set(['raw-camera', 'raw-detector']));
+    fill(280 * kB);
+    await recorded();
+    expect(await recorded()).toHaveLength(3);
+    fill(620 * kB); // a tenth more than the limit is needed to go on
+    await recorded();
+    expect(new Set(await recorded())).toEqual(new Set(['raw-camera', 'raw-detector']));
+    fill(1500 * kB);
+    await recorded();
+    expect(await recorded()).toEqual([]);
+    expect(b.told('stopped').every((state) => 'cause' in state && state.cause === 'space')).toBe(true);
+    b.disk.files.delete('other');
+    await b.writer.close();
+    const { slow } = await b.read();
+    expect(slow).toHaveLength(12);
+  });
+
+  test('a full disk: the slow parts live on their reserve, hazardous outputs are to go safe, and it heals by itself', async () => {
+    const b = bench({ reserve: 50 * kB, rawFree: 10 * kB, slowChunk: 1000 });
+    b.disk.capacity = 4_000_000;
+    b.say();
+    b.say('raw-a');
+    await b.pass(1000);
+    await b.pass(1000);
+    expect(b.writer.stats().reserve).toBe(50 * kB);
+    expect(b.disk.files.get('reserve')?.durable).toHaveLength(50 * kB);
+    b.disk.capacity = b.disk.used + 100;
+    b.say('raw-a');
+    for (let i = 0; i < 20; i++) {
+      b.say('slow', 500);
+      b.say('raw-a', 500);
+      await b.pass(1000);
+    }
+    expect(b.told('reserve')).toHaveLength(1);
+    expect(b.disk.files.has('reserve')).toBe(false);
+    expect(b.told('stopped')).toMatchObject([{ klass: 'raw-a', cause: 'space' }]);
+    expect((await b.read(true)).slow).toHaveLength(21); // no slow message waits
+    for (let i = 0; i < 200; i++) {
+      b.say('slow', 500);
+      await b.pass(1000);
+    }
+    expect(b.writer.stats().failing).toEqual(['slow']); // the reserve is used up as well
+    b.disk.capacity = 8_000_000;
+    for (let i = 0; i < 20; i++) await b.pass(1000);
+    b.say('raw-a');
+    await b.pass(1000);
+    expect(b.told('reserved')).toHaveLength(1);
+    expect(b.told('resumed')).toMatchObject([{ klass: 'raw-a', gap: { cause: 'space' } }]);
+    expect(b.disk.files.get('reserve')?.durable).toHaveLength(50 * kB);
+    await b.writer.close();
+    expect(b.disk.files.has('reserve')).toBe(false);
+    const { slow, troubles } = await b.read();
+    expect(slow).toHaveLength(221);
+    expect(troubles).toEqual([]);
+    expect(b.writer.stats().dropped.map(({ klass }) => klass)).toEqual(['raw-a']);
+  });
+});
