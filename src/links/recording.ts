@@ -1,0 +1,52 @@
+/** Both directions of a link's bytes, for the session. */
+import { Subject } from 'rxjs';
+import type { Clock } from '../clock.ts';
+import { type Arrival, type Link, wrapped } from '../link.ts';
+
+export interface Recorded {
+  /** The link's name. */
+  readonly link: string;
+  readonly direction: 'in' | 'out';
+  /** Microseconds since 1970. */
+  readonly t: number;
+  readonly bytes: Uint8Array;
+  /** A file's name, on a folder link. */
+  readonly name?: string;
+}
+
+/** The same link; `sink` is called with each arrival before anybody else hears it, and with each write that was taken. */
+export function recording(link: Link, sink: (recorded: Recorded) => void, name: string, clock: Clock): Link {
+  const arrivals = new Subject<Arrival>();
+  // A link in the same process may answer inside write(): what it says is recorded after what was asked.
+  let writing: Recorded[] | undefined;
+  link.arrivals.subscribe({
+    next(a) {
+      const recorded: Recorded = {
+        link: name,
+        direction: 'in',
+        t: a.t,
+        bytes: a.bytes,
+        ...(a.name === undefined ? {} : { name: a.name }),
+      };
+      if (writing) writing.push(recorded);
+      else sink(recorded);
+      arrivals.next(a);
+    },
+    complete: () => arrivals.complete(),
+  });
+  return wrapped(link, {
+    arrivals,
+    write(bytes, reply) {
+      const t = clock.now();
+      const outer = writing;
+      const answers: Recorded[] = [];
+      writing = answers;
+      const taken = link.write(bytes, reply);
+      writing = outer;
+      const all: Recorded[] = taken ? [{ link: name, direction: 'out', t, bytes }, ...answers] : answers;
+      if (outer) outer.push(...all);
+      else for (const recorded of all) sink(recorded);
+      return taken;
+    },
+  });
+}

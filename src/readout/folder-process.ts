@@ -1,0 +1,129 @@
+/** A watched folder in a process of its own, because the host does no disk reads: the child's entry, and the link on the host's side. */
+import { type ChildProcess, fork } from 'node:child_process';
+import { resolve } from 'node:path';
+import { BehaviorSubject, Subject } from 'rxjs';
+import { type Clock, realClock } from '../clock.ts';
+import type { Arrival, Link } from '../link.ts';
+import { wholeFile } from '../links/complete.ts';
+import { type FolderOptions, folderLink, watchFolder } from '../links/folder.ts';
+
+export type RemoteOptions = Omit<FolderOptions, 'complete'> & {
+  /** Watches in this process; for tests. */
+  readonly inProcess?: boolean;
+};
+
+type FromChild =
+  | { readonly is: 'arrival'; readonly bytes: Uint8Array; readonly t: number; readonly name: string }
+  | { readonly is: 'left'; readonly names: readonly string[] }
+  | { readonly is: 'up'; readonly now: boolean }
+  | { readonly is: 'told'; readonly message: string };
+type ToChild = { readonly is: 'watch'; readonly options: RemoteOptions } | { readonly is: 'look' };
+
+const AGAIN = 1; // seconds after which a child that has ended is started again
+const ENTRY = 'folder-process.js';
+
+/** The folder's files as packets. The child is started again when it ends, and no file comes twice. */
+export function remoteFolder(options: RemoteOptions, clock: Clock): Link {
+  if (options.inProcess) return folderLink({ ...options, complete: wholeFile }, clock);
+  const arrivals = new Subject<Arrival>();
+  const up = new BehaviorSubject(false);
+  const { told, inProcess: _, ...plain } = options;
+  const taken = new Set(options.taken);
+  let child: ChildProcess | undefined;
+  let begun = false;
+  let closed = false;
+  let cancel = (): void => {};
+
+  const heard = (m: FromChild): void => {
+    if (closed) return;
+    switch (m.is) {
+      case 'arrival':
+        taken.add(m.name);
+        arrivals.next({ bytes: m.bytes, t: m.t, mono: clock.mono(), name: m.name });
+        return;
+      case 'left':
+        for (const name of m.names) taken.add(name);
+        return;
+      case 'up':
+        begun = true;
+        if (m.now !== up.value) up.next(m.now);
+        return;
+      case 'told':
+        told?.(m.message);
+    }
+  };
+
+  const start = (): void => {
+    if (closed) return;
+    // From source, under a test runner, the child is the built one.
+    const entry = import.meta.filename.endsWith('.ts')
+      ? resolve(import.meta.dirname, '../../dist/src/readout', ENTRY)
+      : resolve(import.meta.dirname, ENTRY);
+    const mine = fork(entry, [WATCH], { serialization: 'advanced', stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+    child = mine;
+    let over = false;
+    const ended = (why: string): void => {
+      if (closed || over) return;
+      over = true;
+      told?.(`folder:${options.path}: the process that watches it has ended (${why}) and is started again`);
+      if (up.value) up.next(false);
+      cancel = clock.after(AGAIN, start);
+    };
+    mine.on('message', (m) => heard(m as FromChild)); // sent by the child's half of this file
+    mine.on('error', (error) => ended(error.message));
+    mine.on('exit', (code, signal) => ended(signal ?? `code ${code}`));
+    const existing = begun ? 'take' : plain.existing;
+    send(mine, { is: 'watch', options: { ...plain, existing, taken: [...taken] } });
+  };
+  const send = (to: ChildProcess | undefined, m: ToChild): void => {
+    if (to?.connected) to.send(m, () => {}); // a child that has just ended is told of by its exit
+  };
+  start();
+
+  return {
+    framing: 'packets',
+    origin: 'hardware',
+    arrivals,
+    up,
+    write: () => false,
+    reopen: () => send(child, { is: 'look' }),
+    close() {
+      if (closed) return;
+      closed = true;
+      cancel();
+      if (child?.connected) child.disconnect();
+      if (up.value) up.next(false);
+      arrivals.complete();
+      up.complete();
+    },
+  };
+}
+
+const WATCH = 'watch-folder';
+
+/** The child: watches until the host goes away. */
+function serveHost(): void {
+  const clock = realClock();
+  const say = (m: FromChild): Promise<void> =>
+    new Promise((done) => {
+      if (process.send) process.send(m, undefined, undefined, () => done());
+      else done();
+    });
+  let watching: ReturnType<typeof watchFolder> | undefined;
+  process.on('message', (message) => {
+    const m = message as ToChild; // sent by remoteFolder alone
+    if (m.is === 'look') {
+      watching?.look();
+      return;
+    }
+    watching?.close();
+    watching = watchFolder({ ...m.options, complete: wholeFile, told: (text) => void say({ is: 'told', message: text }) }, clock, {
+      arrived: ({ bytes, t, name }) => say({ is: 'arrival', bytes, t, name }),
+      left: (names) => void say({ is: 'left', names }),
+      up: (now) => void say({ is: 'up', now }),
+    });
+  });
+  process.on('disconnect', () => process.exit(0));
+}
+
+if (process.argv[2] === WATCH && process.send) serveHost();
