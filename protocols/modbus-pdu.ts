@@ -2,8 +2,11 @@
 import { type Addressed, MOST, type ModbusAsk, type ModbusTell } from './modbus.ts';
 import { Unsendable, whole } from './unsendable.ts';
 
-/** How long a frame is by its first bytes: that many; not to be known before more came; to be closed by its checksum; or none. */
-export type Length = number | 'more' | 'open' | 'none';
+/**
+ * How long a frame is by its first bytes: that many; not to be known before more came; closed by its checksum ('even': after whole
+ * registers, 'open': anywhere); or no frame.
+ */
+export type Length = number | 'more' | 'even' | 'open' | 'none';
 
 /** Section 4.1: a PDU is at most 253 bytes. */
 export const MAX_PDU = 253;
@@ -150,30 +153,46 @@ export function decodeTell(of: Addressed, b: Uint8Array): ModbusTell | undefined
 export type LengthOf = (b: Uint8Array, from: number, end: number) => Length;
 
 /** Sub-function 0 of function 8 repeats any number of registers, the others have one (section 6.8). */
-const diagnostic: LengthOf = (b, from, end) => (end - from < 3 ? 'more' : at(b, from + 1) === 0 ? 'open' : 5);
-const counted = (b: Uint8Array, from: number, end: number, place: number): Length =>
-  end - from <= place ? 'more' : place + 1 + b[from + place];
+const diagnostic: LengthOf = (b, from, end) => (end - from < 3 ? 'more' : at(b, from + 1) === 0 ? 'even' : 5);
 
-/** The length of the question's PDU that begins so. */
-export const askLength: LengthOf = (b, from, end) => {
-  if (end <= from) return 'more';
-  const code = b[from];
-  if (code === 0 || code > 0x7f) return 'none';
-  if (code <= 6) return 5;
-  if (code === 8) return diagnostic(b, from, end);
-  if (code === 15 || code === 16) return counted(b, from, end, 5);
-  return code === 23 ? counted(b, from, end, 9) : 'open';
+/** A PDU whose byte at `place` counts those after it. */
+const counted =
+  (place: number): LengthOf =>
+  (b, from, end) =>
+    end - from <= place ? 'more' : place + 1 + b[from + place];
+const long: LengthOf = (b, from, end) => (end - from <= 2 ? 'more' : 3 + at(b, from + 1));
+
+/** Sections 6.1 to 6.18; 43 has no length of its own. */
+const ASKS: Readonly<Record<number, number | LengthOf>> = {
+  ...{ 1: 5, 2: 5, 3: 5, 4: 5, 5: 5, 6: 5, 7: 1, 8: diagnostic, 11: 1, 12: 1, 15: counted(5), 16: counted(5), 17: 1 },
+  ...{ 20: counted(1), 21: counted(1), 22: 7, 23: counted(9), 24: 3 },
+};
+const one = counted(1);
+const TELLS: Readonly<Record<number, number | LengthOf>> = {
+  ...{ 1: one, 2: one, 3: one, 4: one, 5: 5, 6: 5, 7: 2, 8: diagnostic, 11: 5, 12: one, 15: 5, 16: 5, 17: one },
+  ...{ 20: one, 21: one, 22: 7, 23: one, 24: long },
 };
 
-/** The length of the reply's PDU that begins so. */
+const known = (table: Readonly<Record<number, number | LengthOf>>, b: Uint8Array, from: number, end: number): Length | undefined => {
+  const length = table[b[from]];
+  return typeof length === 'function' ? length(b, from, end) : length;
+};
+
+/** The length of the question's PDU that begins so. Unknown functions are open: the server must answer them, with an exception. */
+export const askLength: LengthOf = (b, from, end) => {
+  if (end <= from) return 'more';
+  if (b[from] === 0 || b[from] > 0x7f) return 'none';
+  return known(ASKS, b, from, end) ?? 'open';
+};
+
+/**
+ * The length of the reply's PDU that begins so. A reply with an unknown function is none: one frame in 256 has a shorter one with the
+ * right checksum in it (its last byte happens to be the checksum of those before), and a short reply would be a wrong value.
+ */
 export const tellLength: LengthOf = (b, from, end) => {
   if (end <= from) return 'more';
-  const code = b[from];
-  if (code === 0 || code === 0x80) return 'none';
-  if (code > 0x80) return 2;
-  if (code <= 4 || code === 23) return counted(b, from, end, 1);
-  if (code === 8) return diagnostic(b, from, end);
-  return code === 5 || code === 6 || code === 15 || code === 16 ? 5 : 'open';
+  if (b[from] > 0x80) return 2;
+  return known(TELLS, b, from, end) ?? 'none';
 };
 
 const room = (address: number, count: number, most: number): boolean => count >= 1 && count <= most && address + count <= 0x10000;

@@ -27,6 +27,10 @@ export function crc16(bytes: Uint8Array): number {
 /** Over a frame with its own checksum at the end the CRC is 0. */
 const intact = (frame: Uint8Array): boolean => crc16(frame) === 0;
 
+/** Whether a frame that only its checksum closes may have this length. */
+const closes = (size: Length, length: number): boolean =>
+  (size === 'open' && length >= 4) || (size === 'even' && length >= 8 && length % 2 === 0);
+
 /** The longest frame: unit, PDU, CRC. */
 const MAX = 256;
 
@@ -41,7 +45,8 @@ interface Shape<M> {
  * silent) may have any function and is awaited to its full length; meanwhile any likely frame of a known function with the right
  * checksum that ends at this byte is given at once, since what came before it may be garbage that only looks like the beginning of a
  * long frame. Should the long frame become whole after all, it is given, too: a reply that fits no question is 'late', a lost one is
- * lost. Functions of unknown length are closed by the first checksum that fits. Faults: PROTO_BAD_CRC, PROTO_NOISE, PROTO_UNFINISHED.
+ * lost. Questions of unknown functions are closed by the first checksum that fits, where the last frame ended; replies of such
+ * functions are noise. Faults: PROTO_BAD_CRC, PROTO_NOISE, PROTO_UNFINISHED.
  */
 function frames<M>(shape: Shape<M>): Decoder<M> {
   const store = new Uint8Array(4 * MAX);
@@ -86,7 +91,7 @@ function frames<M>(shape: Shape<M>): Decoder<M> {
 
   const likelyFrom = (s: number): M | undefined => {
     const size = length(s);
-    if (size !== n - s && !(size === 'open' && n - s === 8)) return undefined;
+    if (size !== n - s && !(size === 'even' && n - s === 8)) return undefined;
     const m = frame(s);
     return m !== undefined && shape.likely(m) ? m : undefined;
   };
@@ -95,7 +100,7 @@ function frames<M>(shape: Shape<M>): Decoder<M> {
   const awaited = (from: number): boolean => {
     const size = length(from);
     const whole = size === n - from;
-    const m = whole || (size === 'open' && n - from >= 4 && done <= from) ? frame(from) : undefined;
+    const m = whole || (done <= from && closes(size, n - from)) ? frame(from) : undefined;
     if (m !== undefined) {
       fault('PROTO_NOISE', from);
       said.push(m);
