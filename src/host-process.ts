@@ -1,6 +1,5 @@
 /** The host as a process of its own: started by the guardian, ends when told, makes safe when the guardian is gone. */
 import { connect } from 'node:net';
-import { openRigLink, simulatedRig } from './rig-open.ts';
 import { catalogue } from './catalogue.ts';
 import { type Clock, realClock } from './clock.ts';
 import type { HostInit, Prepared, Reply, Request, ToGuardian, ToHost } from './guardian/armed.ts';
@@ -11,6 +10,7 @@ import { nodesOf } from './methods.ts';
 import { outflow } from './pipe.ts';
 import type { Rig } from './rig.ts';
 import { withUserDrivers } from './rig-drivers.ts';
+import { addressOf, openReal, simulatedRig } from './rig-open.ts';
 
 const WATCH = 1; // seconds without a word from the guardian after which it counts as gone
 const END = 3; // seconds for outputs to be read back as safe at the end
@@ -37,18 +37,24 @@ async function start(init: HostInit): Promise<void> {
   connectRecorder();
 
   const keeper = guardianKeeper(clock, init.rig, () => running);
-  const simulated = init.simulate ? simulatedRig(init.rig, known, clock, init.seed) : undefined;
+  const isSimulated = (address: string): boolean => init.simulate || addressOf(address).kind === 'simulated';
+  const some = init.rig.instruments.some((i) => Object.values(i.links).some(({ address }) => isSimulated(address)));
+  const simulated = some ? simulatedRig(init.rig, known, clock, init.seed) : undefined;
   running = host({
     rig: init.rig,
     catalogue: known,
     nodes: nodesOf(init.rig),
     clock,
-    open: (wire) => simulated?.open(wire) ?? openRigLink(wire, clock),
+    open(wire, told) {
+      const link = isSimulated(wire.address) ? simulated?.open(wire) : openReal(wire.address, clock, { base: init.rig.folder, told });
+      if (!link) throw new Error(`${wire.key}: an instrument on it has no simulator`);
+      return link;
+    },
     emit: (entry) => flow.push(entry),
     keeper: keeper.keeper,
     outflow: () => ({ queued: flow.queued, dropped: flow.dropped }),
     memory: () => process.memoryUsage.rss(),
-    truth: simulated?.truth,
+    truth: simulated ? () => simulated.universe.truth() : undefined,
   });
   const lab = running;
 
@@ -159,7 +165,13 @@ function preparedOf(rig: Rig, lab: Host | undefined, lease: Parameters<Keeper['a
   for (const { address } of Object.values(instrument.links)) {
     const adapter = /^gpib:([^/]+)\//.exec(address)?.[1];
     const carrier = rig.instruments.find((i) => i.name === adapter);
-    if (carrier) carriers[carrier.name] = { model: carrier.model, options: carrier.options, id: lab?.identity(carrier.name), links: addresses(carrier) };
+    if (carrier)
+      carriers[carrier.name] = {
+        model: carrier.model,
+        options: carrier.options,
+        id: lab?.identity(carrier.name),
+        links: addresses(carrier),
+      };
   }
   return {
     name: leaseName(lease),

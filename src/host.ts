@@ -35,7 +35,7 @@ export interface HostOptions {
   readonly nodes: readonly NodeSpec[];
   readonly clock: Clock;
   /** Opens a wire: a port, a socket, or a simulated link. Not called for tunnels. */
-  readonly open: (wire: Wire) => Link;
+  readonly open: (wire: Wire, told: (text: string) => void) => Link;
   readonly emit: (entry: Entry) => void;
   readonly keeper: Keeper;
   /** Entries waiting and dropped on their way to the recorder. */
@@ -199,7 +199,7 @@ export function host(options: HostOptions): Host {
   };
   const origins = new Map<string, Link['origin']>();
   for (const wire of plain) {
-    const link = options.open(wire);
+    const link = options.open(wire, (text) => alarm(wire.key, text));
     origins.set(wire.key, link.origin);
     connect(wire, link);
   }

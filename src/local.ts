@@ -6,7 +6,9 @@ import { join } from 'node:path';
 import type { Reply, Request } from './guardian/armed.ts';
 
 export type Local = Request | { readonly do: 'stop'; readonly by: string };
-export type LocalReply = Reply | { readonly ok: true; readonly stopped: { readonly by: string; readonly unsafe: readonly { name: string; why: string }[] } };
+export type LocalReply =
+  | Reply
+  | { readonly ok: true; readonly stopped: { readonly by: string; readonly unsafe: readonly { name: string; why: string }[] } };
 
 export class LocalError extends Error {
   readonly code: 'LOCAL_FOLDER' | 'LOCAL_RUNNING' | 'LOCAL_NONE' | 'LOCAL_GONE';
@@ -27,16 +29,24 @@ export const user = (): string => {
 
 /** Made if it is not there; refused where somebody else owns it or others may enter it. */
 export function localFolder(): string {
-  const folder = process.env.XDG_RUNTIME_DIR ? join(process.env.XDG_RUNTIME_DIR, 'bridgman') : join(tmpdir(), `bridgman-${process.getuid?.() ?? 'user'}`);
+  const folder = process.env.XDG_RUNTIME_DIR
+    ? join(process.env.XDG_RUNTIME_DIR, 'bridgman')
+    : join(tmpdir(), `bridgman-${process.getuid?.() ?? 'user'}`);
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   } catch (error) {
-    throw new LocalError('LOCAL_FOLDER', `${folder} cannot be made (${error instanceof Error ? error.message : error}); set XDG_RUNTIME_DIR to a folder of yours`);
+    throw new LocalError(
+      'LOCAL_FOLDER',
+      `${folder} cannot be made (${error instanceof Error ? error.message : error}); set XDG_RUNTIME_DIR to a folder of yours`,
+    );
   }
   const stat = lstatSync(folder);
   const mine = process.getuid === undefined || stat.uid === process.getuid();
   if (!stat.isDirectory() || !mine || (stat.mode & 0o077) !== 0) {
-    throw new LocalError('LOCAL_FOLDER', `${folder} is not a folder of yours alone (mode 0700); remove it, or set XDG_RUNTIME_DIR to a folder of yours`);
+    throw new LocalError(
+      'LOCAL_FOLDER',
+      `${folder} is not a folder of yours alone (mode 0700); remove it, or set XDG_RUNTIME_DIR to a folder of yours`,
+    );
   }
   return folder;
 }
@@ -129,7 +139,10 @@ export function askLocal(path: string, request: Local, within = 60): Promise<Loc
 /** The one rig that runs, or the named one; a sentence where that is not clear. */
 export async function theRig(name: string | undefined): Promise<{ readonly rig: string } | string> {
   const running = await runningRigs();
-  if (name !== undefined) return running.includes(name) ? { rig: name } : `no rig "${name}" is running${running.length > 0 ? `; running: ${running.join(', ')}` : ''}`;
+  if (name !== undefined)
+    return running.includes(name)
+      ? { rig: name }
+      : `no rig "${name}" is running${running.length > 0 ? `; running: ${running.join(', ')}` : ''}`;
   if (running.length === 0) return 'no rig is running (start one with: bridgman run RIG)';
   if (running.length > 1) return `several rigs are running (${running.join(', ')}): name one with --rig NAME`;
   return { rig: running[0] };

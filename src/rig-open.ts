@@ -1,10 +1,9 @@
 /** The links of a rig: real ones, or simulators in their place, all in one universe. */
 import type { Catalogue } from './catalogue.ts';
 import type { Clock } from './clock.ts';
-import { parsed, modelOf, type Wire, wires } from './host.ts';
-import type { AnyProtocol } from './instrument.ts';
+import { type Wire, wires } from './host.ts';
 import type { Link } from './link.ts';
-import { openLink, parseAddress } from './links/open.ts';
+import { type Address, openLink, parseAddress } from './links/open.ts';
 import { simulatedLink } from './links/simulated.ts';
 import type { Rig, RigInstrument } from './rig.ts';
 import { simulatorOptions } from './rig-shape.ts';
@@ -14,8 +13,7 @@ export interface SimulatedRig {
   readonly universe: Universe;
   /** The simulated link of a wire; undefined where an instrument on it has no simulator. */
   open(wire: Wire): Link | undefined;
-  readonly device: (instrument: string) => Device | undefined;
-  truth(): Readonly<Record<string, number>>;
+  device(instrument: string): Device | undefined;
 }
 
 export function simulatedRig(rig: Rig, catalogue: Catalogue, clock: Clock, seed: number): SimulatedRig {
@@ -25,7 +23,7 @@ export function simulatedRig(rig: Rig, catalogue: Catalogue, clock: Clock, seed:
   const make = (instrument: RigInstrument, behind: Readonly<Record<string, Device>>): Device | undefined => {
     const simulator = catalogue.simulators.get(instrument.model);
     if (!simulator) return undefined;
-    const device = all.device(instrument.name, simulator, simulatorOptions(instrument, simulator), behind);
+    const device = all.device(instrument.name, simulator, simulatorOptions(simulator, instrument), behind);
     devices.set(instrument.name, device);
     return device;
   };
@@ -43,27 +41,38 @@ export function simulatedRig(rig: Rig, catalogue: Catalogue, clock: Clock, seed:
   return {
     universe: all,
     device: (name) => devices.get(name),
-    truth: () => all.truth(),
     open(wire) {
       const ports = wire.users.flatMap(({ instrument, role }) => {
         const port = devices.get(instrument.name)?.ports[role];
         return port ? [port] : [];
       });
       if (ports.length < wire.users.length) return undefined;
-      const address = parseAddress(wire.address);
-      const line = typeof address === 'object' && 'baud' in address ? { baud: address.baud } : {};
+      const address = addressOf(wire.address);
       const packets = wire.users[0].protocol.framing === 'packets';
-      return simulatedLink(ports, clock, { framing: packets ? 'packets' : 'stream', ...line });
+      const serial = address.kind === 'serial' || address.kind === 'simulated';
+      return simulatedLink(ports, clock, {
+        framing: packets ? 'packets' : 'stream',
+        ...(serial && address.baud !== undefined ? { baud: address.baud } : {}),
+        ...(address.kind === 'serial' ? { halfDuplex: address.halfDuplex } : {}),
+      });
     },
   };
 }
 
-export function openRigLink(wire: Wire, clock: Clock, lock = true): Link {
-  return openAddress(wire.address, wire.users[0].protocol, clock, { lock, model: modelOf, parsed });
+/** The rig's check has refused what is no address. */
+export function addressOf(text: string): Address {
+  const address = parseAddress(text);
+  if (typeof address === 'string') throw new Error(address);
+  return address;
 }
 
-export function openAddress(text: string, protocol: AnyProtocol, clock: Clock, context: Record<string, unknown>): Link {
-  const address = parseAddress(text);
-  if (typeof address === 'string') throw new Error(`${text}: ${address}`);
-  return openLink(address, clock, { ...context, protocol } as never);
+/** Opens the real thing. `lock: false` opens a serial port that another process still holds. */
+export function openReal(
+  text: string,
+  clock: Clock,
+  options: { readonly base: string; readonly lock?: boolean; readonly told?: (text: string) => void },
+): Link {
+  const address = addressOf(text);
+  const { lock = true, base, told } = options;
+  return openLink(address.kind === 'serial' ? { ...address, lock } : address, clock, { base, told });
 }

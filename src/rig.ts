@@ -3,6 +3,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Catalogue } from './catalogue.ts';
 import type { Kinds, Schema } from './instrument.ts';
+import { influxTarget } from './recorder/influx-http.ts';
 import { checkAgainstShape } from './rig-check.ts';
 import { readDerivations } from './rig-derive.ts';
 import { withUserDrivers } from './rig-drivers.ts';
@@ -186,9 +187,9 @@ async function readRig(sheet: Sheet, file: string, catalogue: Catalogue, methods
 function influxUrl(sheet: Sheet): string | undefined {
   const given = text(sheet, ['influx'], '"http://localhost:8086/lab"');
   if (given === undefined) return undefined;
-  const url = URL.canParse(given) ? new URL(given) : undefined;
-  if (url && (url.protocol === 'http:' || url.protocol === 'https:') && /^\/[^/]+\/?$/.test(url.pathname)) return given;
-  sheet.say(['influx'], `"influx" is http://HOST:PORT/DATABASE, such as http://localhost:8086/lab, not ${described(given)}`);
+  const target = influxTarget(given);
+  if (typeof target !== 'string') return given;
+  sheet.say(['influx'], target);
   return undefined;
 }
 

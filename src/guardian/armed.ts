@@ -1,6 +1,6 @@
 /** What passes between host and guardian. */
 import type { OrderEntry } from '../entry.ts';
-import type { OrderRequest } from '../order.ts';
+import type { WrittenOrder } from '../host.ts';
 import type { Rig } from '../rig.ts';
 
 /** All that is needed to make one output safe without the host. */
@@ -44,7 +44,7 @@ export type ToHost =
   | { readonly is: 'ask'; readonly id: number; readonly request: Request };
 
 export type Request =
-  | { readonly do: 'order'; readonly order: OrderRequest }
+  | { readonly do: 'order'; readonly order: WrittenOrder }
   | { readonly do: 'note'; readonly by: string; readonly text: string }
   | { readonly do: 'mark'; readonly by: string; readonly what: 'start' | 'stop' }
   | { readonly do: 'acknowledge'; readonly by: string }

@@ -1,6 +1,6 @@
 /** Takes entries in their one order: into the session, from there to InfluxDB, and before people's eyes. */
-import { mkdir } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { mkdir, readdir } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import type { Entry } from '../entry.ts';
 import type { Reading } from '../reading.ts';
 import { asideFile, cursorFile, type Position } from './cursor.ts';
@@ -8,7 +8,7 @@ import { influxSink } from './influx.ts';
 import { InfluxFeed, type Source } from './influx-feed.ts';
 import { sessionWriter } from './parts.ts';
 import { readingOf, written } from './session-json.ts';
-import { chunksFrom } from './session-read.ts';
+import { chunksFrom, listParts } from './session-read.ts';
 import type { Limits } from './session-writer.ts';
 import { type Tally, tally } from './tally.ts';
 import { trend } from './trend.ts';
@@ -42,6 +42,10 @@ export interface Summary {
   readonly lost: readonly { readonly class: string; readonly cause: string; readonly messages: number; readonly bytes: number }[];
   readonly gaps: Tally['gaps'];
   readonly alarms: number;
+  /** The last reading of each channel; of a trace, what it was. */
+  readonly last: Readonly<Record<string, Reading>>;
+  /** In a simulated run: what is true in the simulators' worlds at the end. */
+  readonly truth?: Readonly<Record<string, number>>;
 }
 
 export interface Recorder {
@@ -77,6 +81,61 @@ export function readingSource(folder: string, confirmed: () => Position | undefi
   };
 }
 
+/** What earlier sessions of this rig have not brought to InfluxDB yet, one session after the other, beside the live one. */
+export function catchUp(
+  rig: { readonly name: string },
+  influx: string,
+  present: string,
+  told: (text: string) => void,
+): { stop(): Promise<void> } {
+  let over = false;
+  let current: InfluxFeed | undefined;
+  const work = async (): Promise<void> => {
+    const parent = dirname(present);
+    const names = (await readdir(parent)).filter((n) => join(parent, n) !== present).sort();
+    for (const name of names) {
+      if (over) return;
+      const folder = join(parent, name);
+      const store = cursorFile(join(folder, 'influx.json'));
+      const kept = await store.load().catch(() => undefined);
+      if (!Array.isArray(kept)) continue;
+      const parts = await listParts(folder, (series) => series === 'slow').catch(() => []);
+      const last = parts.at(-1);
+      if (!last) continue;
+      const end: Position = { part: last.name, offset: last.until ?? last.bytes };
+      const from = kept.at(-1)?.from;
+      // A cursor that stands at the end of the last part, alone, has nothing left.
+      if (kept.length === 1 && from && from.part === end.part && from.offset >= end.offset) continue;
+      const aside = asideFile(join(folder, 'influx-rejected.jsonl'));
+      const feed = new InfluxFeed({
+        source: readingSource(folder, () => end),
+        sink: influxSink({ url: influx, aside }),
+        cursor: store,
+        line: { rig: rig.name },
+        aside,
+        onState: (change) => {
+          if (change.state === 'over') told(`InfluxDB, session ${name}: ${change.text}`);
+        },
+      });
+      current = feed;
+      const running = feed.run();
+      feed.stop(Number.POSITIVE_INFINITY);
+      await running;
+      current = undefined;
+    }
+  };
+  const done = work().catch((error: unknown) =>
+    told(`earlier sessions could not be looked through for InfluxDB: ${error instanceof Error ? error.message : error}`),
+  );
+  return {
+    async stop() {
+      over = true;
+      current?.stop(0);
+      await done;
+    },
+  };
+}
+
 export async function recorder(options: RecorderOptions): Promise<Recorder> {
   const { folder, rig, now, told } = options;
   await mkdir(folder, { recursive: true });
@@ -87,6 +146,8 @@ export async function recorder(options: RecorderOptions): Promise<Recorder> {
     { topic: 'trend-60s', bins: trend(60) },
   ];
   const began = now();
+  const last = new Map<string, Reading>();
+  let truth: Readonly<Record<string, number>> | undefined;
   const session = sessionWriter({
     folder,
     now: options.mono,
@@ -127,6 +188,14 @@ export async function recorder(options: RecorderOptions): Promise<Recorder> {
   const take = (entries: readonly Entry[]): void => {
     for (const entry of entries) {
       counts.see(entry);
+      if (entry.kind === 'status') truth = entry.status.truth ?? truth;
+      if (entry.kind === 'reading') {
+        const r = entry.reading;
+        last.set(
+          r.index === undefined ? r.from : `${r.from}[${r.index}]`,
+          r.kind === 'trace' && r.quality !== 'bad' ? { ...r, value: {} as never } : r,
+        ); // a trace's numbers are in the session
+      }
       for (const w of written(entry)) session.write(w.topic, w.klass, w.t, w.bytes);
       if (entry.kind !== 'reading') continue;
       for (const { topic, bins } of trends) for (const row of bins.see(entry.reading)) json(topic, row.t, row);
@@ -149,6 +218,8 @@ export async function recorder(options: RecorderOptions): Promise<Recorder> {
       lost: stats.dropped.map(({ klass, cause, messages, bytes }) => ({ class: klass, cause, messages, bytes })),
       gaps: counts.gaps,
       alarms: counts.alarms,
+      last: Object.fromEntries(last),
+      ...(truth ? { truth } : {}),
     };
   };
 

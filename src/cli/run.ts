@@ -1,0 +1,328 @@
+/** `bridgman run`: the guardian. It starts the recorder and the host, owns the stop socket, and is the last to go. */
+import { type ChildProcess, fork } from 'node:child_process';
+import { mkdirSync, unlinkSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { catalogue } from '../catalogue.ts';
+import { realClock } from '../clock.ts';
+import type { Reply, Request, ToGuardian, ToHost } from '../guardian/armed.ts';
+import { guardian, type Unsafe } from '../guardian/guardian.ts';
+import { safeMaker } from '../guardian/make-safe.ts';
+import { type Local, LocalError, type LocalReply, localFolder, serveLocal, socketOf, user } from '../local.ts';
+import { methods } from '../methods.ts';
+import { influxTarget } from '../recorder/influx-http.ts';
+import type { FromRecorder, RecorderInit, ToRecorder } from '../recorder/process.ts';
+import type { Summary } from '../recorder/recorder.ts';
+import { loadRig, printed, type Rig } from '../rig.ts';
+import { withUserDrivers } from '../rig-drivers.ts';
+import { addressOf, openReal } from '../rig-open.ts';
+import { quantity } from '../units.ts';
+import { type Command, EXIT, guarded, type Io, parse, Usage } from './command.ts';
+import { closing } from './run-summary.ts';
+
+const help = `Examples:
+  bridgman run rigs/demo --simulate              a laboratory of simulators, until Ctrl-C
+  bridgman run rigs/demo --simulate --for 20s --print jsonl > readings.jsonl
+  bridgman run my-rig --influx http://localhost:8086/lab
+  bridgman run my-rig --summary last.json
+
+Runs a rig: reads its instruments, records every byte, derives, and keeps its outputs safe. Ends with Ctrl-C (outputs are made safe and
+read back first; a second Ctrl-C ends at once, outputs safe), after --for, or with "bridgman stop" (which stops outputs, not the run).
+
+Options:
+  --simulate          simulators in the place of all instruments
+  --seed N            what chance does in the simulators (1): the same seed gives the same world
+  --for TIME          ends by itself: 20s, 5min, 72h
+  --print jsonl       one reading a line on stdout: t (microseconds since 1970), instrument, channel, index, value (SI), sigma, unit,
+                      quality, why, origin
+  --summary FILE      writes counts of everything as JSON at the end
+  --influx URL        http://[USER:PASSWORD@]HOST[:PORT]/DATABASE, in place of the rig's
+
+Exit codes: 0 ended well; 1 something failed; 2 wrong arguments; 4 the rig is wrong; 5 the host died, or an output was not read back as safe.
+`;
+
+export const run: Command = {
+  name: 'run',
+  summary: 'runs a rig, with its instruments or with simulators',
+  help,
+  run: (args, io) =>
+    guarded('run', io, async () => {
+      const { options, flags, rest } = parse(args, {
+        simulate: 'boolean',
+        seed: 'string',
+        for: 'string',
+        print: 'string',
+        summary: 'string',
+        influx: 'string',
+      });
+      const [path, ...more] = rest;
+      if (path === undefined) throw new Usage('which rig? Name its folder, such as rigs/demo');
+      if (more.length > 0) throw new Usage(`one rig at a time, not also ${more.join(' ')}`);
+      const seed = options.seed === undefined ? 1 : Number(options.seed);
+      if (!Number.isSafeInteger(seed)) throw new Usage(`--seed is a whole number, not "${options.seed}"`);
+      if (options.print !== undefined && options.print !== 'jsonl') throw new Usage(`--print knows jsonl, not "${options.print}"`);
+      const duration = options.for === undefined ? undefined : seconds(options.for);
+      if (options.influx !== undefined) {
+        const target = influxTarget(options.influx);
+        if (typeof target === 'string') throw new Usage(`--influx: ${target}`);
+      }
+      const known = await catalogue();
+      const loaded = await loadRig(path, known, methods);
+      if (!loaded.ok) {
+        for (const message of loaded.messages) io.err(`${printed(message)}\n`);
+        return EXIT.rig;
+      }
+      for (const message of loaded.warnings) io.err(`${printed(message)}: warning\n`);
+      return laboratory(loaded.rig, { ...options, seed, duration, simulate: flags.has('simulate') }, io);
+    }),
+};
+
+function seconds(text: string): number {
+  const q = quantity(text);
+  if (typeof q === 'string') throw new Usage(`--for: ${q}`);
+  if (q.unit !== 's' || q.value <= 0) throw new Usage(`--for is a time such as 20s or 5min, not "${text}"`);
+  return q.value;
+}
+
+interface Wanted {
+  readonly simulate: boolean;
+  readonly seed: number;
+  readonly duration: number | undefined;
+  readonly print?: string;
+  readonly summary?: string;
+  readonly influx?: string;
+}
+
+const END_WAIT = 8; // seconds for the host to end in order
+const FINISH_WAIT = 60; // seconds for the recorder to end the session (a hung disk, a slow database)
+
+async function laboratory(rig: Rig, wanted: Wanted, io: Io): Promise<number> {
+  const clock = realClock();
+  const { catalogue: known } = await withUserDrivers(await catalogue(), rig.folder);
+  const folder = sessionFolder(rig, io);
+  if (folder === undefined) return EXIT.failed;
+  let socket: string;
+  let recorderSocket: string;
+  try {
+    socket = socketOf(rig.name);
+    recorderSocket = join(localFolder(), `${rig.name}-${process.pid}.rec`);
+  } catch (error) {
+    io.err(`bridgman run: ${error instanceof Error ? error.message : error}\n`);
+    return EXIT.failed;
+  }
+  const screen = wanted.print === undefined && Boolean(process.stdout.isTTY);
+
+  // --- the recorder first: what the host says must have somewhere to go
+  let summary: Summary | undefined;
+  let unsafeAtEnd: readonly string[] = [];
+  let code: number = EXIT.ok;
+  let ended: () => void = () => {};
+  const finished = new Promise<void>((resolveEnd) => {
+    ended = resolveEnd;
+  });
+  let finishing = false;
+  let recorderStarts = 0;
+  let recorder: ChildProcess | undefined;
+  const tell = (text: string): void => {
+    if (recorder?.connected) recorder.send({ is: 'say', text } satisfies ToRecorder);
+    else io.err(`${text}\n`);
+  };
+  const init: RecorderInit = {
+    rig,
+    folder,
+    socket: recorderSocket,
+    ...((wanted.influx ?? rig.influx) === undefined ? {} : { influx: wanted.influx ?? rig.influx }),
+    simulated: wanted.simulate,
+    print: wanted.print === 'jsonl' ? 'jsonl' : screen ? 'screen' : 'lines',
+    ...(wanted.summary === undefined ? {} : { summary: resolve(wanted.summary) }),
+  };
+  const startRecorder = (): Promise<void> =>
+    new Promise((started, failed) => {
+      const child = fork(join(import.meta.dirname, '../recorder/process.js'), [], {
+        serialization: 'advanced',
+        stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+        execArgv: ['--max-semi-space-size=2'],
+      });
+      recorder = child;
+      child.on('message', (message: FromRecorder) => {
+        if (message.is === 'listening') started();
+        else if (message.is === 'failed') failed(new Error(message.why));
+        else if (message.is === 'full') hostSend({ is: 'stop', why: 'the disk is full: the session lives on its reserve' });
+        else summary = message.summary;
+      });
+      child.once('exit', () => {
+        if (finishing) {
+          ended();
+          return;
+        }
+        // It must not end while the host runs: begin another, which goes on with new parts of the same session.
+        recorderStarts++;
+        if (recorderStarts > 5) {
+          io.err('the recorder ends again and again: the run is ended\n');
+          finish();
+          return;
+        }
+        io.err('the recorder has ended by itself: another one goes on\n');
+        startRecorder().catch((error: unknown) => io.err(`${error instanceof Error ? error.message : error}\n`));
+      });
+      child.send({ is: 'init', init } satisfies ToRecorder);
+    });
+  try {
+    await startRecorder();
+  } catch (error) {
+    finishing = true;
+    io.err(`bridgman run: the session cannot be written to ${folder}: ${error instanceof Error ? error.message : error}\n`);
+    return EXIT.failed;
+  }
+
+  // --- the host
+  const host = fork(join(import.meta.dirname, '../host-process.js'), [], {
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    execArgv: ['--max-semi-space-size=2'],
+  });
+  host.stderr?.on('data', (data: Buffer) => tell(`host: ${data.toString('utf8').trimEnd()}`));
+  const hostSend = (message: ToHost): void => {
+    // A host that has gone takes no messages; one that hangs takes them later.
+    if (host.connected) host.send(message, () => {});
+  };
+  const watch = guardian({
+    clock,
+    host: { send: hostSend, kill: () => host.kill('SIGKILL') },
+    makeSafe: safeMaker({
+      catalogue: known,
+      clock,
+      open(address) {
+        const { kind } = addressOf(address);
+        // A simulator in the host's process has died with it.
+        if (wanted.simulate || kind === 'simulated' || kind === 'gpib') return undefined;
+        return openReal(address, clock, { base: rig.folder, lock: false });
+      },
+    }),
+    told: tell,
+  });
+  const waiting = new Map<number, (reply: Reply) => void>();
+  let asked = 0;
+  const askHost = (request: Request, done: (reply: Reply) => void): void => {
+    const id = ++asked;
+    waiting.set(id, done);
+    hostSend({ is: 'ask', id, request });
+  };
+  host.on('message', (message: ToGuardian) => {
+    watch.heard(message);
+    if (message.is === 'reply') {
+      waiting.get(message.id)?.(message.reply);
+      waiting.delete(message.id);
+    } else if (message.is === 'ended') unsafeAtEnd = message.unsafe;
+    else if (message.is === 'failed') tell(`the host ends: ${message.why}`);
+  });
+  let ending = false;
+  host.once('exit', (exit, signal) => {
+    for (const done of waiting.values()) done({ ok: false, why: 'the host has ended' });
+    waiting.clear();
+    const inOrder = ending && exit === 0 && unsafeAtEnd.length === 0;
+    if (!inOrder) {
+      code = EXIT.host;
+      if (!ending || exit !== 0) tell(`the host has ended by itself (${signal ?? `exit code ${exit}`})`);
+    }
+    watch.hostGone((unsafe: readonly Unsafe[]) => {
+      if (unsafe.length > 0) code = EXIT.host;
+      finish();
+    });
+  });
+  hostSend({ is: 'init', init: { rig, simulate: wanted.simulate, seed: wanted.seed, recorder: recorderSocket } });
+
+  function finish(): void {
+    if (finishing) return;
+    finishing = true;
+    watch.close();
+    if (!recorder?.connected) {
+      ended();
+      return;
+    }
+    recorder.send({ is: 'finish' } satisfies ToRecorder);
+    clock.after(FINISH_WAIT, () => recorder?.kill('SIGKILL'));
+  }
+
+  /** In order: outputs safe and read back, then the session whole. */
+  const end = (): void => {
+    if (ending) return;
+    ending = true;
+    hostSend({ is: 'end' });
+    clock.after(END_WAIT, () => host.kill('SIGKILL'));
+  };
+  let signals = 0;
+  const onSignal = (): void => {
+    signals++;
+    if (signals === 1) {
+      tell('ending: outputs are made safe (once more: end at once)');
+      end();
+      return;
+    }
+    ending = true;
+    code = 130;
+    // At once: the guardian makes safe what was on when the host is gone.
+    host.kill('SIGKILL');
+    clock.after(1, () => recorder?.kill('SIGKILL'));
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  process.on('SIGHUP', onSignal);
+  if (wanted.duration !== undefined) clock.after(wanted.duration, end);
+
+  // --- the local socket: stop first of all
+  const handle = (request: Local, reply: (answer: LocalReply) => void): void => {
+    if (request.do === 'stop') {
+      tell(`STOP by ${request.by}`);
+      watch.stop(`stop by ${request.by}`, (stopped) => reply({ ok: true, stopped }));
+    } else askHost(request, reply);
+  };
+  let server: Awaited<ReturnType<typeof serveLocal>> | undefined;
+  try {
+    server = await serveLocal(socket, handle);
+  } catch (error) {
+    io.err(`bridgman run: ${error instanceof LocalError ? error.message : String(error)}\n`);
+    code = EXIT.failed;
+    end();
+  }
+
+  await finished;
+  server?.close();
+  for (const path of [socket, recorderSocket]) {
+    try {
+      if (path !== socket || server) unlinkSync(path);
+    } catch {
+      // gone already
+    }
+  }
+  if (screen) process.stdout.write('\x1b[?25h\x1b[?1049l');
+  const words = summary ? closing(summary, { simulated: wanted.simulate }) : `the session lies in ${folder}\n`;
+  if (wanted.print === 'jsonl') io.err(words);
+  else io.out(words);
+  process.removeAllListeners('SIGINT');
+  return code;
+}
+
+/** A new folder named after the present second, in the rig's sessions folder, or beside the user where that cannot be written. */
+function sessionFolder(rig: Rig, io: Io): string | undefined {
+  const stamp = new Date()
+    .toISOString()
+    .replace(/\.\d+Z$/, 'Z')
+    .replaceAll(':', '-');
+  for (const parent of [rig.sessions, resolve('sessions')]) {
+    for (let n = 1; n < 100; n++) {
+      const folder = join(parent, n === 1 ? stamp : `${stamp}-${n}`);
+      try {
+        mkdirSync(parent, { recursive: true });
+        mkdirSync(folder);
+        return folder;
+      } catch (error) {
+        if (error instanceof Error && 'code' in error && error.code === 'EEXIST') continue;
+        io.err(`no session can be made in ${parent} (${error instanceof Error ? error.message : error})\n`);
+        break;
+      }
+    }
+  }
+  return undefined;
+}
+
+export const by = user;

@@ -1,0 +1,80 @@
+#!/usr/bin/env node
+import { nearest } from './catalogue.ts';
+/** The command line. Each command is a file under cli/, loaded when it is called. */
+import { type Command, EXIT, type Io } from './cli/command.ts';
+
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  run: async () => (await import('./cli/run.ts')).run,
+  stop: async () => (await import('./cli/local.ts')).stop,
+  check: async () => (await import('./cli/check.ts')).check,
+  instruments: async () => (await import('./cli/instruments.ts')).instruments,
+  simulate: async () => (await import('./cli/simulate.ts')).simulate,
+  order: async () => (await import('./cli/local.ts')).order,
+  note: async () => (await import('./cli/local.ts')).note,
+  mark: async () => (await import('./cli/local.ts')).mark,
+  inspect: async () => (await import('./cli/inspect.ts')).inspect,
+  fit: async () => (await import('./cli/fit.ts')).fit,
+  calc: async () => (await import('./cli/calc.ts')).calc,
+};
+
+const io: Io = {
+  out: (text) => void process.stdout.write(text),
+  err: (text) => void process.stderr.write(text),
+};
+
+async function overview(): Promise<string> {
+  const all = await Promise.all(Object.values(COMMANDS).map((load) => load()));
+  const width = Math.max(...all.map((c) => c.name.length));
+  return `Examples:
+  bridgman run rigs/demo --simulate       a laboratory of simulators on this screen
+  bridgman check my-rig                   what is wrong with a rig, with line and column
+  bridgman stop                           every hazardous output off, now
+
+Commands:
+${all.map((c) => `  ${c.name.padEnd(width)}  ${c.summary}`).join('\n')}
+
+"bridgman COMMAND --help" shows examples of each.
+`;
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const [name, ...rest] = args;
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    io.out(await overview());
+    return name === undefined ? EXIT.usage : EXIT.ok;
+  }
+  if (name === '--version') {
+    const { version } = (await import('../package.json', { with: { type: 'json' } })).default;
+    io.out(`${version}\n`);
+    return EXIT.ok;
+  }
+  const load = COMMANDS[name];
+  if (!load) {
+    const near = nearest(name, Object.keys(COMMANDS));
+    io.err(`bridgman: there is no command "${name}"${near ? `; did you mean ${near}?` : ''}\nSee "bridgman --help".\n`);
+    return EXIT.usage;
+  }
+  const command = await load();
+  if (rest.includes('--help') || rest.includes('-h')) {
+    io.out(command.help);
+    return EXIT.ok;
+  }
+  return command.run(rest, io);
+}
+
+// A reader that has gone (head, a closed pager) is no fault.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  // A fault of ours: said in one line, the rest for whoever mends it.
+  io.err(`bridgman: a fault of the program: ${error instanceof Error ? error.message : String(error)}\n`);
+  if (process.env.BRIDGMAN_TRACE) io.err(`${error instanceof Error ? error.stack : ''}\n`);
+  else io.err('(BRIDGMAN_TRACE=1 shows where)\n');
+  process.exitCode = EXIT.failed;
+}

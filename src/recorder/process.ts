@@ -1,0 +1,153 @@
+/** The recorder as a process of its own: entries come over a local socket, words and screens go to the terminal. */
+import { createWriteStream, unlinkSync, writeFileSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
+import { realClock } from '../clock.ts';
+import type { Entry } from '../entry.ts';
+import { filesOf } from '../methods.ts';
+import { batches } from '../pipe.ts';
+import type { Rig } from '../rig.ts';
+import { jsonLine } from './jsonl.ts';
+import { catchUp, recorder, type Summary } from './recorder.ts';
+import { type View, view } from './view.ts';
+
+export interface RecorderInit {
+  readonly rig: Rig;
+  readonly folder: string;
+  readonly socket: string;
+  readonly influx?: string;
+  readonly simulated: boolean;
+  readonly print: 'screen' | 'lines' | 'jsonl' | 'nothing';
+  readonly summary?: string;
+}
+
+export type ToRecorder =
+  | { readonly is: 'init'; readonly init: RecorderInit }
+  /** Words of the guardian's for people. */
+  | { readonly is: 'say'; readonly text: string }
+  | { readonly is: 'finish' };
+
+export type FromRecorder =
+  | { readonly is: 'listening' }
+  | { readonly is: 'full' }
+  | { readonly is: 'finished'; readonly summary: Summary }
+  | { readonly is: 'failed'; readonly why: string };
+
+const INFLUX_WAIT = 10; // seconds that the end of a run waits for InfluxDB; the cursor keeps what is left
+const TICK = 50; // ms
+
+const send = (message: FromRecorder): void => {
+  if (process.connected) process.send?.(message);
+};
+
+async function start(init: RecorderInit): Promise<void> {
+  const clock = realClock();
+  let screen: View | undefined;
+  const out = process.stdout;
+  // A reader that has gone (head, a closed pager) ends the printing, never the recording.
+  out.on('error', () => {});
+  const log = createWriteStream(`${init.folder}.log`, { flags: 'a' });
+  log.on('error', () => {});
+  const told = (text: string): void => {
+    const line = `${new Date().toISOString()} ${text}`;
+    log.write(`${line}\n`);
+    if (screen) screen.tell(text);
+    else if (init.print === 'lines') out.write(`${line}\n`);
+    else process.stderr.write(`${line}\n`);
+  };
+  const files = Object.fromEntries(Object.values(filesOf(init.rig)).map((f) => [f.path, f.bytes]));
+  const keeper = await recorder({
+    folder: init.folder,
+    rig: { name: init.rig.name, text: init.rig.text, files },
+    influx: init.influx,
+    rawOrder: init.rig.record.rawOrder,
+    limits: init.rig.record.reserve === undefined ? undefined : { reserve: init.rig.record.reserve },
+    now: () => clock.now(),
+    mono: () => clock.mono() * 1000,
+    told,
+    full: () => send({ is: 'full' }),
+  });
+  const older = init.influx ? catchUp(init.rig, init.influx, init.folder, told) : undefined;
+  if (init.print === 'screen') screen = view(out, init.rig, { simulated: init.simulated, folder: init.folder });
+
+  const print = (entries: readonly Entry[]): void => {
+    if (init.print === 'jsonl') {
+      const lines = entries.flatMap((e) => (e.kind === 'reading' ? [jsonLine(e.reading)] : [])).join('');
+      if (lines !== '') out.write(lines);
+    }
+    for (const entry of entries) {
+      screen?.see(entry);
+      if (entry.kind === 'alarm') told(`${entry.alarm.from}: ${entry.alarm.text}`);
+      else if (entry.kind === 'order' && entry.order.outcome) {
+        const { instrument, command, index, value, unit, outcome, why, by } = entry.order;
+        const what = `${instrument}.${command}${index === undefined ? '' : `[${index}]`}${value === undefined ? '' : ` ${value}${unit && unit.length < 6 && typeof value === 'number' ? ` ${unit}` : ''}`}`;
+        told(`order ${what} (${by}): ${outcome}${why ? `: ${why}` : ''}`);
+      } else if (entry.kind === 'note') told(`note (${entry.note.by}): ${entry.note.text}`);
+      else if (entry.kind === 'mark') told(`run ${entry.mark.run} ${entry.mark.what} (${entry.mark.by})`);
+    }
+  };
+
+  let host: Socket | undefined;
+  let hostGone = Promise.resolve();
+  const server = createServer((socket) => {
+    host = socket;
+    hostGone = new Promise((resolve) => socket.once('close', () => resolve()));
+    socket.on('error', () => socket.destroy());
+    socket.on(
+      'data',
+      batches((entries) => {
+        keeper.take(entries);
+        print(entries);
+      }),
+    );
+  });
+  try {
+    unlinkSync(init.socket);
+  } catch {
+    // it was not there
+  }
+  server.listen(init.socket, () => send({ is: 'listening' }));
+  const ticking = setInterval(() => {
+    keeper.tick();
+    screen?.draw(keeper.summary(), keeper.influxState);
+  }, TICK);
+
+  let finishing = false;
+  const finish = async (): Promise<void> => {
+    if (finishing) return;
+    finishing = true;
+    // What the host has sent before it ended is still in the pipe.
+    if (host && !host.destroyed) await Promise.race([hostGone, new Promise((resolve) => setTimeout(resolve, 3000))]);
+    clearInterval(ticking);
+    server.close();
+    const beating = setInterval(() => keeper.tick(), TICK);
+    await older?.stop();
+    const summary = await keeper.close(INFLUX_WAIT);
+    clearInterval(beating);
+    screen?.close();
+    if (init.summary !== undefined) {
+      try {
+        writeFileSync(init.summary, `${JSON.stringify(summary, null, 2)}\n`);
+      } catch (error) {
+        process.stderr.write(`the summary cannot be written to ${init.summary}: ${error instanceof Error ? error.message : error}\n`);
+      }
+    }
+    send({ is: 'finished', summary });
+    setTimeout(() => process.exit(0), 20);
+  };
+  process.on('message', (message: ToRecorder) => {
+    if (message.is === 'say') told(message.text);
+    else if (message.is === 'finish') void finish();
+  });
+  process.on('disconnect', () => void finish());
+}
+
+process.on('SIGINT', () => {});
+process.on('SIGHUP', () => {});
+process.on('SIGTERM', () => {});
+process.once('message', (message: ToRecorder) => {
+  if (message.is !== 'init') return;
+  start(message.init).catch((error: unknown) => {
+    send({ is: 'failed', why: error instanceof Error ? error.message : String(error) });
+    setTimeout(() => process.exit(1), 20);
+  });
+});

@@ -1,0 +1,134 @@
+/** The live screen during a run: readings with their bars and age, links, leases, queues, and the last words. */
+import type { WriteStream } from 'node:tty';
+import type { Entry, Status } from '../entry.ts';
+import { type Reading, total } from '../reading.ts';
+import type { Rig } from '../rig.ts';
+import { show } from '../units.ts';
+import type { Summary } from './recorder.ts';
+
+export interface View {
+  see(entry: Entry): void;
+  tell(text: string): void;
+  draw(summary: Summary, influx: string | undefined): void;
+  close(): void;
+}
+
+const EVERY = 250; // ms between two pictures
+const WORDS = 6;
+
+export function view(
+  out: NodeJS.WriteStream | WriteStream,
+  rig: Rig,
+  about: { readonly simulated: boolean; readonly folder: string },
+): View {
+  const latest = new Map<string, { r: Reading; n: number }>();
+  const words: string[] = [];
+  let status: Status | undefined;
+  let drawn = 0;
+  const colour = process.env.NO_COLOR === undefined || process.env.NO_COLOR === '';
+  const paint = (code: string, text: string): string => (colour ? `\x1b[${code}m${text}\x1b[0m` : text);
+  out.write('\x1b[?1049h\x1b[?25l\x1b[2J');
+
+  const line = (r: Reading, now: number): string => {
+    const name = r.index === undefined ? r.from : `${r.from}[${r.index}]`;
+    const age = Math.max(0, (now - r.t) / 1e6);
+    const shown = value(r);
+    const text = `${name.padEnd(30).slice(0, 30)} ${shown.padEnd(30).slice(0, 34)} ${ageText(age).padStart(6)}`;
+    if (r.quality === 'bad') return paint('31', `${text} bad`);
+    if (r.quality === 'suspect') return paint('33', `${text} suspect: ${r.why ?? ''}`);
+    return text;
+  };
+
+  return {
+    see(entry) {
+      if (entry.kind === 'status') status = entry.status;
+      if (entry.kind !== 'reading') return;
+      const r = entry.reading;
+      const name = r.index === undefined ? r.from : `${r.from}[${r.index}]`;
+      const had = latest.get(name);
+      latest.set(name, { r, n: (had?.n ?? 0) + 1 });
+    },
+    tell(text) {
+      words.push(`${new Date().toISOString().slice(11, 19)} ${text}`);
+      if (words.length > WORDS) words.shift();
+    },
+    draw(summary, influx) {
+      const wall = Date.now();
+      if (wall - drawn < EVERY) return;
+      drawn = wall;
+      const now = wall * 1000;
+      const width = out.columns ?? 100;
+      const height = out.rows ?? 40;
+      const head: string[] = [];
+      const mode = about.simulated ? paint('7', ' SIMULATED ') : '';
+      head.push(
+        `${paint('1', `bridgman ${rig.name}`)} ${mode} ${new Date(wall).toISOString().slice(0, 19)}Z  for ${Math.round((now - summary.began) / 1e6)} s`,
+      );
+      if (status?.latched) head.push(paint('1;31', `LATCHED: ${status.latched} (acknowledge: bridgman order rig acknowledge)`));
+      for (const l of status?.leases ?? []) {
+        const text = l.active ? `ON, ${ageText(l.left ?? 0)} left, evidence ${ageText(l.evidence ?? 0)} old` : 'off';
+        head.push(`lease ${l.name}: ${l.active ? paint('1;33', text) : text}, kept by the ${l.holder}`);
+      }
+      head.push('');
+      const foot: string[] = [''];
+      for (const l of status?.links ?? []) {
+        const mean = (l.latencyMean * 1000).toFixed(1);
+        const faults = [
+          l.timeouts > 0 ? `${l.timeouts} time-outs` : '',
+          l.garbled > 0 ? `${l.garbled} garbled` : '',
+          l.dropped > 0 ? `${l.dropped} dropped` : '',
+          l.noise > 0 ? `${l.noise} noise` : '',
+        ].filter((t) => t !== '');
+        const text = `link ${l.link}: ${l.up ? 'up' : 'DOWN'}, ${l.asked} questions, ${mean} ms (longest ${(l.latencyMax * 1000).toFixed(0)} ms), ${l.waiting} waiting${faults.length > 0 ? `, ${faults.join(', ')}` : ''}`;
+        foot.push(l.up ? text : paint('31', text));
+      }
+      for (const [name, i] of Object.entries(status?.instruments ?? {})) {
+        if (i.state !== 'running') foot.push(paint('31', `${name}: ${i.state}${i.why ? `: ${i.why}` : ''}`));
+        else if (i.skipped > 0) foot.push(`${name}: ${i.skipped} polls skipped, ${i.failed} failed`);
+      }
+      const held = status
+        ? `, loop late ${(status.lateness * 1000).toFixed(0)} ms at most, ${status.queued} waiting, ${status.dropped} dropped`
+        : '';
+      const db =
+        influx === undefined
+          ? ''
+          : `, InfluxDB ${influx}: ${summary.points.written} written, ${summary.points.spooled} waiting, ${summary.points.aside} set aside`;
+      foot.push(`recorded ${(summary.bytes.recorded / 1e6).toFixed(1)} MB${db}${held}`);
+      foot.push(paint('2', about.folder), ...words.map((w) => paint('2', w)));
+      const names = [...latest.keys()].sort();
+      const room = Math.max(3, height - head.length - foot.length - 1);
+      const rows = names.slice(0, room).map((n) => line(latest.get(n)?.r as Reading, now)); // the name is one of its keys
+      if (names.length > room) rows[room - 1] = `... and ${names.length - room + 1} more channels`;
+      const all = [...head, ...rows, ...foot].slice(0, height - 1);
+      out.write(`\x1b[H${all.map((l) => `${clip(l, width)}\x1b[K`).join('\r\n')}\x1b[J`);
+    },
+    close() {
+      out.write('\x1b[?25h\x1b[?1049l');
+    },
+  };
+}
+
+/** At most `width` visible characters; colour codes take none. */
+function clip(text: string, width: number): string {
+  let seen = 0;
+  let out = '';
+  for (const [part] of text.matchAll(/\x1b\[[0-9;]*m|[^\x1b]/gu)) {
+    if (part.startsWith('\x1b')) out += part;
+    else if (seen < width) {
+      out += part;
+      seen++;
+    }
+  }
+  return out;
+}
+
+function value(r: Reading): string {
+  if (r.quality === 'bad') return r.why;
+  if (r.kind === 'trace') return 'trace';
+  if (r.kind === 'flag') return r.value ? 'yes' : 'no';
+  if (r.kind === 'state') return String(r.value);
+  return show(Number(r.value), r.kind, total(r.sigma));
+}
+
+const ageText = (seconds: number): string =>
+  seconds < 99.5 ? `${seconds.toFixed(1)} s` : seconds < 5970 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`;
