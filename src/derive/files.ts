@@ -3,7 +3,7 @@ import { readSpe, type Spe, SpeFault } from '../../protocols/spe.ts';
 import { averageFrames, type SpectralFrame, type Table } from './calibration.ts';
 
 /** What is compared between a spectrum and its calibration: all of these shape the response. */
-const PATH = ['camera', 'grating', 'centre_wavelength', 'slit', 'filter', 'iris', 'magnification'] as const;
+export const PATH = ['camera', 'grating', 'centre_wavelength', 'slit', 'filter', 'iris', 'magnification'] as const;
 
 /** The frames of a spectrum file, first region; or a sentence that says what is wrong with it. */
 export function spectraOf(bytes: Uint8Array): readonly SpectralFrame[] | string {

@@ -4,7 +4,7 @@ import { bad, type Measured, type Trace, type Values } from '../reading.ts';
 import { quantity, type Unit } from '../units.ts';
 import { type Calibration, type Lamp, noiseOfDarkRows, type Rows, type SpectralFrame, type Table } from './calibration.ts';
 import type { Derivation } from './derivation.ts';
-import { spectrumOf, tableOf } from './files.ts';
+import { PATH, spectrumOf, tableOf } from './files.ts';
 import { METHODS, measureTemperature, type Temperature, type TemperatureParams } from './measure.ts';
 
 const INPUTS = { spectrum: 'trace' } as const;
@@ -172,14 +172,10 @@ export function frameOfTrace({ columns, shape, begin, end, settings }: Trace): S
     readNoise: known('read_noise'),
     averaged: known('averaged'),
   };
-  const { exposure: _, saturation: __, gain: ___, read_noise: ____, averaged: _____, ...path } = settings;
+  const path = Object.fromEntries(PATH.flatMap((name) => (settings[name] === undefined ? [] : [[name, settings[name]] as const])));
   const present = Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== undefined));
-  return { wavelength: wavelength.data, counts: counts.data, rows, columns: across, ...present, path: pathOf(path) };
+  return { wavelength: wavelength.data, counts: counts.data, rows, columns: across, ...present, path };
 }
-
-const PATH = ['camera', 'grating', 'centre_wavelength', 'slit', 'filter', 'iris', 'magnification'];
-const pathOf = (settings: Readonly<Record<string, number | string>>): Record<string, number | string> =>
-  Object.fromEntries(Object.entries(settings).filter(([name]) => PATH.includes(name)));
 
 /** What does not change from spectrum to spectrum: the calibration with its noise already looked up. */
 interface Prepared {
