@@ -43,17 +43,15 @@ function readInstrument(sheet: Sheet, name: string, links: Links, catalogue: Cat
   const model = catalogue.instruments.get(modelName);
   if (!model) {
     const said = hint(modelName, catalogue.instruments.keys()).replace(/^; known are.*/, '');
-    sheet.say([...path, 'model'], `there is no model "${modelName}"${said}; "bridgman instruments" lists all`);
+    sheet.say([...path, 'model'], `there is no model "${modelName}"${said}${said === '' ? ';' : ''} "bridgman instruments" lists all`);
     return undefined;
   }
   if (!options || !simulate) return undefined;
   const parsed = parsedBy(sheet, [...path, 'options'], model.options, options, modelName);
   if (parsed === undefined) return undefined;
   const simulator = catalogue.simulators.get(modelName);
-  if (simulator) {
-    const whole = simulatorGiven(simulator, { options, simulate });
-    parsedBy(sheet, [...path, 'simulate'], simulator.options, whole, `the simulator of ${modelName}`);
-  }
+  const own = simulator && simulatorGiven(simulator, { options, simulate });
+  if (own && !parsedBy(sheet, [...path, 'simulate'], simulator.options, own, `the simulator of ${modelName}`)) return undefined;
   const roles = readRoles(sheet, path, name, modelName, model, parsed.options, links, members);
   if (!roles) return undefined;
   return {

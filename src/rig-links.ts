@@ -97,7 +97,7 @@ export function checkWires(sheet: Sheet, members: readonly Member[]): void {
     const units = new Map<string, Member>([[unitOf(first), first]]);
     for (const member of others) {
       const before = `${first.instrument}${first.instrument === member.instrument ? ` (${first.role})` : ''}`;
-      if (JSON.stringify(parseAddress(member.link.address)) !== JSON.stringify(parseAddress(first.link.address))) {
+      if (settingsOf(member.link) !== settingsOf(first.link)) {
         sheet.say(member.path, `${wire} is opened as "${first.link.address}" for ${before}: one port has one set of settings`);
         continue;
       }
@@ -127,6 +127,12 @@ export function checkWires(sheet: Sheet, members: readonly Member[]): void {
       } else units.set(unit, member);
     }
   }
+}
+
+/** The address in one way of writing: with its defaults, in one order, names of hosts in small letters. */
+function settingsOf({ address: given }: RigLink): string {
+  const parsed = parseAddress(given);
+  return JSON.stringify(typeof parsed === 'object' && 'host' in parsed ? { ...parsed, host: parsed.host.toLowerCase() } : parsed);
 }
 
 function grouped(members: readonly Member[]): Map<string, [Member, ...Member[]]> {

@@ -34,7 +34,7 @@ export function table(
   needed: Readonly<Record<string, string>> = {},
 ): Table | undefined {
   const value = sheet.at(path);
-  const name = path.length === 0 ? 'a rig' : `"${path.at(-1)}"`;
+  const name = path.length === 0 ? 'the rig' : `"${path.at(-1)}"`;
   if (!isTable(value)) {
     sheet.say(path, `${name} is a group of "name: value", such as ${like}, not ${described(value)}`);
     return undefined;

@@ -1,12 +1,12 @@
 /** What an instrument's channels and commands are is known only after it has identified itself: here it does so to its simulator. */
-import { acquire, type State } from './acquire.ts';
+import { type Acquired, acquire, type State } from './acquire.ts';
 import type { Catalogue } from './catalogue.ts';
-import { virtualClock } from './clock.ts';
+import { type Clock, virtualClock } from './clock.ts';
 import { type Exchange, exchange } from './exchange.ts';
-import { type AnyProtocol, type Body, type Command, type Instrument, type Kinds, type Links, Refused } from './instrument.ts';
+import { type AnyProtocol, type Body, type Command, type Instrument, type Kinds, type Links, type Proof, Refused } from './instrument.ts';
 import { simulatedLink } from './links/simulated.ts';
 import type { RigInstrument } from './rig.ts';
-import { type Device, type Port, universe } from './simulate.ts';
+import { universe } from './simulate.ts';
 import type { Simulator } from './simulator.ts';
 
 export interface Shape {
@@ -31,95 +31,53 @@ export function simulatorGiven(simulator: Simulator, { options, simulate }: { re
 }
 
 /** The options of an instrument's simulator as it understands them; throws only for what the rig's check lets not pass. */
-export function simulatorOptions(placed: Pick<RigInstrument, 'name' | 'options' | 'simulate'>, simulator: Simulator): unknown {
+export function simulatorOptions(simulator: Simulator, placed: Pick<RigInstrument, 'name' | 'options' | 'simulate'>): unknown {
   const parsed: unknown = simulator.options.parse(simulatorGiven(simulator, placed));
   if (parsed instanceof Refused) throw new Error(`${placed.name}: ${parsed.why}`);
   return parsed;
 }
 
+const EMPTY = new Uint8Array(0);
 const PATIENCE = 20; // virtual seconds: more than any identify with its repeats takes
 
 /**
  * Runs each instrument against its simulator on virtual time until it has identified itself, refused or been silent for long.
- * One without simulator has the state 'connecting', and no channels or commands.
+ * One without simulator has the state 'connecting', and no channels or commands. Faults of drivers and simulators are caught and told.
  */
 export function simulatedShape(rig: { readonly instruments: readonly RigInstrument[] }, catalogue: Catalogue): ReadonlyMap<string, Shape> {
+  return new Map(
+    rig.instruments.flatMap((placed) => {
+      const model = catalogue.instruments.get(placed.model);
+      return model ? [[placed.name, tried(placed, model, catalogue.simulators.get(placed.model))] as const] : [];
+    }),
+  );
+}
+
+/** Each has a time and a world of its own, so that a fault of one is not told of another. */
+function tried(placed: RigInstrument, model: Instrument, simulator: Simulator | undefined): Shape {
   const clock = virtualClock();
-  const space = universe(1, clock);
-  const shapes = new Map<string, Shape>();
-  const trials: Trial[] = [];
-  const wires = new Map<string, { readonly protocol: AnyProtocol; readonly ports: Port[] }>();
-
-  for (const placed of rig.instruments) {
-    const model = catalogue.instruments.get(placed.model);
-    const simulator = catalogue.simulators.get(placed.model);
-    if (!model) continue;
-    const trial = guarded(placed.name, () => begin(placed, model, simulator, space.device));
-    if (typeof trial === 'string') shapes.set(placed.name, without({ is: 'connecting', why: trial }, trial));
-    else if (trial === undefined) shapes.set(placed.name, without({ is: 'connecting', why: `the model ${placed.model} has no simulator` }));
-    else {
-      trials.push(trial);
-      for (const [role, port] of Object.entries(trial.device?.ports ?? {})) {
-        const link = placed.links[role];
-        const protocol = trial.protocols[role];
-        if (!link || !protocol) continue;
-        const wire = wires.get(link.wire) ?? { protocol, ports: [] };
-        wire.ports.push(port);
-        wires.set(link.wire, wire);
-      }
-    }
-  }
-
-  const exchanges = new Map<string, Exchange>();
-  for (const [wire, { ports, protocol }] of wires) {
-    exchanges.set(wire, exchange(simulatedLink(ports, clock, { framing: protocol.framing ?? 'stream' }), protocol, clock));
-  }
-  const acquired = trials.map((trial) => {
-    const roles: Record<string, Exchange> = {};
-    for (const [role, { wire }] of Object.entries(trial.placed.links)) {
-      const open = exchanges.get(wire);
-      if (open) roles[role] = open;
-    }
-    const { name } = trial.placed;
-    return [
-      trial,
-      acquire({ name, model: trial.watched, options: trial.options, roles, origin: 'simulator' }, clock, { reading() {}, state() {} }),
-    ] as const;
-  });
-
-  let faults = 0;
-  const settled = (): boolean =>
-    acquired.every(([trial, a]) => trial.fault !== undefined || a.state.is === 'running' || a.state.is === 'refused');
-  while (clock.mono() < PATIENCE && faults < 100 && !settled()) {
-    try {
+  const closes: (() => void)[] = [];
+  try {
+    const trial = begin(placed, model, simulator, clock, closes);
+    if (!trial) return without({ is: 'connecting', why: `the model ${placed.model} has no simulator` });
+    const { acquired } = trial;
+    while (clock.mono() < PATIENCE && trial.fault === undefined && acquired.state.is !== 'running' && acquired.state.is !== 'refused') {
       clock.advance(0.1);
-    } catch (error) {
-      // A throw out of a simulator: whose it was is not known, so it is told of all that have not come up.
-      faults++;
-      for (const [trial, a] of acquired) if (a.state.is !== 'running') trial.suspected = message(error);
     }
+    const running = trial.body && acquired.state.is === 'running';
+    return running && trial.body ? shapeOf(acquired.state, trial.body, trial.fault) : without(acquired.state, trial.fault);
+  } catch (error) {
+    const why = `fault in the driver or its simulator: ${message(error)}`;
+    return without({ is: 'connecting', why }, why);
+  } finally {
+    for (const close of closes) close();
   }
-  for (const [trial, a] of acquired) {
-    const { placed, body } = trial;
-    const fault = trial.fault ?? (a.state.is === 'running' ? undefined : trial.suspected);
-    shapes.set(placed.name, body && a.state.is === 'running' ? shapeOf(a.state, body, fault) : without(a.state, fault));
-    a.close();
-    trial.device?.close();
-  }
-  for (const e of exchanges.values()) e.close();
-  return shapes;
 }
 
 interface Trial {
-  readonly placed: RigInstrument;
-  readonly options: unknown;
-  readonly device: Device | undefined;
-  readonly protocols: Readonly<Record<string, AnyProtocol>>;
-  /** The model with a body that asks nothing: only what it declares is wanted. */
-  readonly watched: Instrument;
+  readonly acquired: Acquired;
   body?: Body<Links>;
   fault?: string;
-  suspected?: string;
 }
 
 /** Undefined where there is nothing to answer it. */
@@ -127,41 +85,63 @@ function begin(
   placed: RigInstrument,
   model: Instrument,
   simulator: Simulator | undefined,
-  device: ReturnType<typeof universe>['device'],
+  clock: Clock,
+  closes: (() => void)[],
 ): Trial | undefined {
   const options: unknown = model.options.parse(placed.options);
   if (options instanceof Refused) throw new Error(options.why);
-  const protocols = model.links(options) as Readonly<Record<string, AnyProtocol>>; // role -> language
-  const needed = Object.keys(protocols).length > 0;
-  if (needed && !simulator) return undefined;
-  let made: Device | undefined;
-  if (simulator && needed) made = device(placed.name, simulator, simulatorOptions(placed, simulator));
-  const trial: Trial = {
-    placed,
-    options,
-    device: made,
-    protocols,
-    watched: {
-      ...model,
-      body(p: unknown, id: unknown) {
-        try {
-          trial.body = model.body(p, id) as Body<Links>; // declared for this model's links
-        } catch (error) {
-          trial.fault = `fault in the driver: ${message(error)}`;
-        }
-        return {};
-      },
-    },
-  };
-  return trial;
-}
-
-function guarded<T>(name: string, work: () => T): T | string {
-  try {
-    return work();
-  } catch (error) {
-    return `fault in the driver or simulator of ${name}: ${message(error)}`;
+  const found: { body?: Body<Links>; fault?: string } = {};
+  /** What is called from inside a stream must not throw there. */
+  const careful =
+    <A extends readonly unknown[], R>(work: (...given: A) => R, otherwise: R) =>
+    (...given: A): R => {
+      try {
+        return work(...given);
+      } catch (error) {
+        found.fault ??= `fault in the driver: ${message(error)}`;
+        return otherwise;
+      }
+    };
+  const roles: Record<string, Exchange> = {};
+  const protocols = Object.entries(model.links(options) as Readonly<Record<string, AnyProtocol>>); // role -> language
+  if (protocols.length > 0) {
+    if (!simulator) return undefined;
+    const device = universe(1, clock).device(placed.name, simulator, simulatorOptions(simulator, placed));
+    closes.push(device.close);
+    for (const [role, protocol] of protocols) {
+      const port = device.ports[role];
+      if (!port) throw new Error(`the simulator has no role "${role}"`);
+      const { asks, tells } = protocol;
+      const language: AnyProtocol = {
+        ...protocol,
+        asks: { encode: careful((q: unknown) => asks.encode(q), EMPTY), decoder: () => asks.decoder() },
+        tells: { encode: careful((m: unknown) => tells.encode(m), EMPTY), decoder: () => careful(tells.decoder(), []) },
+        fits: careful((m: unknown, q: unknown) => protocol.fits(m, q), 'late' as const),
+      };
+      const open = exchange(simulatedLink([port], clock, { framing: protocol.framing ?? 'stream' }), language, clock);
+      closes.push(open.close);
+      roles[role] = open;
+    }
   }
+  const watched: Instrument = {
+    ...model,
+    proof: (p: unknown) =>
+      Object.fromEntries(
+        Object.entries(model.proof(p) as Readonly<Record<string, Proof<unknown, unknown> | undefined>>).map(([role, proof]) => [
+          role,
+          proof && { ...proof, ask: careful(proof.ask, undefined), is: careful(proof.is, false) },
+        ]),
+      ),
+    // Only what the body declares is wanted: this one asks nothing.
+    body: careful((p: unknown, id: unknown) => {
+      found.body = model.body(p, id) as Body<Links>; // declared for this model's links
+      return {};
+    }, {}),
+  };
+  const { name } = placed;
+  const acquired = acquire({ name, model: watched, options, roles, origin: 'simulator' }, clock, { reading() {}, state() {} });
+  closes.push(acquired.close);
+  return Object.assign(found, { acquired });
 }
 
 const message = (error: unknown): string => (error instanceof Error ? error.message : String(error));

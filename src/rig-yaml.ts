@@ -1,5 +1,17 @@
 /** Reads a rig's YAML so that every message can say where: file, line and column of the offending key or value. */
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument, visit, type YAMLError } from 'yaml';
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  type Pair,
+  parseDocument,
+  visit,
+  type YAMLError,
+} from 'yaml';
 
 export interface Message {
   readonly file: string;
@@ -56,7 +68,7 @@ export function readSheet(file: string, bytes: Uint8Array): Sheet {
   };
   const told = new Set<number>(); // lines
   for (const e of [...doc.errors, ...doc.warnings]) {
-    const { line, column } = place(e.pos[0]);
+    const { line, column } = place(opened(e, doc) ?? e.pos[0]);
     if (e.code !== 'DUPLICATE_KEY' && told.has(line)) continue; // one slip makes several complaints in its line
     told.add(line);
     errors.push({ file, line, column, text: inOurWords(e, text) });
@@ -148,6 +160,19 @@ function tooDeep(text: string): boolean {
   return false;
 }
 
+/** Where the bracket or the quotation mark stands that is not closed: the parser tells where it gave up. */
+function opened(e: YAMLError, doc: Document.Parsed): number | undefined {
+  const bracket = e.code === 'BAD_INDENT' && /^Flow/.test(e.message);
+  if (!bracket && !(e.code === 'MISSING_CHAR' && /quote/.test(e.message))) return undefined;
+  let last: number | undefined;
+  visit(doc, (_, node) => {
+    const open = bracket ? (isMap(node) || isSeq(node)) && node.flow === true : isScalar(node) && String(node.type).startsWith('QUOTE');
+    const from = open ? start(node) : undefined;
+    if (from !== undefined && from < e.pos[0]) last = Math.max(last ?? 0, from);
+  });
+  return last;
+}
+
 function inOurWords(e: YAMLError, text: string): string {
   const here = /^[^\s:,\]}]*/.exec(text.slice(e.pos[0]))?.[0] ?? '';
   switch (e.code) {
@@ -159,13 +184,13 @@ function inOurWords(e: YAMLError, text: string): string {
       return 'there is a second ": " in one line, or the line is indented deeper than the one before allows; put text with a colon in quotes';
     case 'BAD_INDENT':
       return /^Flow/.test(e.message)
-        ? 'a bracket opened before is not closed'
+        ? 'this bracket is not closed'
         : 'the indentation does not fit the lines before; lines of one level begin in the same column';
     case 'MULTILINE_IMPLICIT_KEY':
       return 'a "name: value" must stand in one line; a colon may be missing here';
     case 'MISSING_CHAR':
       return /quote/.test(e.message)
-        ? 'a quotation mark is not closed'
+        ? 'this quotation mark is not closed'
         : /values/.test(e.message)
           ? `there is no ": " after "${here}"`
           : `${e.message} (a comma, bracket or colon is missing)`;
