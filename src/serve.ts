@@ -23,6 +23,7 @@ export interface Where {
 }
 
 const UNREAD = 1 << 20; // bytes that a client may leave unread before it is dropped, as a device of small memory does
+const LEAVING = 0.05; // seconds in which a client that has gone must have been noticed
 const NEVER_SENT = 65536; // bytes that wait for a pseudo-terminal nobody reads: what comes after them is lost, as on a real line
 
 const hear = (ports: readonly Port[], heard: (bytes: Uint8Array, name?: string) => void): (() => void) => {
@@ -33,19 +34,26 @@ const hear = (ports: readonly Port[], heard: (bytes: Uint8Array, name?: string) 
 };
 
 /** The devices on one TCP port; each client hears every answer. With `oneClient` later ones are refused. Rejects with LINK_LISTEN. */
-export function serveTcp(ports: readonly Port[], where: Where & { readonly oneClient?: boolean }, _clock?: Clock): Promise<Served> {
+export function serveTcp(ports: readonly Port[], where: Where & { readonly oneClient?: boolean }, clock: Clock): Promise<Served> {
   const { host = '127.0.0.1', port, oneClient = false } = where;
   const clients = new Set<Socket>();
-  const server = createServer({ noDelay: true }, (client) => {
-    client.on('error', () => {});
-    if (oneClient && clients.size > 0) {
-      client.resetAndDestroy();
-      return;
-    }
+  const take = (client: Socket): void => {
     clients.add(client);
     client.on('close', () => clients.delete(client));
     client.on('data', (bytes) => {
       for (const p of ports) p.receive(plain(bytes));
+    });
+  };
+  const server = createServer({ noDelay: true }, (client) => {
+    client.on('error', () => {});
+    if (!oneClient || clients.size === 0) {
+      take(client);
+      return;
+    }
+    // The end of the client before may be on its way.
+    clock.after(LEAVING, () => {
+      if (clients.size === 0 && !client.destroyed) take(client);
+      else client.resetAndDestroy();
     });
   });
   return new Promise((done, failed) => {

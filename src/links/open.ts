@@ -168,7 +168,7 @@ const PARSERS: Readonly<Record<(typeof KINDS)[number], (where: string, asked: st
 function socket(kind: 'tcp' | 'udp', where: string, asked: string): Address | Wrong {
   const q = query(kind, asked, {});
   if (q instanceof Wrong) return q;
-  const match = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(.*))?$/.exec(where);
+  const match = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::([^:]*))?$/.exec(where);
   if (!match) return new Wrong('an IPv6 address stands in brackets: [fe80::1]:10001');
   const host = match[1] ?? match[2] ?? '';
   const port = match[3];

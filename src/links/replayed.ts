@@ -41,26 +41,34 @@ export function replayedLink(recorded: readonly Recorded[], clock: Clock, option
   const strict = options.strict ?? true;
   const list = strict ? recorded : recorded.filter((r) => r.direction === 'in');
   const shift = clock.now() - (options.from ?? clock.now());
+  const due = new Set<number>();
   let at = 0;
-  let cancel: (() => void) | undefined;
   let closed = false;
 
+  /** Plays what is due and whose turn it is: an arrival that was recorded after a write waits for it. */
   const play = (): void => {
-    cancel = undefined;
-    const due = list[at];
-    if (closed || due === undefined || due.direction === 'out') return;
-    const wait = (due.t + shift - clock.now()) / 1e6;
-    cancel = clock.after(Math.max(0, wait), () => {
-      at++;
-      const { bytes, t, name } = due;
-      arrivals.next({ bytes, t, mono: clock.mono(), name });
-      if (cancel) play();
-    });
+    while (!closed && up.value && due.delete(at)) {
+      const { bytes, t, name } = list[at++];
+      arrivals.next({ bytes, t, mono: clock.mono(), ...(name === undefined ? {} : { name }) });
+    }
   };
-  clock.after(0, () => {
-    if (closed) return;
-    up.next(true);
-    if (!cancel) play();
+  const cancels = [
+    clock.after(0, () => {
+      if (closed) return;
+      up.next(true);
+      play();
+    }),
+  ];
+  // All at once, so that of an arrival and a driver's timer of the same moment the arrival comes first, unless recorded otherwise.
+  list.forEach((recorded, i) => {
+    if (recorded.direction === 'out') return;
+    const wait = (recorded.t + shift - clock.now()) / 1e6;
+    cancels.push(
+      clock.after(Math.max(0, wait), () => {
+        due.add(i);
+        play();
+      }),
+    );
   });
 
   return {
@@ -75,19 +83,19 @@ export function replayedLink(recorded: readonly Recorded[], clock: Clock, option
     write(bytes) {
       if (!up.value) return false;
       if (!strict) return true;
-      const due = list[at]?.direction === 'out' ? list[at] : undefined;
-      if (!due || !same(due.bytes, bytes)) {
-        differences.push({ t: clock.now(), recorded: due?.bytes, written: bytes });
+      const awaited = list[at]?.direction === 'out' ? list[at] : undefined;
+      if (!awaited || !same(awaited.bytes, bytes)) {
+        differences.push({ t: clock.now(), recorded: awaited?.bytes, written: bytes });
         return false;
       }
       at++;
-      play();
+      if (due.has(at)) clock.after(0, play);
       return true;
     },
     reopen() {},
     close() {
       closed = true;
-      cancel?.();
+      for (const cancel of cancels) cancel();
       if (up.value) up.next(false);
       arrivals.complete();
       up.complete();

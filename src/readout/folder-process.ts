@@ -12,6 +12,11 @@ export type RemoteOptions = Omit<FolderOptions, 'complete'> & {
   readonly inProcess?: boolean;
 };
 
+export interface RemoteFolder extends Link {
+  /** The process that watches, while there is one. */
+  readonly pid: number | undefined;
+}
+
 type FromChild =
   | { readonly is: 'arrival'; readonly bytes: Uint8Array; readonly t: number; readonly name: string }
   | { readonly is: 'left'; readonly names: readonly string[] }
@@ -23,8 +28,8 @@ const AGAIN = 1; // seconds after which a child that has ended is started again
 const ENTRY = 'folder-process.js';
 
 /** The folder's files as packets. The child is started again when it ends, and no file comes twice. */
-export function remoteFolder(options: RemoteOptions, clock: Clock): Link {
-  if (options.inProcess) return folderLink({ ...options, complete: wholeFile }, clock);
+export function remoteFolder(options: RemoteOptions, clock: Clock): RemoteFolder {
+  if (options.inProcess) return { ...folderLink({ ...options, complete: wholeFile }, clock), pid: undefined };
   const arrivals = new Subject<Arrival>();
   const up = new BehaviorSubject(false);
   const { told, inProcess: _, ...plain } = options;
@@ -85,6 +90,9 @@ export function remoteFolder(options: RemoteOptions, clock: Clock): Link {
     origin: 'hardware',
     arrivals,
     up,
+    get pid() {
+      return child?.pid;
+    },
     write: () => false,
     reopen: () => send(child, { is: 'look' }),
     close() {
