@@ -50,6 +50,8 @@ interface Shape<M> {
  */
 function frames<M>(shape: Shape<M>): Decoder<M> {
   const store = new Uint8Array(4 * MAX);
+  /** For each byte the length of the likely frame that would begin with it: 0 while not known, -1 for none. */
+  const lengths = new Int16Array(4 * MAX);
   let n = 0;
   /** Bytes before this are given out already. */
   let done = 0;
@@ -68,6 +70,7 @@ function frames<M>(shape: Shape<M>): Decoder<M> {
   /** Forgets the bytes before `to`. */
   const drop = (to: number): void => {
     store.copyWithin(0, to, n);
+    lengths.copyWithin(0, to, n);
     n -= to;
     done = Math.max(0, done - to);
     start = start === undefined || start < to ? undefined : start - to;
@@ -89,10 +92,16 @@ function frames<M>(shape: Shape<M>): Decoder<M> {
   const frame = (from: number): M | undefined =>
     intact(store.subarray(from, n)) ? shape.decode({ unit: store[from] }, store.slice(from + 1, n - 2)) : undefined;
 
-  const likelyFrom = (s: number): M | undefined => {
+  /** The length of the likely frame that would begin at `s`; of those that only a checksum closes, just the commonest. */
+  const likelyLength = (s: number): number => {
     const size = length(s);
-    if (size !== n - s && !(size === 'even' && n - s === 8)) return undefined;
-    const m = frame(s);
+    if (typeof size === 'number') return size;
+    return size === 'more' ? 0 : size === 'even' ? 8 : -1;
+  };
+
+  const likelyFrom = (s: number): M | undefined => {
+    if (lengths[s] === 0) lengths[s] = likelyLength(s);
+    const m = lengths[s] === n - s ? frame(s) : undefined;
     return m !== undefined && shape.likely(m) ? m : undefined;
   };
 
@@ -141,7 +150,8 @@ function frames<M>(shape: Shape<M>): Decoder<M> {
   };
 
   const take = (byte: number): void => {
-    store[n++] = byte;
+    store[n] = byte;
+    lengths[n++] = 0;
     if (start !== undefined && start < n - 1 && awaited(start)) return;
     if (likely()) return;
     if (start === undefined && done > 0) drop(done);

@@ -64,7 +64,6 @@ export function lines(options: string | LineOptions = {}): Decoder<string> {
     skip = then;
     if (held.length > 65536) held = new Uint8Array(64);
   };
-  const faulty = (fault: string, length: number): Fault => new Fault(fault, held.slice(0, over ? Math.min(length, keep) : length));
 
   /** Keeps only the beginning of a line that is too long, and enough of its end to see a terminator. */
   const trim = (): void => {
@@ -76,8 +75,8 @@ export function lines(options: string | LineOptions = {}): Decoder<string> {
 
   const finish = (length: number, then: readonly Uint8Array[]): string | Fault | undefined => {
     let line: string | Fault | undefined;
-    if (over || text - (n - length) > max || data > maxData) line = faulty('PROTO_LINE_TOO_LONG', Math.min(length, keep));
-    else if (odd < length) line = faulty('PROTO_NOT_TEXT', length);
+    if (over || text - (n - length) > max || data > maxData) line = new Fault('PROTO_LINE_TOO_LONG', held.slice(0, Math.min(length, keep)));
+    else if (odd < length) line = new Fault('PROTO_NOT_TEXT', held.slice(0, length));
     else if (length > 0) line = latin1(held.subarray(0, length));
     clear(then);
     return line;
@@ -116,8 +115,8 @@ export function lines(options: string | LineOptions = {}): Decoder<string> {
   return (bytes) => {
     if (bytes.length === 0) {
       if (n === 0) return [];
-      const left = faulty(over ? 'PROTO_LINE_TOO_LONG' : 'PROTO_UNFINISHED', n);
-      clear(skip);
+      const left = over ? new Fault('PROTO_LINE_TOO_LONG', held.slice(0, keep)) : new Fault('PROTO_UNFINISHED', held.slice(0, n));
+      clear(NOTHING);
       return [left];
     }
     const said: (string | Fault)[] = [];
