@@ -172,6 +172,7 @@ export default instrument<L, Options, Id>({
         gives: { pressure: 'Pa', unit: 'state' },
         of: (pressure, unit) => ({ pressure: si(unit)(pressure), unit }),
         example: [':SENS:PRES 1.234;:UNIT:PRES BAR', { pressure: 123400, unit: 'BAR' }],
+        span: { pressure: [-1.5e5, 1.5 * full[1]] },
       }),
       joined([':SOUR:PRES:LEV:IMM:AMPL?', ':SOUR:PRES:SLEW?', ':SOUR:PRES:SLEW:MODE?', UNIT], {
         every: 1,

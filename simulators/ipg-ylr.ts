@@ -31,6 +31,8 @@ interface State {
   modulation: boolean;
   aimingHardware: boolean;
   window: number;
+  /** °C of the seed, which sets the wavelength (YAR). */
+  seed: number;
   key: boolean;
   enabled: boolean;
 }
@@ -192,9 +194,17 @@ const FAMILIES: Readonly<Record<Family, Readonly<Record<string, Handler>>>> = {
     RMP: (s) => s.full.toFixed(1),
     RMT: () => '55.0',
     RDPT: () => '0.1',
-    RST: () => '25.3',
-    RWA: () => '25.0',
-    SWA: (_s, _w, arg) => ranged(arg, Number.isFinite, (n) => n.toFixed(1)),
+    RST: (s) => s.seed.toFixed(1),
+    RWA: (s) => s.seed.toFixed(1),
+    SWA: (s, _w, arg) =>
+      ranged(
+        arg,
+        (n) => n >= 15 && n <= 40,
+        (n) => {
+          s.seed = n;
+          return n.toFixed(1);
+        },
+      ),
   },
 };
 
@@ -234,6 +244,7 @@ export default simulator({
     modulation: false,
     aimingHardware: false,
     window: 0.5,
+    seed: 25,
     key: true,
     enabled: true,
   }),
