@@ -1,7 +1,7 @@
 /** Drivers and simulators in the user's own rig folder: nobody forks the program to add an instrument. */
 import { readdir } from 'node:fs/promises';
 import { register } from 'node:module';
-import { join, resolve } from 'node:path';
+import { extname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Catalogue } from './catalogue.ts';
 import type { Instrument } from './instrument.ts';
@@ -88,8 +88,11 @@ let registered = false;
 function resolveOwnName(): void {
   if (registered) return;
   registered = true;
-  const home = import.meta.url;
-  const hook = `export const resolve = (name, context, next) =>
-    next(name, /^bridgman\\//.test(name) ? { ...context, parentURL: ${JSON.stringify(home)} } : context);`;
+  const ending = extname(import.meta.filename);
+  const hook = `export function resolve(name, context, next) {
+    const [, own, protocol] = /^bridgman\\/(?:(instrument|simulator|units)|protocols\\/([\\w-]+))$/.exec(name) ?? [];
+    const file = own ? './' + own : protocol ? '../protocols/' + protocol : undefined;
+    return next(file ? new URL(file + ${JSON.stringify(ending)}, ${JSON.stringify(import.meta.url)}).href : name, context);
+  }`;
   register(`data:text/javascript,${encodeURIComponent(hook)}`);
 }

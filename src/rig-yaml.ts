@@ -90,7 +90,12 @@ export function readSheet(file: string, bytes: Uint8Array): Sheet {
   try {
     if (!broken) value = doc.toJS({ maxAliasCount: 100 }) as unknown;
   } catch (error) {
-    errors.push({ file, line: 1, column: 1, text: error instanceof Error ? error.message : String(error) });
+    errors.push({
+      file,
+      line: 1,
+      column: 1,
+      text: `the aliases (*NAME) cannot be filled in: ${error instanceof Error ? error.message : String(error)}`,
+    });
   }
   if (value === null) value = undefined;
   if (value === undefined && errors.length === 0)

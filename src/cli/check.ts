@@ -3,9 +3,8 @@ import { catalogue } from '../catalogue.ts';
 import { methods } from '../methods.ts';
 import { influxTarget } from '../recorder/influx-http.ts';
 import { type Loaded, loadRig, type Message, printed, type Rig } from '../rig.ts';
-import { show } from '../units.ts';
 import { type Command, EXIT, guarded, type Io, parse, Usage } from './command.ts';
-import { channelRows, commandRows, kindShown, shapeData } from './shape.ts';
+import { channelRows, commandRows, kindShown, lasting, shapeData } from './shape.ts';
 import { columns } from './table.ts';
 
 const HELP = `Examples:
@@ -63,7 +62,7 @@ function overview({ rig, shapes }: Extract<Loaded, { readonly ok: true }>): stri
       parts.push(columns([...channelRows(shape, placed.every), ...commandRows(shape, placed.limits).map((row) => orderRow(row))], '  '));
     for (const [command, { longest, deadline, then }] of Object.entries(placed.leases)) {
       parts.push(
-        `  lease ${command}: ${show(longest, 's')} at most, ${then === 'safe' ? 'made safe' : 'kept'} ${show(deadline, 's')} after the host is gone\n`,
+        `  lease ${command}: ${lasting(longest)} at most, ${then === 'safe' ? 'made safe' : 'kept'} ${lasting(deadline)} after the host is gone\n`,
       );
     }
   }

@@ -6,13 +6,20 @@ import { show } from '../units.ts';
 
 export const kindShown = (kind: string): string => (kind === '1' ? 'number' : kind);
 
+/** "30 min" where whole hours or minutes fit, else as any time. */
+export function lasting(seconds: number): string {
+  if (seconds >= 3600 && seconds % 3600 === 0) return `${seconds / 3600} h`;
+  if (seconds >= 60 && seconds % 60 === 0) return `${seconds / 60} min`;
+  return show(seconds, 's');
+}
+
 /** Name, kind, and how often it comes. */
 export function channelRows(shape: Shape, every: Readonly<Record<string, number>> = {}): string[][] {
   return Object.entries(shape.channels).map(([name, kind]) => {
     const poll = shape.polls.find((p) => p.channels.includes(name));
     const wanted = poll?.channels.flatMap((c) => every[c] ?? []) ?? [];
     const interval = wanted.length > 0 ? Math.min(...wanted) : poll?.every;
-    return [name, kindShown(kind), interval === undefined ? 'comes by itself' : `every ${show(interval, 's')}`];
+    return [name, kindShown(kind), interval === undefined ? 'comes by itself' : `every ${lasting(interval)}`];
   });
 }
 
