@@ -1,6 +1,6 @@
 /** From a detector frame to a temperature with every term of its error bar, or a refusal that says why there is none. */
 import type { Calibration, SpectralFrame } from './calibration.ts';
-import { fitPlanck, type NoFit } from './planck.ts';
+import { fitPlanck, type NoFit, poissonDeviance } from './planck.ts';
 import { EXACT, TRAX } from './radiance.ts';
 import {
   type Cause,
@@ -173,7 +173,8 @@ function fitBy(method: Method, set: PixelSet, relative: boolean, background: 'co
     const sigma = fit.sigma * Math.sqrt(relative ? chi2 : Math.max(1, chi2));
     const strength = fit.expected.map((mu, i) => (mu - fit.background) ** 2 / (fit.variance[i] ?? 1));
     const { temperature, factor, dof, iterations } = fit;
-    const deviance = Number.isNaN(fit.deviance) ? {} : { deviance: fit.deviance };
+    const known = readVariance || lampVariance || background ? Number.NaN : poissonDeviance(counts, fit.expected);
+    const deviance = Number.isNaN(known) ? {} : { deviance: known };
     return { temperature, sigma, fisher: fit.sigma, factor, background: fit.background, chi2, dof, ...deviance, iterations, strength };
   }
   const corrected = counts.map((n, i) => n / (response[i] ?? 1));

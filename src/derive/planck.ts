@@ -2,6 +2,7 @@
  * Planck temperature by maximum likelihood in the count domain. The model is n = A R B(T) (+ b), with R the response, B Planck's law,
  * A profiled out. The score is that of Poisson counts; read noise and lamp noise enter through weights that come from the model.
  */
+import { decay } from './decay.ts';
 import { EXACT } from './radiance.ts';
 
 export interface PlanckProblem {
@@ -34,8 +35,6 @@ export interface PlanckFit {
   /** Pearson's chi squared, not yet per degree of freedom. */
   readonly chi2: number;
   readonly dof: number;
-  /** Poisson deviance; NaN where a count is negative or noise is not only that of counting. */
-  readonly deviance: number;
   readonly iterations: number;
 }
 
@@ -99,7 +98,7 @@ function prepare({ wavelength, response }: PlanckProblem): Table {
 function evaluate({ k, middle, q, shape, slope }: Table, inverse: number): void {
   for (let i = 0; i < k.length; i++) {
     const ki = k[i] as number; // i < length
-    const z = Math.exp(-ki * inverse);
+    const z = decay(ki * inverse);
     const one = 1 / (1 - z);
     shape[i] = (q[i] as number) * z * one; // same length as k
     slope[i] = ki * one - middle;
@@ -127,7 +126,7 @@ function poisson(table: Table, counts: Float64Array, start: number): Solution | 
     let ns = 0;
     for (let i = 0; i < n; i++) {
       const ki = k[i] as number; // arrays of one length
-      const z = Math.exp(-ki * inverse);
+      const z = decay(ki * inverse);
       const one = 1 / (1 - z);
       const f = (q[i] as number) * z * one;
       const s = ki * one - middle;
@@ -247,35 +246,51 @@ function finish(table: Table, problem: PlanckProblem, { temperature, factor, bac
   const { counts } = problem;
   const n = counts.length;
   evaluate(table, 1 / temperature);
+  const { shape, slope } = table;
+  const onlyCounting = !problem.readVariance && !problem.lampVariance && !problem.background;
   const expected = new Float64Array(n);
-  const variance = new Float64Array(n);
-  let chi2 = 0;
-  let deviance = 0;
+  const variance = onlyCounting ? expected : new Float64Array(n);
+  let [chi2, ff, fg, gg, f1, g1, one] = [0, 0, 0, 0, 0, 0, 0];
   for (let i = 0; i < n; i++) {
-    const signal = factor * (table.shape[i] as number); // arrays of one length
+    const f = shape[i] as number; // arrays of one length
+    const signal = factor * f;
     const mu = signal + background;
     const count = counts[i] as number;
+    const v = onlyCounting ? signal : varianceOf(problem, i, signal, background);
+    const w = 1 / v;
+    const g = f * (slope[i] as number);
     expected[i] = mu;
-    variance[i] = varianceOf(problem, i, signal, background);
-    chi2 += (count - mu) ** 2 / (variance[i] as number);
-    deviance += count < 0 ? Number.NaN : 2 * (count > 0 ? count * Math.log(count / mu) - (count - mu) : mu);
+    variance[i] = v;
+    chi2 += w * (count - mu) * (count - mu);
+    ff += w * f * f;
+    fg += w * f * g;
+    gg += w * g * g;
+    f1 += w * f;
+    g1 += w * g;
+    one += w;
   }
-  const [ff, fs, ss, f1, s1, one] = normal(table, problem, factor, background);
-  const [a, b, c] = one === 0 ? [ff, fs, ss] : [ff - (f1 * f1) / one, fs - (f1 * s1) / one, ss - (s1 * s1) / one];
-  const sigma = temperature ** 2 / (factor * Math.sqrt(c - (b * b) / a));
-  const onlyCounting = !problem.readVariance && !problem.lampVariance && !problem.background;
+  const [a, b, c] = problem.background ? [ff - (f1 * f1) / one, fg - (f1 * g1) / one, gg - (g1 * g1) / one] : [ff, fg, gg];
   return {
     temperature,
-    sigma,
+    sigma: temperature ** 2 / (factor * Math.sqrt(c - (b * b) / a)),
     factor,
     background,
     expected,
     variance,
     chi2,
     dof: n - (problem.background ? 3 : 2),
-    deviance: onlyCounting ? deviance : Number.NaN,
     iterations,
   };
+}
+
+/** Twice the logarithm of the likelihood ratio to a perfect description; for counts of nothing but Poisson noise. NaN for a negative count. */
+export function poissonDeviance(counts: ArrayLike<number>, expected: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < counts.length; i++) {
+    const [n = 0, mu = 0] = [counts[i], expected[i]];
+    sum += n > 0 ? n * Math.log(n / mu) - (n - mu) : n < 0 ? Number.NaN : mu;
+  }
+  return 2 * sum;
 }
 
 /**
