@@ -50,7 +50,7 @@ async function readDerivation(
   let strange = false;
   for (const [key, value] of Object.entries(given)) {
     if (key === 'method' || Object.hasOwn(method.inputs, key)) continue;
-    if (own.length > 0 && !own.includes(key)) {
+    if (!own.includes(key)) {
       strange = true;
       sheet.say([...path, key], `${methodName} has no input or parameter "${key}"${hint(key, known)}`, 'key');
     } else params[key] = value;

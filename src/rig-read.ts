@@ -7,8 +7,8 @@ export type Table = Readonly<Record<string, unknown>>;
 
 /** "; did you mean ...?" or the list of what there is. */
 export function hint(name: string, known: Iterable<string>): string {
-  const all = [...known];
-  const near = nearest(name, all);
+  const all = [...new Set(known)];
+  const near = name.length > 2 ? nearest(name, all) : undefined; // one or two letters are near to anything
   if (near !== undefined) return `; did you mean "${near}"?`;
   if (all.length === 0) return '';
   return `; known are ${all.slice(0, 16).join(', ')}${all.length > 16 ? ', ...' : ''}`;

@@ -54,6 +54,9 @@ export const instruments: Command = {
     }),
 };
 
+const rolesOf = (instrument: Instrument, options: Readonly<Record<string, unknown>>): string[] =>
+  Object.keys(instrument.links(instrument.options.parse(options)) as Readonly<Record<string, AnyProtocol>>); // role -> language
+
 interface Entry {
   readonly name: string;
   readonly model: string;
@@ -64,16 +67,26 @@ interface Entry {
   readonly source: string;
 }
 
-/** The model's options when the rig gives none, where that is possible. */
-const plainOptions = (instrument: Instrument): unknown => {
-  const parsed: unknown = instrument.options.parse({});
-  return parsed instanceof Refused ? undefined : parsed;
-};
+/** The fewest options that a rig must give, with the first value that will do; undefined where that cannot be known. */
+function leastOptions(instrument: Instrument): Readonly<Record<string, unknown>> | undefined {
+  const given: Record<string, unknown> = {};
+  for (let tries = 0; tries < 32; tries++) {
+    const parsed: unknown = instrument.options.parse(given);
+    if (!(parsed instanceof Refused)) return given;
+    // As `whole` and `word` of src/instrument.ts ask for what is missing.
+    const [, number, least] = /^([\w-]+): is needed: a whole number from (-?\d+) to /.exec(parsed.why) ?? [];
+    const [, name, first] = /^([\w-]+): must be one of ([^, ]+)(?:, |$)/.exec(parsed.why) ?? [];
+    const missing = number ?? name;
+    if (missing === undefined || Object.hasOwn(given, missing)) return undefined;
+    given[missing] = number === undefined ? first : Number(least);
+  }
+  return undefined;
+}
 
 function entryOf(name: string, instrument: Instrument, all: Catalogue): Entry {
   const { model, proven, source } = instrument;
-  const options = plainOptions(instrument);
-  const roles = options === undefined ? undefined : Object.keys(instrument.links(options) as Readonly<Record<string, AnyProtocol>>); // role -> language
+  const options = leastOptions(instrument);
+  const roles = options && rolesOf(instrument, options);
   return { name, model, proven, simulator: all.simulators.has(name), roles, source };
 }
 
@@ -86,17 +99,19 @@ const list = (entries: readonly Entry[]): string =>
 const linksShown = ({ roles }: Entry): string => (roles === undefined ? 'by options' : roles.length === 0 ? 'none' : roles.join(', '));
 
 function shapeOf(name: string, instrument: Instrument, all: Catalogue): Shape | undefined {
-  const options = plainOptions(instrument);
+  const options = leastOptions(instrument);
   if (options === undefined) return undefined;
-  const roles = Object.keys(instrument.links(options) as Readonly<Record<string, AnyProtocol>>); // role -> language
-  const links = Object.fromEntries(roles.map((role) => [role, { address: 'simulated', wire: `simulated:${role}` }]));
-  const placed: RigInstrument = { name, model: name, links, options: {}, every: {}, limits: {}, leases: {}, simulate: {} };
+  const links = Object.fromEntries(rolesOf(instrument, options).map((role) => [role, { address: 'simulated', wire: `simulated:${role}` }]));
+  const placed: RigInstrument = { name, model: name, links, options, every: {}, limits: {}, leases: {}, simulate: {} };
   return simulatedShape({ instruments: [placed] }, all).get(name);
 }
 
 const optionRows = (fields: Readonly<Record<string, string>>): string[][] => Object.entries(fields);
 
 function shown(entry: Entry, instrument: Instrument, all: Catalogue, shape: Shape | undefined): string {
+  const least = Object.entries(leastOptions(instrument) ?? {})
+    .map(([name, value]) => `${name}: ${String(value)}`)
+    .join(', ');
   const simulated = all.simulators.get(entry.name)?.options.fields ?? {};
   const section = (title: string, rows: readonly (readonly string[])[]): string =>
     rows.length === 0 ? '' : `\n${title}\n${columns(rows, '  ')}`;
@@ -113,6 +128,7 @@ function shown(entry: Entry, instrument: Instrument, all: Catalogue, shape: Shap
     section('options of the simulator (simulate:)', optionRows(simulated)),
     shape === undefined ? `\nIts channels and commands depend on options that a rig must give.\n` : '',
     shape && shape.state.is !== 'running' ? `\nIts channels and commands are not known: ${shape.state.why}\n` : '',
+    shape && least !== '' ? `\nWith ${least}:\n` : '',
     shape ? section('channels', channelRows(shape)) : '',
     shape ? section('commands', commandRows(shape)) : '',
     shape?.tunnel ? `\nOther instruments can be linked through it: gpib:NAME/ADDRESS\n` : '',
