@@ -286,3 +286,9 @@ test('the approach does not depend on the size of the tick and never overshoots'
     ),
   );
 });
+
+test('the approach is linear and then soft', () => {
+  expect(approach(0, 100, 10, 9.7)).toBeCloseTo(97, 9);
+  expect(approach(0, 100, 10, 10)).toBeCloseTo(100 - 3 * Math.exp(-1), 9);
+  expect(approach(5, 2, 0, 10)).toBe(5);
+});
