@@ -233,7 +233,11 @@ function windowTerm(
 
 function subset<S extends PixelSet>(set: S, keep: (i: number) => boolean): S {
   const kept = [...set.columns.keys()].filter(keep);
-  const pick = (from: Float64Array): Float64Array => Float64Array.from(kept, (i) => from[i] ?? Number.NaN);
+  const pick = (from: Float64Array): Float64Array => {
+    const out = new Float64Array(kept.length);
+    for (let i = 0; i < out.length; i++) out[i] = from[kept[i] as number] as number; // kept holds indices of these arrays
+    return out;
+  };
   return {
     ...set,
     columns: kept.map((i) => set.columns[i] ?? -1),

@@ -7,8 +7,9 @@ import { fitUnweighted } from './unweighted.ts';
 /** The temperature of the black body that the lamp looks like in the window, and the lamp's scale against it. */
 export function lampColour(lamp: Lamp, wavelength: Float64Array): { readonly temperature: number; readonly scale: number } | undefined {
   if ('temperature' in lamp) return { temperature: lamp.temperature, scale: 1 };
-  const inside = wavelength.filter((l) => !Number.isNaN(lampRadiance(lamp, Float64Array.of(l))[0]));
-  const fit = fitUnweighted(inside, lampRadiance(lamp, inside), EXACT);
+  const radiance = lampRadiance(lamp, wavelength);
+  const known = (_: number, i: number): boolean => !Number.isNaN(radiance[i]);
+  const fit = fitUnweighted(wavelength.filter(known), radiance.filter(known), EXACT);
   return 'refused' in fit ? undefined : { temperature: fit.temperature, scale: fit.factor };
 }
 

@@ -1,4 +1,5 @@
 /** The field's common fit: unweighted least squares of a Planck curve to the lamp-corrected spectrum (T-Rax and others). */
+import { decay } from './decay.ts';
 import type { NoFit } from './planck.ts';
 import type { RadiationConstants } from './radiance.ts';
 
@@ -16,7 +17,7 @@ export interface UnweightedFit {
 
 const COLDEST = 200;
 const HOTTEST = 50_000;
-const SCAN = 48;
+const SCAN = 24;
 const MAX_ITERATIONS = 200;
 
 /**
@@ -28,16 +29,19 @@ export function fitUnweighted(wavelength: Float64Array, spectrum: Float64Array, 
   if (n < 3) return { refused: `${n} pixels cannot fix 2 parameters and their error` };
   const curve = new Float64Array(n);
   const slope = new Float64Array(n);
+  const k = wavelength.map((l) => c2 / l);
+  const front = wavelength.map((l) => c1 / (l * l * l * l * l));
   const square = spectrum.reduce((s, y) => s + y * y, 0);
   /** Fills curve and d(ln curve)/d(1/T); gives the best scale and the sum of squares left. */
   const at = (inverse: number): readonly [number, number] => {
     let [yp, pp] = [0, 0];
     for (let i = 0; i < n; i++) {
-      const l = wavelength[i] as number; // i < length, as below
-      const z = Math.exp((-c2 / l) * inverse);
-      const p = (c1 * z) / (l ** 5 * (1 - z));
+      const ki = k[i] as number; // arrays of one length
+      const z = decay(ki * inverse);
+      const one = 1 / (1 - z);
+      const p = (front[i] as number) * z * one;
       curve[i] = p;
-      slope[i] = -c2 / l / (1 - z);
+      slope[i] = -ki * one;
       yp += (spectrum[i] as number) * p;
       pp += p * p;
     }
