@@ -111,7 +111,7 @@ export function acquire(placed: Placed, clock: Clock, on: AcquireEvents): Acquir
     if (m.quality === 'bad') return m;
     const v: unknown = m.value;
     if (kind === 'flag') return typeof v === 'boolean' ? m : bad('not a flag');
-    if (kind === 'state') return typeof v === 'string' ? m : bad('not a state');
+    if (kind === 'state') return typeof v === 'string' && v !== '' ? m : bad('not a state');
     if (kind === 'trace') return v !== null && typeof v === 'object' && 'columns' in v ? m : bad('not a trace');
     if (typeof v !== 'number' || !Number.isFinite(v)) return bad('not a number');
     if (span && (v < span[0] || v > span[1])) return bad(`${v} is outside of what is possible (${span[0]} to ${span[1]})`);

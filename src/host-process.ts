@@ -36,8 +36,8 @@ async function start(init: HostInit): Promise<void> {
   let running: Host | undefined;
   connectRecorder();
 
-  const keeper = guardianKeeper(clock, init.rig, () => running);
   const isSimulated = (address: string): boolean => init.simulate || addressOf(address).kind === 'simulated';
+  const keeper = guardianKeeper(clock, init.rig, isSimulated, () => running);
   const some = init.rig.instruments.some((i) => Object.values(i.links).some(({ address }) => isSimulated(address)));
   const simulated = some ? simulatedRig(init.rig, known, clock, init.seed) : undefined;
   running = host({
@@ -116,7 +116,12 @@ function answer(lab: Host, request: Request, done: (reply: Reply) => void): void
 }
 
 /** The guardian as the keeper of leases: prepared with what it needs to act alone, confirmed before a hazardous byte goes. */
-function guardianKeeper(clock: Clock, rig: Rig, lab: () => Host | undefined): { readonly keeper: Keeper; heard(message: ToHost): void } {
+function guardianKeeper(
+  clock: Clock,
+  rig: Rig,
+  isSimulated: (address: string) => boolean,
+  lab: () => Host | undefined,
+): { readonly keeper: Keeper; heard(message: ToHost): void } {
   const waiting = new Map<string, (why?: string) => void>();
   let watched = clock.mono();
   const keeper: Keeper = {
@@ -124,7 +129,7 @@ function guardianKeeper(clock: Clock, rig: Rig, lab: () => Host | undefined): { 
     alive: () => process.connected && clock.mono() - watched < WATCH,
     arm(lease, armed) {
       const name = leaseName(lease);
-      const prepared = preparedOf(rig, lab(), lease);
+      const prepared = preparedOf(rig, lab(), lease, isSimulated);
       if (!prepared) {
         armed('the instrument has not identified itself');
         return;
@@ -139,7 +144,7 @@ function guardianKeeper(clock: Clock, rig: Rig, lab: () => Host | undefined): { 
     beat: (active) => send({ is: 'beat', active }),
     release: (lease) => send({ is: 'release', name: leaseName(lease) }),
     prepare(lease) {
-      const prepared = preparedOf(rig, lab(), lease);
+      const prepared = preparedOf(rig, lab(), lease, isSimulated);
       if (prepared) send({ is: 'prepare', prepared });
     },
   };
@@ -155,7 +160,12 @@ function guardianKeeper(clock: Clock, rig: Rig, lab: () => Host | undefined): { 
   };
 }
 
-function preparedOf(rig: Rig, lab: Host | undefined, lease: Parameters<Keeper['arm']>[0]): Prepared | undefined {
+function preparedOf(
+  rig: Rig,
+  lab: Host | undefined,
+  lease: Parameters<Keeper['arm']>[0],
+  isSimulated: (address: string) => boolean,
+): Prepared | undefined {
   const instrument = rig.instruments.find((i) => i.name === lease.instrument);
   const acquired = lab?.acquired.get(lease.instrument);
   if (!instrument || !acquired?.commands[lease.command]) return undefined;
@@ -183,6 +193,7 @@ function preparedOf(rig: Rig, lab: Host | undefined, lease: Parameters<Keeper['a
     index: lease.index,
     deadline: lease.deadline,
     then: lease.then,
+    outside: !Object.values(addresses(instrument)).some(isSimulated),
     links: addresses(instrument),
     carriers,
   };

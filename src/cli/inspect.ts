@@ -44,7 +44,7 @@ export const inspect: Command = {
       try {
         return await look(path, options.channel, flags.has('json'), io);
       } catch (error) {
-        if (!(error instanceof SessionError) && !(error instanceof Error && 'code' in error)) throw error;
+        if (error instanceof Usage || !(error instanceof SessionError || (error instanceof Error && 'code' in error))) throw error;
         io.err(`bridgman inspect: ${error.message}\n`);
         return EXIT.failed;
       }
@@ -106,7 +106,7 @@ function only(all: Account, channel: string): Account {
     gaps: all.gaps.filter((g) => mine(g.channel)),
     orders: all.orders.filter((o) => o.instrument === instrument),
     exchanges: { total: all.exchanges.total, faults: all.exchanges.faults.filter((f) => f.instrument === instrument) },
-    alarms: all.alarms.filter((a) => a.from === instrument),
+    alarms: all.alarms.filter((a) => a.from === instrument || a.from.startsWith(`${instrument}.`)),
   };
 }
 
@@ -140,7 +140,7 @@ function wrapped(text: string, room: number): readonly string[] {
   return [...lines, rest];
 }
 
-const utc = (t: number): string => new Date(t / 1000).toISOString().replace('T', ' ');
+const utc = (t: number): string => new Date(t / 1000).toISOString().replace('T', ' ').replace('Z', '');
 const stamp = (t: number): string => utc(t).slice(0, 19);
 const plural = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
 const size = (bytes: number): string => (bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(2)} MB`);
@@ -170,7 +170,12 @@ function asText(a: Account, brief: boolean): string {
     [
       ['session', a.session],
       ['rig', a.rig ?? 'not said'],
-      ['time', a.began === null || a.ended === null ? 'not known' : `${utc(a.began)} to ${utc(a.ended)} (UTC), ${lasting(a.duration)}`],
+      [
+        'time',
+        a.began === null || a.ended === null
+          ? 'not known'
+          : `${utc(a.began)} to ${sameDay ? at(a.ended) : utc(a.ended)} UTC (${lasting(a.duration)})`,
+      ],
       ['state', state],
       ['written', `by ${program}${version === null ? ', which did not say its version' : ` ${version}`}`],
       ['size', `${size(a.bytes)} in ${plural(a.parts.length, 'part')}, ${plural(a.messages, 'message')}`],

@@ -3,7 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { mkdirSync, unlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { catalogue } from '../catalogue.ts';
-import { realClock } from '../clock.ts';
+import { type Clock, realClock } from '../clock.ts';
 import type { Reply, Request, ToGuardian, ToHost } from '../guardian/armed.ts';
 import { guardian, type Unsafe } from '../guardian/guardian.ts';
 import { safeMaker } from '../guardian/make-safe.ts';
@@ -14,7 +14,7 @@ import type { FromRecorder, RecorderInit, ToRecorder } from '../recorder/process
 import type { Summary } from '../recorder/recorder.ts';
 import { loadRig, printed, type Rig } from '../rig.ts';
 import { withUserDrivers } from '../rig-drivers.ts';
-import { addressOf, openReal } from '../rig-open.ts';
+import { openReal } from '../rig-open.ts';
 import { quantity } from '../units.ts';
 import { type Command, EXIT, guarded, type Io, parse, Usage } from './command.ts';
 import { closing } from './run-summary.ts';
@@ -96,7 +96,23 @@ const END_WAIT = 8; // seconds for the host to end in order
 const FINISH_WAIT = 60; // seconds for the recorder to end the session (a hung disk, a slow database)
 
 async function laboratory(rig: Rig, wanted: Wanted, io: Io): Promise<number> {
-  const clock = realClock();
+  const plain = realClock();
+  const timers = new Set<() => void>();
+  // Every timer of this run is put out at its end: none may keep the program from ending.
+  const clock: Clock = {
+    ...plain,
+    after(seconds, work) {
+      const cancel = plain.after(seconds, () => {
+        timers.delete(cancel);
+        work();
+      });
+      timers.add(cancel);
+      return () => {
+        timers.delete(cancel);
+        cancel();
+      };
+    },
+  };
   const { catalogue: known } = await withUserDrivers(await catalogue(), rig.folder);
   const folder = sessionFolder(rig, io);
   if (folder === undefined) return EXIT.failed;
@@ -191,12 +207,7 @@ async function laboratory(rig: Rig, wanted: Wanted, io: Io): Promise<number> {
     makeSafe: safeMaker({
       catalogue: known,
       clock,
-      open(address) {
-        const { kind } = addressOf(address);
-        // A simulator in the host's process has died with it.
-        if (wanted.simulate || kind === 'simulated' || kind === 'gpib') return undefined;
-        return openReal(address, clock, { base: rig.folder, lock: false });
-      },
+      open: (address) => openReal(address, clock, { base: rig.folder, lock: false }),
     }),
     told: tell,
   });
@@ -286,6 +297,7 @@ async function laboratory(rig: Rig, wanted: Wanted, io: Io): Promise<number> {
   }
 
   await finished;
+  for (const cancel of timers) cancel();
   server?.close();
   for (const path of [socket, recorderSocket]) {
     try {

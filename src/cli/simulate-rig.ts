@@ -1,5 +1,5 @@
 /** The rig of `bridgman simulate RIG`: every wire served at once, all in one world, and a copy of the rig that leads there. */
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { access, constants, lstat, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { isAlias, isMap, isScalar, parseDocument } from 'yaml';
@@ -7,6 +7,7 @@ import type { Catalogue } from '../catalogue.ts';
 import { type Clock, every } from '../clock.ts';
 import { type Wire, wires } from '../host.ts';
 import type { AnyProtocol } from '../instrument.ts';
+import { LinkError } from '../links/link-error.ts';
 import { parseAddress } from '../links/open.ts';
 import { methods } from '../methods.ts';
 import { loadRig, printed, type Rig, type RigFile } from '../rig.ts';
@@ -53,6 +54,21 @@ export async function serve(
 
 const say = ({ json, io }: Scene, data: Readonly<Record<string, string>>, text: string): void =>
   io.out(json ? `${JSON.stringify(data)}\n` : `${text}\n`);
+
+/** A pseudo-terminal, with the words for a path where none can be. */
+export async function serveTerminal(ports: readonly Port[], path: string, clock: Clock): Promise<Served> {
+  const folder = dirname(resolve(path));
+  const writable = await access(folder, constants.W_OK | constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+  if (!writable)
+    throw new LinkError('LINK_PTY', `no pseudo-terminal can be made at ${path}: the folder ${folder} is not there or cannot be written`);
+  const there = await lstat(path).catch(() => undefined);
+  if (there && !there.isSymbolicLink())
+    throw new LinkError('LINK_PTY', `no pseudo-terminal can be made at ${path}: there is something else of that name`);
+  return servePty(ports, path, clock);
+}
 
 export interface RigServing {
   /** Directories of pseudo-terminals and of folder links; a temporary one where they are not given. */
@@ -141,7 +157,7 @@ async function serveWire(
   };
   switch (kind) {
     case 'serial':
-      return done(servePty(ports, await place('pty', wire), scene.clock), (at) => at + query);
+      return done(serveTerminal(ports, await place('pty', wire), scene.clock), (at) => at + query);
     case 'tcp':
       return done(serveTcp(ports, { ...where, oneClient: scene.oneClient }, scene.clock), (at) => at);
     case 'udp':

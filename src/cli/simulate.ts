@@ -4,11 +4,11 @@ import { parse as parseYaml } from 'yaml';
 import { type Catalogue, catalogue, nearest } from '../catalogue.ts';
 import { every, realClock } from '../clock.ts';
 import { LinkError } from '../links/link-error.ts';
-import { serveFolder, servePty, serveTcp, serveUdp, type Where } from '../serve.ts';
+import { serveFolder, serveTcp, serveUdp, type Where } from '../serve.ts';
 import { type Device, universe } from '../simulate.ts';
 import { Refused, type Simulator } from '../simulator.ts';
 import { type Command, EXIT, guarded, type Io, type Parsed, parse, suggestion, Usage } from './command.ts';
-import { type Scene, SETTLE, serve, serveRig, type Way, wayOf } from './simulate-rig.ts';
+import { type Scene, SETTLE, serve, serveRig, serveTerminal, type Way, wayOf } from './simulate-rig.ts';
 
 const HELP = `Examples:
   bridgman simulate ipg-ylr --tcp 127.0.0.1:10001             one laser on a TCP port
@@ -170,7 +170,7 @@ async function serveModel(
     .map(([role, port]) => ({ role, port, way: wayOf(simulator, role, port) }))
     .sort((a, b) => Number(b.role === 'main') - Number(a.role === 'main'));
   const of = (way: Way) => roles.filter((r) => r.way === way);
-  const talks = (['stream', 'packets', 'files'] as const).filter((way) => of(way).length > 0).map((way) => `--${OPTION[way]}`);
+  const talks = (['stream', 'packets', 'files'] as const).filter((way) => of(way).length > 0).map((way) => OPTION[way]);
   for (const [way, names] of [
     ['stream', ['tcp', 'pty']],
     ['packets', ['udp']],
@@ -188,7 +188,8 @@ async function serveModel(
     // A second stream takes a free port beside the first.
     if (options.tcp !== undefined || options.pty === undefined)
       await serve(name(role), serveTcp(ports, { ...tcp, port: i === 0 ? tcp.port : 0, oneClient }, clock), scene);
-    if (options.pty !== undefined) await serve(name(role), servePty(ports, i === 0 ? options.pty : `${options.pty}-${role}`, clock), scene);
+    if (options.pty !== undefined)
+      await serve(name(role), serveTerminal(ports, i === 0 ? options.pty : `${options.pty}-${role}`, clock), scene);
   }
   for (const [i, { role, port }] of of('packets').entries())
     await serve(name(role), serveUdp([port], { ...udp, port: i === 0 ? udp.port : 0 }, clock), scene);
@@ -199,7 +200,7 @@ async function serveModel(
   return EXIT.ok;
 }
 
-const OPTION: Readonly<Record<Way, string>> = { stream: 'tcp', packets: 'udp', files: 'folder' };
+const OPTION: Readonly<Record<Way, string>> = { stream: '--tcp or --pty', packets: '--udp', files: '--folder' };
 
 async function serveRigAt(
   path: string,

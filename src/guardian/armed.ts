@@ -16,15 +16,19 @@ export interface Prepared {
   /** Seconds without a heartbeat after which the guardian acts. */
   readonly deadline: number;
   readonly then: 'safe' | 'keep';
+  /** False for a simulator in the host's own process: it dies with the host. */
+  readonly outside: boolean;
   /** role -> address, as in the rig. */
   readonly links: Readonly<Record<string, string>>;
   /** For an instrument behind a tunnel: the instruments that carry it. */
-  readonly carriers: Readonly<
-    Record<
-      string,
-      { readonly model: string; readonly options: unknown; readonly id: unknown; readonly links: Readonly<Record<string, string>> }
-    >
-  >;
+  readonly carriers: Readonly<Record<string, PreparedCarrier>>;
+}
+
+export interface PreparedCarrier {
+  readonly model: string;
+  readonly options: unknown;
+  readonly id: unknown;
+  readonly links: Readonly<Record<string, string>>;
 }
 
 export interface HostInit {

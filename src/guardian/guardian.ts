@@ -53,7 +53,7 @@ export function guardian(options: GuardianOptions): Guardian {
   const outputs = (names: Iterable<string>): readonly Prepared[] =>
     [...names].flatMap((name) => {
       const p = prepared.get(name);
-      return p && p.then === 'safe' ? [p] : [];
+      return p?.outside && p.then === 'safe' ? [p] : [];
     });
 
   /** First beside the host; when its ports are held, without the host. */

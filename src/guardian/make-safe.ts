@@ -4,75 +4,94 @@ import type { Clock } from '../clock.ts';
 import { type Exchange, exchange, ORDER, SAFE } from '../exchange.ts';
 import type { Actors, AnyProtocol, Body, Links, Poll } from '../instrument.ts';
 import type { Link } from '../link.ts';
+import { tunnelLink } from '../links/tunnel.ts';
 import { actor, here } from '../talk.ts';
 import { runTalk } from '../talk-run.ts';
-import type { Prepared } from './armed.ts';
+import type { Prepared, PreparedCarrier } from './armed.ts';
 import type { MakeSafe, Unsafe } from './guardian.ts';
+
+interface Placed {
+  readonly body: Body<Links>;
+  readonly roles: Readonly<Record<string, Exchange>>;
+  readonly actors: Actors<Links>;
+  readonly within: number;
+}
 
 export interface SafePorts {
   readonly catalogue: Catalogue;
   readonly clock: Clock;
-  /** Opens an address at once and unlocked; undefined where nothing outside can be reached (a simulator in the host's process). */
-  readonly open: (address: string, protocol: AnyProtocol, prepared: Prepared) => Link | undefined;
+  /** Opens an address at once and unlocked. */
+  readonly open: (address: string) => Link;
 }
 
 const REPEAT = 0.1;
+const LONGEST_ANSWER = 0.25; // seconds: who does not answer by then is asked again
 
 export function safeMaker(ports: SafePorts): MakeSafe {
   const { catalogue, clock } = ports;
   return (outputs, within, done) => {
     const exchanges = new Map<string, Exchange>();
-    const links: Link[] = [];
     const left = new Map<string, string>(outputs.map((p) => [p.name, 'no answer']));
     let over = false;
 
     const finish = (): void => {
       if (over) return;
       over = true;
+      giveUp();
       for (const e of exchanges.values()) e.close();
       done([...left].map(([name, why]): Unsafe => ({ name, why })));
     };
-    clock.after(within, finish);
+    const giveUp = clock.after(within, finish);
 
-    for (const p of outputs) {
+    /** An instrument's exchanges by role, on links opened once each; behind a tunnel, those of its carrier first. */
+    const open = (p: PreparedCarrier, name: string, carriers: Prepared['carriers']): Placed | string => {
       const model = catalogue.instruments.get(p.model);
-      const options: unknown = model?.options.parse(p.options);
-      if (!model) {
-        left.set(p.name, `no driver ${p.model}`);
-        continue;
-      }
+      if (!model) return `no driver ${p.model}`;
+      const options: unknown = model.options.parse(p.options);
       const languages = model.links(options) as Readonly<Record<string, AnyProtocol>>; // role -> language
-      const body = model.body(options, p.id) as Body<Links>;
       const proofs = model.proof(options) as Readonly<Record<string, never>>;
+      const body = model.body(options, p.id) as Body<Links>;
       const roles: Record<string, Exchange> = {};
-      let outside = true;
       for (const [role, address] of Object.entries(p.links)) {
-        const protocol = languages[role];
         const known = exchanges.get(address);
-        if (known) {
-          roles[role] = known;
-          continue;
+        let e = known;
+        if (!e) {
+          const protocol = languages[role];
+          const link = openThrough(address, carriers);
+          if (typeof link === 'string') return link;
+          // Half a question of the host's may lie in the instrument's buffer: what ends it goes first.
+          const resync = protocol.resync;
+          if (resync) link.up.subscribe((up) => up && link.write(resync, false));
+          e = exchange(link, protocol, clock);
+          exchanges.set(address, e);
         }
-        const link = ports.open(address, protocol, p);
-        if (!link) {
-          outside = false;
-          break;
-        }
-        links.push(link);
-        // Half a question of the host's may lie in the instrument's buffer: what ends it goes first.
-        const resync = protocol.resync;
-        if (resync) link.up.subscribe((up) => up && link.write(resync));
-        roles[role] = exchange(link, protocol, clock);
-        exchanges.set(address, roles[role]);
-      }
-      if (!outside) {
-        left.delete(p.name); // it died with the host
-        continue;
-      }
-      for (const [role, e] of Object.entries(roles)) {
-        e.join({ instrument: p.instrument, role, proof: proofs[role], pace: 0, within: model.within, trusted() {} });
+        roles[role] = e;
+        e.join({ instrument: name, role, proof: proofs[role], pace: 0, within: model.within, trusted() {} });
       }
       const actors = Object.fromEntries(Object.keys(roles).map((role) => [role, actor(role)])) as Actors<Links>; // one per role
+      return { body, roles, actors, within: Math.min(model.within, LONGEST_ANSWER) };
+    };
+    const openThrough = (address: string, carriers: Prepared['carriers']): Link | string => {
+      const [, name, at] = /^gpib:([^/]+)\/(.*)$/.exec(address) ?? [];
+      if (name === undefined || at === undefined) return ports.open(address);
+      const carrier = carriers[name] ? open(carriers[name], name, carriers) : `no adapter ${name}`;
+      if (typeof carrier === 'string') return carrier;
+      const { body, roles, actors, within: longest } = carrier;
+      return tunnelLink(
+        { name, acquired: { state: { is: 'running' }, tunnel: body.tunnel, actors }, roles, within: longest },
+        at,
+        clock,
+        'hardware',
+      );
+    };
+
+    for (const p of outputs) {
+      const placed = open(p, p.instrument, p.carriers);
+      if (typeof placed === 'string') {
+        left.set(p.name, placed);
+        continue;
+      }
+      const { body, roles, actors } = placed;
       const command = body.commands?.[p.command];
       const readback = command?.readback;
       const poll = body.polls?.find((one) => readback && readback.channel in one.gives) as Poll<Links> | undefined; // polls of these links
@@ -81,7 +100,7 @@ export function safeMaker(ports: SafePorts): MakeSafe {
         continue;
       }
       const safe: unknown = command.safe === true && command.takes === 'nothing' ? undefined : command.safe;
-      const running = { instrument: p.instrument, roles, within: Math.min(model.within, 0.25), clock };
+      const running = { instrument: p.instrument, roles, within: placed.within, clock };
       const confirm = (): void => {
         if (over || !poll || !readback) return;
         runTalk(poll.talk(actors), { ...running, by: 'guardian:readback', urgency: ORDER }, (outcome) => {

@@ -7,12 +7,14 @@ export const CUT = ' … [cut]';
 
 /**
  * A tag value. Comma, equals sign and blank are escaped. A newline would end the line whatever is before it, so it is
- * written as backslash and n; a backslash at the end would escape the comma behind it, so a blank goes between.
+ * written as backslash and n. A backslash at the end would escape the comma behind it, and one before a blank is read in
+ * two ways (as the end of the tags, too), so an underscore takes the place of the end or the blank.
  */
-export function tagValue(text: string): string {
-  const shown = text.replaceAll('\n', '\\n');
-  return (shown.endsWith('\\') ? `${shown} ` : shown).replace(/[,= ]/g, '\\$&');
-}
+export const tagValue = (text: string): string =>
+  text
+    .replaceAll('\n', '\\n')
+    .replace(/\\( |$)/g, '\\_')
+    .replace(/[,= ]/g, '\\$&');
 
 /** A field key; a backslash, which the parser reads in two different ways, becomes a slash, and a newline a blank. */
 export const fieldKey = (text: string): string => text.replaceAll('\\', '/').replaceAll('\n', ' ').replace(/[,= ]/g, '\\$&');

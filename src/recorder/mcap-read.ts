@@ -85,21 +85,24 @@ export class Dictionary {
   readonly schemas = new Map<number, string>();
   readonly channels = new Map<number, Known>();
 
-  /** Takes a schema or channel record's content; the first word on an id holds. Throws where it is damaged: see `readable`. */
-  take(opcode: number, fields: Fields): void {
+  /**
+   * Takes a schema or channel record's content. What a checksum guards (`sure`) replaces what was known of the id, other records
+   * do not. Throws where it is damaged: see `readable`.
+   */
+  take(opcode: number, fields: Fields, sure: boolean): void {
     const id = fields.u16();
     if (opcode === OP.schema) {
       const name = fields.text();
       fields.text();
       fields.raw(fields.u32());
-      if (!this.schemas.has(id)) this.schemas.set(id, name);
+      if (sure || !this.schemas.has(id)) this.schemas.set(id, name);
       return;
     }
     const schemaId = fields.u16();
     const topic = fields.text();
     const encoding = fields.text();
     fields.map();
-    if (!this.channels.has(id)) this.channels.set(id, { topic, encoding, schema: this.schemas.get(schemaId) ?? '' });
+    if (sure || !this.channels.has(id)) this.channels.set(id, { topic, encoding, schema: this.schemas.get(schemaId) ?? '' });
   }
 
   copy(): Dictionary {
@@ -198,7 +201,7 @@ function inside(records: Uint8Array, known: Dictionary): Inside | string {
     const length = fields.u64();
     if (length > fields.left) return `a record of ${length} bytes does not fit into the chunk`;
     const end = fields.at + length;
-    if (opcode === OP.schema || opcode === OP.channel) known.take(opcode, new Fields(records, fields.at, end));
+    if (opcode === OP.schema || opcode === OP.channel) known.take(opcode, new Fields(records, fields.at, end), true);
     else if (opcode === OP.message) {
       const id = fields.u16();
       const sequence = fields.u32();

@@ -169,7 +169,7 @@ class Walk {
     if (length > LONGEST) return { kind: 'damage', next, why: `a record of ${length} bytes is too long to be read` };
     const record = await this.#window.get(at, RECORD_HEAD + length);
     if (opcode !== OP.message) {
-      const wrong = readable(() => this.#dictionary.take(opcode, new Fields(record, RECORD_HEAD)));
+      const wrong = readable(() => this.#dictionary.take(opcode, new Fields(record, RECORD_HEAD), false));
       return typeof wrong === 'string' ? this.#damage(at, wrong, [next]) : { kind: 'skip', next };
     }
     const chunk = new Uint8Array(CHUNK_HEAD + record.length); // read as a chunk of one
@@ -251,7 +251,7 @@ class Walk {
       while (summary.left > 0) {
         const opcode = summary.u8();
         const record = new Fields(summary.raw(summary.u64()));
-        if (opcode === OP.schema || opcode === OP.channel) known.take(opcode, record);
+        if (opcode === OP.schema || opcode === OP.channel) known.take(opcode, record, false);
       }
     });
     if (typeof wrong === 'string') return false;

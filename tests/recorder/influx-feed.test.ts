@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Reading } from '../../src/reading.ts';
 import { BEGINNING, type CursorStore, comparePositions, cursorFile, type Interval, type Position } from '../../src/recorder/cursor.ts';
-import { influxSink, type Outcome, type Sink } from '../../src/recorder/influx.ts';
+import { influxSink, type Outcome, type Sink, type SinkOptions } from '../../src/recorder/influx.ts';
 import { type FeedChange, type FeedOptions, InfluxFeed, type Source } from '../../src/recorder/influx-feed.ts';
 import type { After } from '../../src/recorder/influx-http.ts';
 import type { Lines } from '../../src/recorder/line.ts';
@@ -326,8 +326,7 @@ describe('with a server on a socket', () => {
     const timer = setTimeout(fn, seconds); // a thousand times as fast
     return () => clearTimeout(timer);
   };
-  const sinkOf = (aside: object[] = []) =>
-    influxSink({ url: `${fake.url}/lab`, timeout: 100, after: brisk, aside: (points) => void aside.push(...points) });
+  const sinkOf = (more: Partial<SinkOptions> = {}) => influxSink({ url: `${fake.url}/lab`, aside: () => {}, ...more });
   const stored = (): number[] => [...fake.points.values()].map((p) => Number(p.fields.value)).sort((a, b) => a - b);
 
   test('whatever the server does, every point is stored once', async () => {
@@ -342,7 +341,7 @@ describe('with a server on a socket', () => {
           session.add(chunks);
           fake.points.clear();
           fake.turns.splice(0, fake.turns.length, ...turns);
-          const feed = feedOf({ sink: sinkOf(), after: brisk, points: 50, far });
+          const feed = feedOf({ sink: sinkOf({ timeout: 100, after: brisk }), after: brisk, points: 50, far });
           const run = feed.run();
           await new Promise((resolve) => setImmediate(resolve));
           session.add(5);
@@ -366,7 +365,7 @@ describe('with a server on a socket', () => {
       changes.push(change);
       seen.get(change.state)?.();
     };
-    const feed = feedOf({ sink: sinkOf(aside), after: brisk, points: 100, far: 5000, onState });
+    const feed = feedOf({ sink: sinkOf({ aside: (points) => void aside.push(...points) }), after: brisk, points: 100, far: 5000, onState });
     const up = until('up');
     const run = feed.run();
     await up;

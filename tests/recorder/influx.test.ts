@@ -90,11 +90,13 @@ describe.skipIf(withoutInfluxd)('a real influxd (skipped where influxd is not on
       volts(i, { from: `${i}.${cause.replaceAll('.', '')}`, sigma: { random: 0.5, shared: { [cause]: -0.25 } } }),
     );
     expect(await sink.write(linesOf([...readings, ...causes]))).toEqual({ kind: 'ok', stored: 2 * awkward.length, rejected: 0 });
+    const before = [volts(0, { from: '\\="x.\\', kind: 'W' }), volts(1, { from: '=" \\ .\\ "', kind: 'W' }), volts(2, { kind: 'W' })];
+    expect(await sink.write(linesOf(before))).toEqual({ kind: 'ok', stored: 3, rejected: 0 });
     const check = async () => {
       const states = await query('SELECT value, why, quality, instrument, channel, rig, revision FROM state');
       expect(states.map((row) => row.value)).toEqual(awkward);
       expect(states.map((row) => row.why)).toEqual(awkward);
-      const tags = awkward.map((text) => (text === '' ? null : text.replaceAll('\n', '\\n').replace(/\\$/, '\\ ')));
+      const tags = awkward.map((text) => (text === '' ? null : text.replaceAll('\n', '\\n').replace(/\\( |$)/g, '\\_')));
       expect(states.map((row) => row.instrument)).toEqual(tags);
       expect(states[0]).toMatchObject({ quality: 1, channel: 'mode', rig: 'de,mo', revision: '0', time: '2023-11-14T22:13:20Z' });
       expect(states[1]?.time).toBe('2023-11-14T22:13:20.000001001Z');

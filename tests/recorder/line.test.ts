@@ -203,10 +203,10 @@ describe('text', () => {
     );
   });
 
-  test('any name comes back from its tag, but for newlines and a backslash at the end', () => {
+  test('any name comes back from its tag, but for newlines and a backslash at the end or before a blank', () => {
     fc.assert(
       fc.property(fc.oneof(text, awkward), fc.oneof(text, awkward), (instrument, channel) => {
-        const clean = (s: string) => s.replaceAll('\n', '\\n').replace(/\\$/, '\\ ');
+        const clean = (s: string) => s.replaceAll('\n', '\\n').replace(/\\( |$)/g, '\\_');
         fc.pre(!channel.includes('.'));
         const points = parseLines(written([volts({ from: `${instrument}.${channel}`, index: 1 }), volts()]));
         expect(points).toHaveLength(2);
@@ -214,9 +214,10 @@ describe('text', () => {
         expect(points[0]?.tags.channel).toBe(channel === '' ? undefined : clean(channel));
         expect(points[0]?.tags.index).toBe('1');
       }),
-      { numRuns: 500 },
+      { numRuns: 500, examples: [['\\="', '\\']] },
     );
-    expect(tagValue('a\\')).toBe('a\\\\ ');
+    expect(tagValue('a\\')).toBe('a\\_');
+    expect(tagValue('a\\ b')).toBe('a\\_b');
     expect(tagValue('a\nb, c=d')).toBe('a\\nb\\,\\ c\\=d');
   });
 

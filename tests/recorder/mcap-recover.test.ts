@@ -77,6 +77,17 @@ describe('damage', () => {
     }
   });
 
+  test.each([0x03, 0x04, 0x05])('reading on from behind a chunk, an index is not taken for a record of type %i', async (type) => {
+    const early = messages.map((message, i) => ({ ...message, t: i < PER_CHUNK ? 0 : message.t })); // such indexes are mostly zeros
+    const damaged = written(early, PER_CHUNK);
+    const [first] = (await found(damaged)).filter((one) => one.kind === 'chunk');
+    const from = first?.end ?? 0;
+    damaged[from] = type;
+    const got = await found(damaged, { from });
+    expect(messagesIn(got).map(bare)).toEqual(all.slice(PER_CHUNK));
+    expect(got.filter(({ kind }) => kind === 'damage')).toMatchObject([{ at: from }]);
+  });
+
   test('pieces of zeros and noise never throw and never give a wrong message', async () => {
     const right = new Set(all.map((one) => JSON.stringify(one)));
     const piece = fc.record({
