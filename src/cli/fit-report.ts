@@ -1,5 +1,6 @@
 /** A temperature as JSON for programs and as lines for people. */
-import type { Temperature } from '../derive/measure.ts';
+import type { NoTemperature, Temperature } from '../derive/measure.ts';
+import type { Masked } from '../derive/spectrum.ts';
 import { show, type Unit } from '../units.ts';
 
 export interface Source {
@@ -30,6 +31,13 @@ function of(value: number | undefined, unit: Unit, sigma?: number): JsonQuantity
 
 const flagsOf = ({ suspect, warnings }: Temperature): readonly string[] => [...(suspect === undefined ? [] : [suspect]), ...warnings];
 
+const maskedOf = (masked: readonly Masked[]): readonly unknown[] =>
+  masked.map((m) => ({ column: m.column, wavelength: of(m.wavelength, 'm'), why: m.why }));
+
+export function refusedAsJson({ refused, code, upperLimit, masked }: NoTemperature): Readonly<Record<string, unknown>> {
+  return { refused, code, ...(upperLimit === undefined ? {} : { upper_limit: of(upperLimit, 'K') }), masked: maskedOf(masked ?? []) };
+}
+
 export function asJson(t: Temperature, { sources, rows, frame, lampTemperature }: Circumstances): Readonly<Record<string, unknown>> {
   const named = (role: string): { readonly file: string; readonly sha256: string } | null => {
     const found = sources.find((s) => s.role === role);
@@ -52,7 +60,7 @@ export function asJson(t: Temperature, { sources, rows, frame, lampTemperature }
     rows: rows ?? null,
     window: { from: of(t.window[0], 'm'), to: of(t.window[1], 'm') },
     pixels: t.pixels,
-    masked: t.masked.map((m) => ({ column: m.column, wavelength: of(m.wavelength, 'm'), why: m.why })),
+    masked: maskedOf(t.masked),
     flags: flagsOf(t),
     chi2_per_dof: of(t.chi2, '1').value,
     dof: t.dof,

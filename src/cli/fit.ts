@@ -7,7 +7,7 @@ import { spectrumOf, tableOf } from '../derive/files.ts';
 import { METHODS, type Method, measureTemperature, type TemperatureParams } from '../derive/measure.ts';
 import { quantity, type Unit } from '../units.ts';
 import { type Command, EXIT, guarded, type Io, type Parsed, parse, suggestion, Usage } from './command.ts';
-import { asJson, asText, type Source } from './fit-report.ts';
+import { asJson, asText, refusedAsJson, type Source } from './fit-report.ts';
 
 const OPTIONS = {
   calibration: 'string',
@@ -90,10 +90,8 @@ async function run(args: readonly string[], io: Io): Promise<number> {
     const report = { sources, rows: numbers.rows, frame: inputs.frame, lampTemperature: inputs.lampTemperature };
     if ('refused' in result && result.code === 'input') throw new Usage(result.refused);
     if ('refused' in result) {
-      if (parsed.flags.has('json')) {
-        const limit = result.upperLimit === undefined ? {} : { upper_limit: { value: result.upperLimit, sigma: null, unit: 'K' } };
-        io.out(`${JSON.stringify({ refused: result.refused, code: result.code, ...limit })}\n`);
-      } else io.err(`bridgman fit: ${result.refused}\n`);
+      if (parsed.flags.has('json')) io.out(`${JSON.stringify(refusedAsJson(result))}\n`);
+      else io.err(`bridgman fit: ${result.refused}\n`);
       return EXIT.refused;
     }
     io.out(parsed.flags.has('json') ? `${JSON.stringify(asJson(result, report), null, 2)}\n` : asText(result, report));

@@ -83,6 +83,8 @@ export interface Temperature {
 export interface NoTemperature extends Refusal {
   /** K, 3 sigma, for an emissivity-like factor of 0.1 or more. */
   readonly upperLimit?: number;
+  /** What had been left out before the refusal, where it came that far. */
+  readonly masked?: readonly Masked[];
 }
 
 /** Below this a fit would return its start value or noise. */
@@ -90,10 +92,16 @@ const LEAST_SIGNAL_TO_NOISE = 10;
 /** Above this the model plainly does not describe the spectrum, whatever the bar says. */
 const MOST_CHI2 = 5;
 
+/** Never throws for what the frame holds; what is asked of it (rows, window) is checked too. */
 export function measureTemperature(frame: SpectralFrame, params: TemperatureParams): Temperature | NoTemperature {
-  const method = params.method ?? 'ml';
   const chosen = choosePixels(frame, params);
   if ('refused' in chosen) return chosen;
+  const result = measured(frame, params, chosen);
+  return 'refused' in result ? { ...result, masked: chosen.masked } : result;
+}
+
+function measured(frame: SpectralFrame, params: TemperatureParams, chosen: Pixels): Temperature | NoTemperature {
+  const method = params.method ?? 'ml';
   const signal = sum(chosen.counts);
   const noise = Math.sqrt(Math.max(signal, 0) + sum(chosen.readVariance ?? []));
   if (!chosen.relative && !(signal / noise >= LEAST_SIGNAL_TO_NOISE)) return noTemperature(signal, noise, chosen, params.calibration);

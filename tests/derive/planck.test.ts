@@ -84,6 +84,7 @@ describe('Planck fit', () => {
     const noise = { readVariance: new Float64Array(128).fill(30), lampVariance: new Float64Array(128).fill(1e-4) };
     const weighted = fitted({ wavelength, response: flat(128), counts: signal, ...noise });
     expect(weighted.temperature).toBeCloseTo(2400, 6);
+    for (const [i, mu] of signal.entries()) expect((weighted.variance[i] ?? 0) / (mu + 30 + 1e-4 * mu * mu)).toBeCloseTo(1, 6);
     const lifted = fitted({ wavelength, response: flat(128), counts: signal.map((n) => n + 25), background: 'constant', ...noise });
     expect(lifted.temperature).toBeCloseTo(2400, 5);
     expect(lifted.background).toBeCloseTo(25, 6);

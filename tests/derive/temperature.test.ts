@@ -142,6 +142,21 @@ describe('calibrated temperature', () => {
     expect(smooth.chi2).toBeLessThan(0.1);
     expect(smooth.terms.statistical).toBe(smooth.fisher);
   });
+  test('the window term is half the spread of the fits over all, the lower and the upper two thirds', () => {
+    const bent = frame(2000, (l) => 0.4 + 3 * ((l - 700e-9) / 300e-9) ** 2, 4);
+    const over = (lo: number, hi: number): Temperature => measured(bent, { calibration: lamp, window: [axis[lo] ?? 0, axis[hi] ?? 0] });
+    const whole = over(0, 159);
+    const fits = [whole, over(0, 106), over(53, 159)].map((f) => f.temperature);
+    expect(whole.terms.window).toBeCloseTo((Math.max(...fits) - Math.min(...fits)) / 2, 6);
+    expect(whole.terms.window).toBeGreaterThan(5);
+  });
+  test('a dark adds its own noise: twice the variance of the camera, half of that when 4 frames were averaged', () => {
+    const noisy = { readNoise: 3000 };
+    const dark = { ...frame(1, 1, 4), averaged: 1 };
+    const bar = (more: TemperatureParams): number => measured(frame(1900, 1, 4, noisy), { calibration: lamp, ...more }).fisher ?? 0;
+    expect(bar({ dark }) / bar({})).toBeCloseTo(Math.SQRT2, 2);
+    expect(bar({ dark: { ...dark, averaged: 4 } }) / bar({})).toBeCloseTo(Math.sqrt(1.25), 2);
+  });
   test('read noise is looked up in the dark rows of an image when nobody gives it', () => {
     let seed = 1;
     const noise = (): number => {
