@@ -68,6 +68,7 @@ const si = (unit: string) => (text: string) => {
   return factor === undefined ? bad(strange(unit)) : decimal(text) * factor;
 };
 const flag = (text: string) => (text === '1' ? true : text === '0' ? false : bad(`"${text}" is neither 0 nor 1`));
+const MODES: readonly string[] = ['MAX', 'LIN'];
 const VENT: Readonly<Record<string, string>> = { 0: 'idle', 1: 'venting', 2: 'vented' };
 
 /** One poll of joined questions on a grid; the unit is one of them wherever a pressure is. */
@@ -177,7 +178,11 @@ export default instrument<L, Options, Id>({
       joined([':SOUR:PRES:LEV:IMM:AMPL?', ':SOUR:PRES:SLEW?', ':SOUR:PRES:SLEW:MODE?', UNIT], {
         every: 1,
         gives: { set_point: 'Pa', slew: 'Pa/s', slew_mode: 'state' },
-        of: (at, slew, slew_mode, unit) => ({ set_point: si(unit)(at), slew: si(unit)(slew), slew_mode }),
+        of: (at, slew, slew_mode, unit) => ({
+          set_point: si(unit)(at),
+          slew: si(unit)(slew),
+          slew_mode: MODES.includes(slew_mode) ? slew_mode : bad(`"${slew_mode}" is no slew mode`),
+        }),
         example: [
           ':SOUR:PRES:LEV:IMM:AMPL 0.5000000;:SOUR:PRES:SLEW 2.0;:SOUR:PRES:SLEW:MODE LIN;:UNIT:PRES MPA',
           { set_point: 500000, slew: 2e6, slew_mode: 'LIN' },

@@ -133,7 +133,7 @@ export default instrument({
         example: ['ROP: 12.3', { output_power: 12.3, output: 'on' }],
         span: { output_power: [0, 1e5] },
       }),
-      amount('RCS', 'set_point', '1', { every: 1, si: percent, example: ['RCS: 50.5', 0.505], span: [0, 1.1] }),
+      amount('RCS', 'set_point', '1', { every: 0.2, si: percent, example: ['RCS: 50.5', 0.505], span: [0, 1.1] }),
       amount('RDC', 'diode_current', 'A', { every: 1, si: (n) => n, example: ['RDC: 3.5', 3.5], span: [0, 1e4] }),
       amount('RCT', 'temperature', 'K', { every: 5, si: celsius, example: ['RCT: 25.5', 298.65], span: [223.15, 423.15] }),
       amount('RNC', 'least_set_point', '1', { every: 60, si: percent, example: ['RNC: 10.0', 0.1], span: [0, 1] }),

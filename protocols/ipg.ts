@@ -12,10 +12,11 @@ const word = (message: string): string => (/^\s*([^\s:]*)/.exec(message)?.[1] ??
  */
 export function ipg(options: TextOptions = {}): Protocol<string, string> {
   const either = ['\r', '\r\n'];
-  const { asks, tells } = text({ ...options, ask: options.ask ?? either, tell: options.tell ?? either });
+  const { asks, tells, resync } = text({ ...options, ask: options.ask ?? either, tell: options.tell ?? either });
   return {
     asks,
     tells,
+    resync,
     fits: (reply, question) => (refusal(reply) !== undefined || word(reply) === word(question) ? 'answer' : 'late'),
   };
 }

@@ -187,6 +187,7 @@ export function modbusRtu(): Protocol<ModbusAsk, ModbusTell> {
     asks: { encode: (q) => seal(q.unit, encodeAsk(q)), decoder: () => frames(ASKS) },
     tells: { encode: (m) => seal(m.unit, encodeTell(m)), decoder: () => frames(TELLS) },
     fits: fitsFrame,
-    apart: (q) => q.unit,
+    apart: 'unit',
+    unit: (q) => q.unit,
   };
 }

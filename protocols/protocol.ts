@@ -17,13 +17,17 @@ export class Fault {
 export type Decoder<M> = (bytes: Uint8Array) => readonly (M | Fault)[];
 
 export interface Protocol<Q, M> {
+  /** 'packets' where one datagram or file is one message; absent: a stream. */
+  readonly framing?: 'packets';
+  /** What ends a half-sent question, where another talker takes the line over. */
+  readonly resync?: Uint8Array;
   readonly asks: { encode(q: Q): Uint8Array; decoder(): Decoder<Q> };
   readonly tells: { encode(m: M): Uint8Array; decoder(): Decoder<M> };
   /** By id, address, function or length; plain text can only ever say 'answer'. */
   fits(m: M, q: Q): 'answer' | 'unasked' | 'late';
-  /** By what replies can be told apart: 'question' (ids that do not repeat soon), a unit's address, or nothing (absent). */
-  readonly apart?: 'question' | ((q: Q) => number | string);
-  /** The address a question goes to, where several instruments share the link; absent: `apart`, or the link as a whole. */
+  /** By what replies can be told apart: 'question' (ids that do not repeat soon), 'unit' (they carry its address), or nothing (absent). */
+  readonly apart?: 'question' | 'unit';
+  /** The address a question goes to, where several instruments share the link. */
   unit?(q: Q): number | string;
   /** Gives a question its number n (1, 2, 3 ... on this link), where frames carry one. */
   number?(q: Q, n: number): Q;

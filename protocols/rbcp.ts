@@ -88,6 +88,7 @@ function fits(m: RbcpTell, q: RbcpAsk): 'answer' | 'late' {
  */
 export function rbcp(): Protocol<RbcpAsk, RbcpTell> {
   return {
+    framing: 'packets',
     asks: { encode: encodeAsk, decoder: () => packets(ask) },
     tells: { encode: encodeTell, decoder: () => packets(tell) },
     fits,

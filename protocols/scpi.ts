@@ -22,7 +22,14 @@ export function scpi(options: string | ScpiOptions = {}): Protocol<string, strin
     direction({ ...rest, terminator, parts: blocks, maxData: maxBlock }, (message, end) =>
       openEnded(message) && !end.endsWith('\n') ? '\n' : '',
     );
-  return { asks: side(ask), tells: side(tell), fits: echo ? echoed : () => 'answer' };
+  const asks = side(ask);
+  return {
+    asks,
+    tells: side(tell),
+    resync: asks.encode(''),
+    // A line that repeats the question is its echo (a half-duplex line, a terminal's), not its answer.
+    fits: (reply, question) => (reply === question ? 'unasked' : echo ? echoed(reply, question) : 'answer'),
+  };
 }
 
 function echoed(reply: string, question: string): 'answer' | 'late' {

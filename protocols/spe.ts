@@ -37,6 +37,7 @@ export function complete(bytes: Uint8Array): 'complete' | 'incomplete' | 'damage
 /** One packet is one file. Nothing is ever asked of a folder. */
 export function spe(): Protocol<never, Spe> {
   return {
+    framing: 'packets',
     asks: {
       encode: (q) => q,
       decoder: () => (bytes) => (bytes.length === 0 ? [] : [new Fault('PROTO_SPE_NOT_ASKED', bytes.slice(0, 64))]),

@@ -160,10 +160,13 @@ export interface TextOptions {
 /** Plain lines in both directions; a single string is the terminator of both. Nothing tells replies apart. */
 export function text(options: string | TextOptions = {}): Protocol<string, string> {
   const { ask, tell, ...rest }: TextOptions = typeof options === 'string' ? { ask: options, tell: options } : options;
+  const asks = direction({ ...rest, terminator: ask });
   return {
-    asks: direction({ ...rest, terminator: ask }),
+    asks,
     tells: direction({ ...rest, terminator: tell }),
-    fits: () => 'answer',
+    resync: asks.encode(''),
+    // A line that repeats the question is its echo (a half-duplex line, a terminal's), not its answer.
+    fits: (reply, question) => (reply === question ? 'unasked' : 'answer'),
   };
 }
 

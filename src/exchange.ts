@@ -155,8 +155,7 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
   let waking = false;
   let pumping = false;
 
-  const unit = protocol.unit ?? (typeof protocol.apart === 'function' ? protocol.apart : undefined);
-  const keyOf = (q: unknown): string => (unit ? String(unit(q)) : '');
+  const keyOf = (q: unknown): string => String(protocol.unit?.(q) ?? '');
   const keyNamed = (name: string): Key => {
     let key = keys.get(name);
     if (!key) {

@@ -60,6 +60,7 @@ function checkInstrument(
     const command = shape.commands[name];
     if (!command) sheet.say([...path, 'leases', name], noCommand(placed, shape, name), 'key');
     else if (command.safe === undefined) sheet.warn([...path, 'leases', name], `"${name}" is not hazardous: it needs no lease`, 'key');
+    else checkEvidence(sheet, placed, shape, name, command);
   }
   for (const [name, command] of Object.entries(shape.commands)) {
     if (command.safe === undefined || sheet.at([...path, 'leases', name]) !== undefined) continue;
@@ -70,6 +71,21 @@ function checkInstrument(
       'key',
     );
   }
+}
+
+/** A lease lives on readings of its readback: they must come at least twice within its deadline. */
+function checkEvidence(sheet: Sheet, placed: RigInstrument, shape: Shape, name: string, command: Command): void {
+  const lease = placed.leases[name];
+  const channel = command.readback?.channel;
+  const poll = shape.polls.find((p) => channel !== undefined && p.channels.includes(channel));
+  if (!lease || !poll || channel === undefined) return;
+  const every = Math.min(poll.every, ...poll.channels.flatMap((c) => (placed.every[c] === undefined ? [] : [placed.every[c]])));
+  if (lease.deadline >= 2 * every) return;
+  sheet.say(
+    ['instruments', placed.name, 'leases', name],
+    `the deadline of ${lease.deadline} s is too short: "${channel}", which shows that "${name}" is in order, is read every ${every} s; write a deadline of at least ${2 * every} s, or "every: { ${channel}: ${lease.deadline / 4} s }"`,
+    'key',
+  );
 }
 
 export const given = (sheet: Sheet, path: Path): readonly string[] => {

@@ -146,7 +146,7 @@ function grouped(members: readonly Member[]): Map<string, [Member, ...Member[]]>
 }
 
 function unitOf({ protocol, proof }: Member): string {
-  const unit = protocol.unit ?? (typeof protocol.apart === 'function' ? protocol.apart : undefined);
+  const unit = protocol.unit?.bind(protocol);
   return unit && proof ? String(unit.call(protocol, proof.ask(0))) : '';
 }
 

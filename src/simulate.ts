@@ -130,7 +130,7 @@ export function universe(seed: number, clock: Clock): Universe {
                 if (!closed) for (const m of answers(role, q)) say(says, protocol, m);
               });
             }
-            if (typeof protocol.apart === 'function') flush = clock.after(SILENCE, () => decoder(EMPTY));
+            if (protocol.apart === 'unit') flush = clock.after(SILENCE, () => decoder(EMPTY));
           },
         };
       };

@@ -1,5 +1,7 @@
 /** A laboratory in one process on virtual time: a rig of simulators with everything the real host has. */
+
 import type { Catalogue } from '../src/catalogue.ts';
+import { leastOptions } from '../src/cli/instruments.ts';
 import { type VirtualClock, virtualClock } from '../src/clock.ts';
 import type { Entry } from '../src/entry.ts';
 import { type Host, host, type Wire } from '../src/host.ts';
@@ -72,7 +74,8 @@ export function laboratory(rig: Rig, catalogue: Catalogue, options: LaboratoryOp
 export function rigOf(model: string, catalogue: Catalogue, more: Partial<Rig['instruments'][number]> = {}): Rig {
   const instrument = catalogue.instruments.get(model);
   if (!instrument) throw new Error(`no driver ${model}`);
-  const options: unknown = instrument.options.parse(undefined);
+  const given = leastOptions(instrument) ?? {};
+  const options: unknown = instrument.options.parse(given);
   const roles = Object.keys(instrument.links(options) as Record<string, unknown>);
   return {
     name: 'test',
@@ -86,7 +89,7 @@ export function rigOf(model: string, catalogue: Catalogue, more: Partial<Rig['in
         name: model,
         model,
         links: Object.fromEntries(roles.map((role) => [role, { wire: role, address: 'simulated' }])),
-        options: {},
+        options: given,
         every: {},
         limits: {},
         leases: {},

@@ -68,7 +68,7 @@ interface Entry {
 }
 
 /** The fewest options that a rig must give, with the first value that will do; undefined where that cannot be known. */
-function leastOptions(instrument: Instrument): Readonly<Record<string, unknown>> | undefined {
+export function leastOptions(instrument: Instrument): Readonly<Record<string, unknown>> | undefined {
   const given: Record<string, unknown> = {};
   for (let tries = 0; tries < 32; tries++) {
     const parsed: unknown = instrument.options.parse(given);

@@ -1,19 +1,11 @@
 /** Feeds InfluxDB from a session: a cursor moves on only when the server has confirmed; nothing is lost, nothing doubled. */
-import type { Reading } from '../reading.ts';
-import { BEGINNING, type CursorStore, comparePositions, type Interval, type Position, partNumber } from './cursor.ts';
+import { BEGINNING, type CursorStore } from './cursor.ts';
 import type { Outcome, Rejected, Sink } from './influx.ts';
 import { type After, later } from './influx-http.ts';
-import { type LineOptions, type Lines, lineWriter } from './line.ts';
+import { type Segment, type Source, Stretches } from './influx-stretch.ts';
+import type { LineOptions } from './line.ts';
 
-/** The readings of a session, in its order. */
-export interface Source {
-  /** Readings at and behind `from`, as a rule not more than `maxBytes` of the session; undefined where there is nothing yet. */
-  read(from: Position, maxBytes: number): Promise<{ readonly readings: readonly Reading[]; readonly next: Position } | undefined>;
-  /** Behind the last readings that are safely in the session. */
-  end(): Position;
-  /** Bytes between two positions, where they are known across parts. */
-  bytes?(from: Position, to: Position): number;
-}
+export type { Source } from './influx-stretch.ts';
 
 export interface FeedOptions {
   readonly source: Source;
@@ -52,48 +44,29 @@ export interface FeedStats {
   readonly spooled: { readonly points: number; readonly bytes: number };
 }
 
-interface Segment {
-  readonly next: Position;
-  readonly batches: readonly Lines[];
-  readonly unfit: readonly Rejected[];
-  readonly points: number;
-  done: boolean;
-}
-
-/** An interval at work: confirmed up to `from`, read up to `read`, the segments between in their order. */
-interface Stretch {
-  from: Position;
-  read: Position;
-  to: Position | undefined;
-  readonly segments: Segment[];
-}
-
 const FLIGHTS = 2;
 const SHORTEST_DELAY = 0.5;
 const LONGEST_DELAY = 10;
 const DENIED_DELAY = 60;
-const MAX_STRETCHES = 64;
-const READ_BYTES = 1_048_576;
-const REQUEST_BYTES = 4_194_304; // well below the 25 MB that InfluxDB takes
+const FAR = 4_194_304;
 
 export class InfluxFeed {
   readonly #options: FeedOptions;
   readonly #after: After;
-  readonly #points: number;
+  readonly #stretches: Stretches;
   readonly #flights = new Set<Promise<void>>();
   readonly #failures: Record<string, number> = {};
   readonly #told = new Set<string>();
   readonly #cancels = new Set<() => void>();
-  #stretches: Stretch[] = [];
   #state: FeedState = 'starting';
   #written = 0;
   #aside = 0;
   #delay = 0;
-  #each = 100; // bytes of the session for one reading, learnt while reading
   #prober: Segment | undefined; // the one that tries while the server does not take readings
   #bug: unknown;
   #resting = false; // the live end has been read to the last; again in a second
   #draining = false;
+  #hurry = 0; // counts the calls of stop: each ends the pauses under way
   #over = false;
   #dirty = false;
   #saving: Promise<void> | undefined;
@@ -103,7 +76,13 @@ export class InfluxFeed {
   constructor(options: FeedOptions) {
     this.#options = options;
     this.#after = options.after ?? later;
-    this.#points = options.points ?? 5000;
+    this.#stretches = new Stretches({
+      source: options.source,
+      line: options.line,
+      points: options.points ?? 5000,
+      far: options.far ?? FAR,
+      wasRead: (failure) => this.#sessionRead(failure),
+    });
     this.#bell = new Promise((resolve) => (this.#ring = resolve));
   }
 
@@ -112,7 +91,7 @@ export class InfluxFeed {
     await this.#load();
     while (!this.#over) {
       const segment = this.#flights.size < FLIGHTS && (this.#state === 'up' || this.#flights.size === 0) ? await this.#next() : undefined;
-      if (segment) this.#launch(...segment);
+      if (segment) this.#launch(segment);
       else if (this.#draining && this.#flights.size === 0) break;
       else await this.#bell;
     }
@@ -128,9 +107,13 @@ export class InfluxFeed {
     this.#tell('over', bytes > 0 ? `ends; ${bytes} bytes of the session are not there yet` : 'ends; all readings are there');
   }
 
-  /** Ends `run`: at once, or when all that is in the source has been confirmed, at most `within` seconds from now. */
+  /**
+   * Ends `run`: at once, or when all that is in the source has been confirmed, at most `within` seconds from now. A server
+   * that is away is tried again at once. What is left stays in the cursor.
+   */
   stop(within = 0): void {
     this.#draining = true;
+    this.#hurry++;
     this.#resting = false;
     if (within <= 0) this.#over = true;
     else if (Number.isFinite(within)) this.#in(within, () => (this.#over = true));
@@ -139,128 +122,31 @@ export class InfluxFeed {
   }
 
   stats(): FeedStats {
-    let points = 0;
-    let bytes = 0;
-    const end = this.#options.source.end();
-    for (const { segments, from, to } of this.#stretches) {
-      for (const segment of segments) points += segment.done ? 0 : segment.points;
-      bytes += this.#between(from, to ?? end);
-    }
     const { requests } = this.#options.sink;
     const failures = { ...this.#failures };
-    return { state: this.#state, written: this.#written, aside: this.#aside, requests, failures, spooled: { points, bytes } };
+    return { state: this.#state, written: this.#written, aside: this.#aside, requests, failures, spooled: this.#stretches.spooled() };
   }
 
   async #load(): Promise<void> {
     const kept = await this.#options.cursor.load();
     if (typeof kept === 'string') this.#notice(`${kept}; all is sent again from the beginning, which doubles nothing`);
-    const list: readonly Interval[] = kept === undefined || typeof kept === 'string' ? [{ from: BEGINNING }] : kept;
-    this.#stretches = list.map(({ from, to }) => ({ from, read: from, to, segments: [] }));
-    const last = list.at(-1);
-    if (last?.to) this.#begin(last.to);
+    this.#stretches.load(kept === undefined || typeof kept === 'string' ? [{ from: BEGINNING }] : kept);
   }
 
   /** Something to send: live data before the backlog. */
-  async #next(): Promise<readonly [Stretch, Segment] | undefined> {
+  async #next(): Promise<Segment | undefined> {
     if (!this.#resting) {
-      const live = this.#live();
-      const segment = await this.#gather(live);
-      if (segment) return [live, segment];
-      if (!this.#over) {
-        this.#resting = true;
-        this.#in(1, () => (this.#resting = false));
-      }
+      const segment = await this.#stretches.live();
+      if (segment || this.#over) return segment;
+      this.#resting = true;
+      this.#in(1, () => (this.#resting = false));
     }
-    for (const stretch of [...this.#stretches]) {
-      if (stretch.to === undefined) continue;
-      const segment = await this.#gather(stretch);
-      if (segment) return [stretch, segment];
-      if (stretch.read === stretch.to) this.#confirm(stretch);
-    }
-    return undefined;
+    return this.#stretches.backlog();
   }
 
-  /** The open stretch; where it has fallen far behind, its rest becomes backlog and a new one begins at the end. */
-  #live(): Stretch {
-    const last = this.#stretches.at(-1);
-    const end = this.#options.source.end();
-    if (last === undefined) return this.#begin(BEGINNING);
-    if (this.#stretches.length >= MAX_STRETCHES || !this.#far(last.read, end)) return last;
-    this.#dirty = true;
-    last.to = end;
-    const before = this.#stretches.at(-2);
-    if (before?.to && last.segments.length === 0 && comparePositions(before.to, last.from) === 0) {
-      before.to = end;
-      this.#stretches.pop();
-    }
-    return this.#begin(end);
-  }
-
-  #begin(from: Position): Stretch {
-    const stretch: Stretch = { from, read: from, to: undefined, segments: [] };
-    this.#stretches.push(stretch);
-    return stretch;
-  }
-
-  /** Reads on in a stretch until a request is full or there is nothing more; undefined where there was nothing at all. */
-  async #gather(stretch: Stretch): Promise<Segment | undefined> {
-    const { source, line } = this.#options;
-    const writer = lineWriter(line);
-    const batches: Lines[] = [];
-    const unfit: Rejected[] = [];
-    let points = 0;
-    let at = stretch.read;
-    while (points < this.#points * 0.9) {
-      const { to } = stretch;
-      if (comparePositions(at, to ?? source.end()) >= 0) break;
-      const wanted = Math.ceil((this.#points - points) * this.#each);
-      const room = Math.min(READ_BYTES, wanted, to?.part === at.part ? to.offset - at.offset : READ_BYTES);
-      const got = await this.#read(at, room);
-      if (got === 'failed') break;
-      if (!got || (got.readings.length === 0 && comparePositions(got.next, at) <= 0)) {
-        if (to) at = to; // it was confirmed to be there once: what is missing now has been taken away
-        break;
-      }
-      for (const reading of got.readings) {
-        if (!writer.write(reading)) unfit.push({ line: JSON.stringify(reading), why: `${reading.t} is no time in microseconds` });
-        if (writer.points >= this.#points || writer.size >= REQUEST_BYTES) batches.push(writer.take());
-      }
-      points += got.readings.length;
-      if (got.next.part === at.part && got.readings.length > 0) {
-        const each = (got.next.offset - at.offset) / got.readings.length;
-        if (each > 0) this.#each += (Math.max(1, each) - this.#each) / 4;
-      }
-      at = got.next;
-    }
-    if (writer.points > 0) batches.push(writer.take());
-    if (stretch.to && comparePositions(at, stretch.to) >= 0) at = stretch.to;
-    if (at === stretch.read) return undefined;
-    stretch.read = at;
-    const segment: Segment = { next: at, batches, unfit, points, done: false };
-    stretch.segments.push(segment);
-    return segment;
-  }
-
-  async #read(from: Position, maxBytes: number): Promise<Awaited<ReturnType<Source['read']>> | 'failed'> {
-    try {
-      const got = await this.#options.source.read(from, maxBytes);
-      this.#told.delete('session');
-      return got;
-    } catch (error) {
-      this.#count('session');
-      this.#once(
-        'session',
-        `the session cannot be read at ${from.part} ${from.offset}: ${error instanceof Error ? error.message : String(error)}`,
-      );
-      return 'failed';
-    }
-  }
-
-  #launch(stretch: Stretch, segment: Segment): void {
+  #launch(segment: Segment): void {
     const flight = this.#fly(segment)
-      .then(() => {
-        if (segment.done) this.#confirm(stretch);
-      })
+      .then(() => this.#keep(this.#stretches.confirm()))
       .catch((error: unknown) => {
         this.#bug ??= error;
         this.#over = true;
@@ -348,31 +234,22 @@ export class InfluxFeed {
     this.#wake();
   }
 
-  /** Moves the cursor over what is confirmed without a gap. */
-  #confirm(stretch: Stretch): void {
-    while (stretch.segments[0]?.done) {
-      stretch.from = stretch.segments[0].next;
-      stretch.segments.shift();
-      this.#dirty = true;
-    }
-    if (stretch.to && stretch.segments.length === 0 && comparePositions(stretch.from, stretch.to) >= 0) {
-      this.#stretches = this.#stretches.filter((s) => s !== stretch);
-      this.#dirty = true;
-    }
-    if (this.#dirty && !this.#saving && !this.#over) {
-      this.#saving = this.#pause(1).then(async () => {
-        await this.#save();
-        this.#saving = undefined;
-        if (this.#dirty) this.#confirm(stretch);
-      });
-    }
+  /** Keeps the cursor, once a second at most. */
+  #keep(moved: boolean): void {
+    this.#dirty ||= moved;
+    if (!this.#dirty || this.#saving || this.#over) return;
+    this.#saving = this.#pause(1).then(async () => {
+      await this.#save();
+      this.#saving = undefined;
+      this.#keep(false);
+    });
   }
 
   async #save(): Promise<void> {
     if (!this.#dirty) return;
     this.#dirty = false;
     try {
-      await this.#options.cursor.save(this.#stretches.map(({ from, to }) => (to ? { from, to } : { from })));
+      await this.#options.cursor.save(this.#stretches.intervals());
       this.#told.delete('cursor');
     } catch (error) {
       this.#dirty = true;
@@ -381,19 +258,13 @@ export class InfluxFeed {
     }
   }
 
-  /** Bytes of the session between two positions; at least so many, where the source does not say and parts lie between. */
-  #between(from: Position, to: Position): number {
-    const { source } = this.#options;
-    if (comparePositions(from, to) >= 0) return 0;
-    if (source.bytes) return source.bytes(from, to);
-    return from.part === to.part ? to.offset - from.offset : to.offset;
-  }
-
-  #far(from: Position, to: Position): boolean {
-    const { source, far = REQUEST_BYTES } = this.#options;
-    const [a, b] = [partNumber(from.part), partNumber(to.part)];
-    const whole = source.bytes === undefined && a !== undefined && b !== undefined && b - a > 1; // a whole part lies between
-    return whole || this.#between(from, to) > far;
+  #sessionRead(failure: string | undefined): void {
+    if (failure === undefined) {
+      this.#told.delete('session');
+      return;
+    }
+    this.#count('session');
+    this.#once('session', failure);
   }
 
   #count(cause: string): void {
@@ -424,11 +295,12 @@ export class InfluxFeed {
     this.#cancels.add(cancel);
   }
 
-  /** So many seconds, or until the end. */
+  /** So many seconds, or until the feed is to stop. */
   async #pause(seconds: number): Promise<void> {
     let passed = false;
     this.#in(seconds, () => (passed = true));
-    while (!passed && !this.#over) await this.#bell;
+    const hurry = this.#hurry;
+    while (!passed && !this.#over && hurry === this.#hurry) await this.#bell;
   }
 
   #wake(): void {

@@ -334,7 +334,8 @@ describe('which question a reply fits', () => {
   });
 
   test('units are told apart on a serial line', () => {
-    expect(typeof rtu.apart === 'function' && rtu.apart(read)).toBe(1);
+    expect(rtu.apart).toBe('unit');
+    expect(rtu.unit?.(read)).toBe(1);
   });
 });
 
