@@ -2,7 +2,7 @@
 import type { Reading } from '../reading.ts';
 import { BEGINNING, comparePositions, type Interval, type Position, partNumber } from './cursor.ts';
 import type { Rejected } from './influx.ts';
-import { type LineOptions, type Lines, lineWriter } from './line.ts';
+import { type LineOptions, type Lines, type LineWriter, lineWriter } from './line.ts';
 
 /** The readings of a session, in its order. */
 export interface Source {
@@ -49,11 +49,13 @@ const REQUEST_BYTES = 4_194_304; // well below the 25 MB that InfluxDB takes
 
 export class Stretches {
   readonly #options: StretchOptions;
+  readonly #writer: LineWriter;
   #stretches: Stretch[] = [];
   #each = 100; // bytes of the session for one reading, learnt while reading
 
   constructor(options: StretchOptions) {
     this.#options = options;
+    this.#writer = lineWriter(options.line);
   }
 
   load(list: readonly Interval[]): void {
@@ -129,8 +131,8 @@ export class Stretches {
 
   /** Reads on in a stretch until a request is full or there is nothing more; undefined where there was nothing at all. */
   async #gather(stretch: Stretch): Promise<Segment | undefined> {
-    const { source, line, points: most } = this.#options;
-    const writer = lineWriter(line);
+    const { source, points: most } = this.#options;
+    const writer = this.#writer; // one read at a time
     const batches: Lines[] = [];
     const unfit: Rejected[] = [];
     let points = 0;

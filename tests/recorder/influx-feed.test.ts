@@ -286,6 +286,39 @@ describe('on hand-driven time', () => {
     expect(changes.at(-1)?.text).toMatch(/all readings are there$/);
   });
 
+  test('asked to end while the server is away: tries once more at once, then until the time is over', async () => {
+    const [sink, time] = [scripted([away, away]), hand()];
+    session.add(10);
+    const feed = feedOf({ sink, after: time.after, points: 50 });
+    const run = feed.run();
+    await quiet();
+    await time.fire(0.5);
+    feed.stop(7);
+    await run;
+    expect(sink.got.map((values) => values[0])).toEqual([0, 0, 0, 50]);
+    sink.outcomes.push(away, away, away);
+    const again = feedOf({ sink, after: time.after, points: 50 });
+    const second = again.run();
+    await quiet();
+    again.stop(7);
+    await quiet();
+    expect(again.stats()).toMatchObject({ state: 'away', failures: { refused: 2 } });
+    await time.fire(7);
+    await second;
+    expect(time.waiting()).toEqual([]);
+  });
+
+  test('a part without readings is passed over', async () => {
+    const [sink, cursor] = [scripted(), memory()];
+    session.chunks.push(...Array.from({ length: 100 }, () => []));
+    session.add(1);
+    const feed = feedOf({ sink, cursor, after: hand().after, points: 10 });
+    feed.stop(Number.POSITIVE_INFINITY);
+    await feed.run();
+    expect(sink.got).toEqual([upTo(10)]);
+    expect(cursor.kept).toEqual([{ from: session.end() }]);
+  });
+
   test('a session that cannot be read, a reading that is no point and a cursor that cannot be kept are each told once', async () => {
     const [sink, time] = [scripted(), hand()];
     const aside: object[] = [];
