@@ -55,6 +55,9 @@ export class Fields {
   u64(): number {
     return this.u32() + this.u32() * WORD;
   }
+  skip(n: number): void {
+    this.#take(n);
+  }
   raw(n: number): Uint8Array {
     const at = this.#take(n);
     return this.#bytes.subarray(at, at + n);
@@ -207,11 +210,12 @@ function inside(records: Uint8Array, known: Dictionary): Inside | string {
       const sequence = fields.u32();
       const low = fields.u32();
       const high = fields.u32();
-      fields.raw(8); // publish time: for us the same
+      fields.skip(8); // publish time: for us the same
       const channel = known.channels.get(id);
       if (!channel) return `no record describes channel ${id}`;
       if (fields.at > end) return 'a message is shorter than its head';
-      messages.push({ ...channel, sequence, t: microseconds(high, low), bytes: records.subarray(fields.at, end) });
+      const { topic, encoding, schema } = channel;
+      messages.push({ topic, encoding, schema, sequence, t: microseconds(high, low), bytes: records.subarray(fields.at, end) });
       if (high < first.high || (high === first.high && low < first.low)) first = { high, low };
       if (high > last.high || (high === last.high && low > last.low)) last = { high, low };
     } else if (opcode < 0x80) return `a record of type ${opcode} has no place in a chunk`;

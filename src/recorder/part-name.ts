@@ -66,7 +66,12 @@ export async function readPartHead(source: ByteSource): Promise<PartHead> {
 function said(map: Readonly<Record<string, string>>, ended: Map<string, number>): void {
   const { part = '', crc32: sum } = map;
   if (crc32(part).toString(16).padStart(8, '0') !== sum) return;
-  const parsed: unknown = JSON.parse(part); // the checksum says that these are the bytes we wrote
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(part);
+  } catch {
+    return; // a right checksum over something else: not ours
+  }
   if (typeof parsed !== 'object' || parsed === null || !('ended' in parsed)) return;
   for (const [name, offset] of Object.entries(parsed.ended ?? {})) if (typeof offset === 'number') ended.set(name, offset);
 }

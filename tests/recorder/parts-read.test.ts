@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, readFile, rm, truncate, unlink, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, readFile, rm, symlink, truncate, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -146,6 +146,17 @@ test('a part that is missing is named', async () => {
   expect(all[0]).toBe('line 0');
   expect(all.at(-1)).toBe('line 11');
   expect(troubles).toMatchObject([{ kind: 'missing', part: 'slow-0002', why: 'slow-0002 to slow-0003 is not in the folder' }]);
+});
+
+test('a part that cannot be opened is told, and the others are read', async () => {
+  const session = recording(600);
+  for (let i = 0; i < 4; i++) await session.put('slow', [i, `line ${i}`]);
+  await session.writer.close();
+  await unlink(join(folder, 'slow-0002.mcap'));
+  await symlink(join(folder, 'nowhere'), join(folder, 'slow-0002.mcap'));
+  const { all, troubles } = await lines();
+  expect(all).toEqual(['line 0', 'line 2', 'line 3']);
+  expect(troubles).toMatchObject([{ kind: 'missing', part: 'slow-0002', why: expect.stringContaining('ENOENT') }]);
 });
 
 test('other files in the folder are left alone; a folder or a position that is none is said', async () => {
