@@ -1,0 +1,82 @@
+import { readSpe } from '../protocols/spe.ts';
+import { type SpeFile, speFile } from '../protocols/spe-file.ts';
+import { type Field, options, Refused, simulator } from '../src/simulator.ts';
+import { quantity } from '../src/units.ts';
+import { CAMERA, exposed, type Light, spectrumFile } from './worlds/camera.ts';
+import { type Dac, dac } from './worlds/dac.ts';
+
+interface Options {
+  readonly exposure: number;
+  readonly every: number;
+  readonly gain: number;
+  readonly read_noise: number;
+}
+interface State {
+  readonly name: string;
+  readonly options: Options;
+  /** Ticks of the world since the camera was switched on. */
+  ticks: number;
+  /** Sums over the ticks of the exposure that runs. */
+  up: number;
+  down: number;
+  emissivity: number;
+  /** Exposures that have ended and are not files yet. */
+  ended: { readonly number: number; readonly light: Light }[];
+  number: number;
+}
+
+const positive = (about: string, otherwise: number, unit?: 's'): Field<number> => ({
+  about: `${about} (otherwise ${otherwise}${unit ? ' s' : ''})`,
+  of(yaml) {
+    const read = typeof yaml === 'string' ? quantity(yaml) : { value: yaml ?? otherwise, unit };
+    if (typeof read === 'string') return new Refused(read);
+    if (typeof read.value === 'number' && read.value > 0 && read.unit === unit) return read.value;
+    return new Refused(`must be ${unit ? 'a time such as "0.5 s"' : 'a number'} above zero, not ${JSON.stringify(yaml)}`);
+  },
+});
+
+/** Collects light tick by tick: exposures of `exposure` seconds, one begun every `every` seconds. */
+function collect(s: State, w: Dac, dt: number): void {
+  const long = Math.max(1, Math.round(s.options.exposure / dt));
+  const period = Math.max(long, Math.round(s.options.every / dt));
+  const at = s.ticks++ % period;
+  if (at === 0) s.up = s.down = s.emissivity = 0;
+  if (at >= long) return;
+  s.up += w.upTemperature;
+  s.down += w.downTemperature;
+  s.emissivity += w.emissivityFactor;
+  if (at === long - 1) {
+    s.ended.push({ number: ++s.number, light: { up: s.up / long, down: s.down / long, emissivity: s.emissivity / long } });
+  }
+}
+
+function files(s: State, w: Dac): readonly SpeFile[] {
+  const { exposure, gain, read_noise: readNoise } = s.options;
+  return s.ended.splice(0).map(({ number, light }) => {
+    const counts = exposed(light, { ...CAMERA, exposure, gain, readNoise }, w.seed, s.name, number);
+    const bytes = spectrumFile([counts], exposure);
+    return {
+      name: `spectrum-${String(number).padStart(6, '0')}.spe`,
+      bytes,
+      get read() {
+        return readSpe(bytes);
+      },
+    };
+  });
+}
+
+/** A camera that looks at both sides of the cell and saves each exposure as an SPE 3.0 file. */
+export default simulator({
+  options: options<Options>({
+    exposure: positive('exposure', CAMERA.exposure, 's'),
+    every: positive('time from one exposure to the next', 1, 's'),
+    gain: positive('electrons per count', CAMERA.gain),
+    read_noise: positive('counts rms per pixel', CAMERA.readNoise),
+  }),
+  links: { main: speFile() },
+  world: dac,
+  state: (p: Options, name): State => ({ name, options: p, ticks: 0, up: 0, down: 0, emissivity: 0, ended: [], number: 0 }),
+  answer: {},
+  unasked: { main: { every: 0.01, say: (s, w) => files(s, w) } },
+  tick: (s, w, _t, dt) => collect(s, w, dt),
+});
