@@ -116,6 +116,10 @@ const EMPTY = new Uint8Array(0);
 const NEVER = (): void => {};
 const FIRST_WAIT = 0.5;
 const LONGEST_WAIT = 30;
+const SAFE_RETRY = 0.002; // seconds between two attempts to hand a safe order to a busy port
+const SAFE_REOPEN = 0.3; // seconds after which a port that takes no safe order is opened anew
+const SAFE_PATIENCE = 3; // seconds after which the safe order counts as not given: whoever gave it gives it again
+const FRAME_END = 0.004; // seconds of silence after which no frame is on a half-duplex line (3.5 characters at 9600 baud)
 
 export interface ExchangeOptions {
   /** The longest time in seconds that a reply may come late and still come. */
@@ -146,6 +150,9 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
   let closed = false;
   let holder: object | undefined;
   let hearing = false;
+  const safes: { readonly job: Job; readonly since: number }[] = [];
+  let retry = NEVER;
+  let reopened = Number.NEGATIVE_INFINITY;
   const holders: { readonly token: object; readonly granted: () => void }[] = [];
   let count = 0;
   let ids = 0;
@@ -363,7 +370,7 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
     if (pumping || hearing || closed) return;
     pumping = true;
     try {
-      while (up && !open && (queue.length > 0 || [...keys.values()].some((k) => k.state === 'unproven'))) {
+      while (up && !open && safes.length === 0 && (queue.length > 0 || [...keys.values()].some((k) => k.state === 'unproven'))) {
         const wait = readyAt - clock.mono();
         if (wait > 1e-6) {
           if (!waking) {
@@ -479,33 +486,73 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
       return;
     }
     readyAt = Number.NEGATIVE_INFINITY;
+    flushSafe();
     for (const m of members) if (!m.proof) m.trusted({ proven: true });
     pump();
   });
 
-  /** A safe order's bytes: nothing waits in front of them, and the link is distrusted after. */
-  const urgent = (job: Job, tries = 0): void => {
-    if (!up) {
-      finish(job, { ok: false, why: 'link down' });
+  /**
+   * Safe orders' bytes: nothing waits in front of them, and the link is distrusted after. They wait only for a write that the port has
+   * not taken yet, for a frame that is on a half-duplex line, and for a link that is down; a port that stays stuck is opened anew.
+   */
+  const flushSafe = (): void => {
+    retry();
+    retry = NEVER;
+    while (safes.length > 0) {
+      const [{ job, since }] = safes;
+      const waited = clock.mono() - since;
+      const onWire = link.halfDuplex === true && open !== undefined && clock.mono() - lastArrival < FRAME_END && waited < SAFE_REOPEN;
+      if (up && !onWire && sendSafe(job)) {
+        safes.shift();
+        continue;
+      }
+      if (waited > SAFE_PATIENCE) {
+        safes.shift();
+        finish(job, { ok: false, why: up ? 'the link does not take bytes' : 'link down' });
+        continue;
+      }
+      if (up && waited > SAFE_REOPEN && clock.mono() - reopened > SAFE_REOPEN) {
+        reopened = clock.mono();
+        link.reopen();
+      }
+      retry = clock.after(SAFE_RETRY, flushSafe);
       return;
     }
-    // Half duplex: a frame that is on the wire now would destroy ours.
-    if (link.halfDuplex && clock.mono() - lastArrival < 0.004 && open && tries < 75) {
-      clock.after(0.004, () => urgent(job, tries + 1));
-      return;
-    }
-    const o = shut();
-    decoder(EMPTY);
-    const key = keyNamed(keyOf(job.q));
-    if (o) {
-      record(o, { fault: 'given up for a safe order' });
-      if (o.key !== key) distrust(o.key, 'given up for a safe order');
-    }
-    const gone = send(job, key);
-    if (o || key.state !== 'proven') distrust(key, 'after a safe order');
-    if (o?.job) finish(o.job, { ok: false, why: 'given up for a safe order' });
-    if (!gone) link.reopen();
     pump();
+  };
+
+  const sendSafe = (job: Job): boolean => {
+    const key = keyNamed(keyOf(job.q));
+    const n = ++count;
+    const q = protocol.number ? protocol.number(job.q, n) : job.q;
+    const sent = protocol.asks.encode(q);
+    const asked = clock.now();
+    const mono = clock.mono();
+    const before = open;
+    const o: Open = { job, key, q, n, id: ++ids, asked, mono, sent, cancel: NEVER };
+    // The question is open before its bytes go, as in send(); the one that was open is only given up when they have gone.
+    if (job.reply) open = { ...o, cancel: clock.after(job.within, timedOut) };
+    else open = undefined;
+    if (!link.write(sent, job.reply)) {
+      open?.cancel();
+      open = before;
+      return false;
+    }
+    stats.asked++;
+    readyAt = mono + pace;
+    decoder(EMPTY);
+    if (before) {
+      before.cancel();
+      record(before, { fault: 'given up for a safe order' });
+      distrust(before.key, 'given up for a safe order');
+    }
+    if (before || key.state !== 'proven') distrust(key, 'after a safe order');
+    if (!job.reply) {
+      record(o, {});
+      finish(job, { ok: true, m: undefined, came: { asked, t: clock.now() } });
+    }
+    if (before?.job) finish(before.job, { ok: false, why: 'given up for a safe order' });
+    return true;
   };
 
   return {
@@ -530,12 +577,13 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
       } else if (up) member.trusted({ proven: true });
     },
     submit(job) {
-      if (closed || !up) {
-        finish(job, { ok: false, why: 'link down' });
+      if (job.urgency === SAFE && !closed) {
+        safes.push({ job, since: clock.mono() });
+        flushSafe();
         return;
       }
-      if (job.urgency === SAFE) {
-        urgent(job);
+      if (closed || !up) {
+        finish(job, { ok: false, why: 'link down' });
         return;
       }
       const key = keyNamed(keyOf(job.q));
@@ -575,6 +623,8 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
       states.unsubscribe();
       for (const key of keys.values()) key.cancel();
       shut();
+      retry();
+      for (const { job } of safes.splice(0)) finish(job, { ok: false, why: 'closed' });
       for (const job of queue.splice(0)) finish(job, { ok: false, why: 'closed' });
       exchanged.complete();
       link.close();

@@ -127,6 +127,9 @@ async function laboratory(rig: Rig, wanted: Wanted, io: Io): Promise<number> {
   }
   const screen = wanted.print === undefined && Boolean(process.stdout.isTTY);
 
+  // What the guardian needs to open a port is loaded now: at the moment it is needed a disk may hang.
+  if (rig.instruments.some((i) => Object.values(i.links).some(({ address }) => address.startsWith('serial:')))) await import('serialport');
+
   // --- the recorder first: what the host says must have somewhere to go
   let summary: Summary | undefined;
   let unsafeAtEnd: readonly string[] = [];

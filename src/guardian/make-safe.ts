@@ -1,9 +1,10 @@
 /** Safe orders over links of the guardian's own: a terminator, the safe talk, and its readback, repeated until it shows. */
+import { concat } from '../../protocols/protocol.ts';
 import type { Catalogue } from '../catalogue.ts';
 import type { Clock } from '../clock.ts';
 import { type Exchange, exchange, ORDER, SAFE } from '../exchange.ts';
 import type { Actors, AnyProtocol, Body, Links, Poll } from '../instrument.ts';
-import type { Link } from '../link.ts';
+import { type Link, wrapped } from '../link.ts';
 import { tunnelLink } from '../links/tunnel.ts';
 import { actor, here } from '../talk.ts';
 import { runTalk } from '../talk-run.ts';
@@ -59,10 +60,7 @@ export function safeMaker(ports: SafePorts): MakeSafe {
           const protocol = languages[role];
           const link = openThrough(address, carriers);
           if (typeof link === 'string') return link;
-          // Half a question of the host's may lie in the instrument's buffer: what ends it goes first.
-          const resync = protocol.resync;
-          if (resync) link.up.subscribe((up) => up && link.write(resync, false));
-          e = exchange(link, protocol, clock);
+          e = exchange(afresh(link, protocol.resync), protocol, clock);
           exchanges.set(address, e);
         }
         roles[role] = e;
@@ -116,11 +114,7 @@ export function safeMaker(ports: SafePorts): MakeSafe {
       };
       const attempt = (): void => {
         if (over) return;
-        if (!Object.values(roles).every((e) => e.isUp)) {
-          left.set(p.name, 'its link does not open');
-          clock.after(0.005, attempt);
-          return;
-        }
+        if (!Object.values(roles).every((e) => e.isUp)) left.set(p.name, 'its link does not open');
         // A command's own type is lost in the list of commands; `safe` is a value of it.
         const talk = command.talk(actors, safe as never, p.index ?? 0, here);
         runTalk(talk, { ...running, by: `guardian:${p.command}`, urgency: SAFE }, () => confirm());
@@ -129,6 +123,22 @@ export function safeMaker(ports: SafePorts): MakeSafe {
     }
     if (left.size === 0) finish();
   };
+}
+
+/** Half a question of the host's may lie in the instrument's buffer: what ends it goes in front of the first bytes, in one write. */
+function afresh(link: Link, resync: Uint8Array | undefined): Link {
+  if (!resync) return link;
+  let first = true;
+  link.up.subscribe((up) => {
+    if (up) first = true;
+  });
+  return wrapped(link, {
+    write(bytes, reply) {
+      const taken = link.write(first ? concat(resync, bytes) : bytes, reply);
+      if (taken) first = false;
+      return taken;
+    },
+  });
 }
 
 function shows(
