@@ -219,7 +219,12 @@ interface Change {
 async function copy(rig: Rig, known: Catalogue, served: ReadonlyMap<string, string>, file: string, scene: Scene): Promise<number> {
   const { io } = scene;
   const text = copied(rig, served, dirname(resolve(file)));
-  await writeFile(file, text);
+  try {
+    await writeFile(file, text);
+  } catch (error) {
+    io.err(`bridgman simulate: the copy cannot be written to ${file} (${error instanceof Error ? error.message : error})\n`);
+    return EXIT.failed;
+  }
   const loaded = await loadRig(file, known, methods);
   if (!loaded.ok) {
     for (const message of loaded.messages) io.err(`${printed(message)}\n`);
@@ -261,8 +266,8 @@ function copied(rig: Rig, served: ReadonlyMap<string, string>, folder: string): 
     const now = served.get(wire) ?? (moved && address.startsWith('folder:') ? address : undefined);
     if (!named && now !== undefined) replace(path, now);
   }
+  // Sessions of the copy lie beside it, not among those of the real instruments.
   if (moved) {
-    if (scalarAt(rig.text, ['sessions']) !== undefined) replace(['sessions'], rig.sessions);
     for (const d of rig.derive) {
       for (const [steps, given] of filesIn(d.params))
         if (!isAbsolute(given.path)) replace(['derive', d.name, ...steps], resolve(rig.folder, given.path));
