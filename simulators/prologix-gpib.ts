@@ -29,7 +29,7 @@ const SETTINGS: Readonly<Record<string, readonly [string, RegExp]>> = {
   eot_char: ['0', /^\d{1,3}$/],
   lon: ['0', /^[01]$/],
   mode: ['1', /^[01]$/],
-  read_tmo_ms: ['200', /^([1-9]\d{0,2}|[12]\d{3}|3000)$/],
+  read_tmo_ms: ['200', /^\d{1,5}$/],
   savecfg: ['1', /^[01]$/],
   status: ['0', /^\d{1,3}$/],
 };
@@ -51,9 +51,9 @@ function read(s: State): readonly string[] {
 function send(s: State, data: Uint8Array, beyond: Beyond): readonly string[] {
   if (s.settings.get('mode') !== '1') return [];
   const address = addressOf(s);
-  // On the bus EOI ends a message, whatever ++eos appends: the instrument behind hears one line.
+  // On the bus EOI ends a message, and instruments take LF as well; ++eos 1 is for those that hear CR alone.
   const line = fromLatin1(latin1(data).replace(/[\r\n]+$/, ''));
-  const answer = beyond(address, concat(line, Uint8Array.of(0x0a)));
+  const answer = beyond(address, concat(line, Uint8Array.of(s.settings.get('eos') === '1' ? 0x0d : 0x0a)));
   s.waiting.delete(address); // IEEE 488.2, 6.3.2.3: a new message clears an answer that was not read
   if (answer) s.waiting.set(address, answer);
   return s.settings.get('auto') === '1' ? read(s) : [];

@@ -36,6 +36,7 @@ export function remoteFolder(options: RemoteOptions, clock: Clock): RemoteFolder
   const taken = new Set(options.taken);
   let child: ChildProcess | undefined;
   let begun = false;
+  let failing = false; // told, and not up since
   let closed = false;
   let cancel = (): void => {};
 
@@ -51,6 +52,7 @@ export function remoteFolder(options: RemoteOptions, clock: Clock): RemoteFolder
         return;
       case 'up':
         begun = true;
+        failing = false;
         if (m.now !== up.value) up.next(m.now);
         return;
       case 'told':
@@ -70,7 +72,8 @@ export function remoteFolder(options: RemoteOptions, clock: Clock): RemoteFolder
     const ended = (why: string): void => {
       if (closed || over) return;
       over = true;
-      told?.(`folder:${options.path}: the process that watches it has ended (${why}) and is started again`);
+      if (!failing) told?.(`folder:${options.path}: the process that watches it has ended (${why}) and is started again`);
+      failing = true;
       if (up.value) up.next(false);
       cancel = clock.after(AGAIN, start);
     };

@@ -218,5 +218,8 @@ describe('the simulated adapter, as other software talks to it', () => {
     expect(talk('++addr 5\n', 'READ?\n', '++spoll\n', '++read eoi\n', '++spoll\n', '++read eoi\n')).toEqual(['16\r\n', '5\n', '0\r\n']);
     expect(talk('++addr 5\n++auto 1\nREAD?\n')).toEqual(['5\n']);
     expect(talk('++addr 7\n++auto 1\nREAD?\n')).toEqual([]);
+    // With CR at its end this instrument, which hears LF, does not understand it.
+    expect(talk('++addr 5\n++eos 1\n++auto 1\nREAD?\n')).toEqual([]);
+    expect(talk('++addr 5\n++eos 3\n++auto 1\nREAD?\n')).toEqual(['5\n']);
   });
 });
