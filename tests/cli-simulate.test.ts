@@ -90,7 +90,7 @@ describe('a model', () => {
       expect(await ask(a, '*IDN?\n', '\n')).toContain('Druck');
       await ask(a, ':SOUR:PRES 2.5\n:SOUR:PRES?\n', '\n');
       const b = await open(port);
-      expect(await ask(b, ':SOUR:PRES?\n', '\n')).toMatch(/:SOUR:PRES 2\.50*\b/);
+      expect(await ask(b, ':SOUR:PRES?\n', '\n')).toMatch(/ 2\.50*\n$/);
       a.destroy();
       b.destroy();
     });
