@@ -8,7 +8,7 @@ export interface ChannelCount {
   first: number;
   last: number;
   unit: string;
-  /** Cause -> number of bad readings. */
+  /** Cause -> number of bad readings; beyond ten causes, 'other reasons'. */
   readonly why: Record<string, number>;
 }
 
@@ -23,12 +23,14 @@ export interface Tally {
 }
 
 const MAX_GAPS = 10_000;
+const MAX_REASONS = 10; // of one channel: reasons with a number in them are a new one each time
+const OTHER = 'other reasons';
 
 export function tally(): Tally & { see(entry: Entry): void } {
   const t: Tally = { channels: {}, orders: {}, exchanges: { total: 0, faults: {} }, gaps: [], alarms: 0, notes: 0, wire: {} };
-  return {
-    ...t,
-    see(entry) {
+  // The counts themselves, not a copy: alarms and notes are numbers.
+  return Object.assign(t, {
+    see(entry: Entry) {
       switch (entry.kind) {
         case 'reading': {
           const r = entry.reading;
@@ -38,7 +40,10 @@ export function tally(): Tally & { see(entry: Entry): void } {
           c[r.quality]++;
           c.last = Math.max(c.last, r.t);
           c.first = Math.min(c.first, r.t);
-          if (r.quality === 'bad') c.why[r.why] = (c.why[r.why] ?? 0) + 1;
+          if (r.quality === 'bad') {
+            const why = r.why in c.why || Object.keys(c.why).length < MAX_REASONS ? r.why : OTHER;
+            c.why[why] = (c.why[why] ?? 0) + 1;
+          }
           return;
         }
         case 'order': {
@@ -71,5 +76,5 @@ export function tally(): Tally & { see(entry: Entry): void } {
         }
       }
     },
-  };
+  });
 }
