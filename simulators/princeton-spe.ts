@@ -10,6 +10,7 @@ interface Options {
   readonly every: number;
   readonly gain: number;
   readonly read_noise: number;
+  readonly gated: boolean;
 }
 interface State {
   readonly name: string;
@@ -39,6 +40,10 @@ const positive = (about: string, otherwise: number, unit?: 's'): Field<number> =
 function collect(s: State, w: Dac, dt: number): void {
   const long = Math.max(1, Math.round(s.options.exposure / dt));
   const period = Math.max(long, Math.round(s.options.every / dt));
+  if (s.options.gated && !(w.absorbedPower > 0)) {
+    s.ticks = 0; // an exposure that the laser leaves is none
+    return;
+  }
   const at = s.ticks++ % period;
   if (at === 0) s.up = s.down = s.emissivity = 0;
   if (at >= long) return;
@@ -72,6 +77,10 @@ export default simulator({
     every: positive('time from one exposure to the next', 1, 's'),
     gain: positive('electrons per count', CAMERA.gain),
     read_noise: positive('counts rms per pixel', CAMERA.readNoise),
+    gated: {
+      about: 'true: exposures only while a laser is on the sample (otherwise false)',
+      of: (yaml) => (yaml === undefined || typeof yaml === 'boolean' ? (yaml ?? false) : new Refused('must be true or false')),
+    },
   }),
   links: { main: speFile() },
   world: dac,

@@ -160,7 +160,7 @@ export function host(options: HostOptions): Host {
   const safety: Leases = leases(specs, clock, keeper, makeSafe, alarm);
 
   /** Repeats the safe order until it has been read back. */
-  function makeSafe(spec: LeaseSpec, why: string, done: () => void): void {
+  function makeSafe(spec: LeaseSpec, why: string, done: () => void, orderly = closing): void {
     const command = acquired.get(spec.instrument)?.commands[spec.command];
     if (!command) {
       // Never identified, so never ordered anything by us; the guardian keeps what an earlier run has armed.
@@ -169,9 +169,10 @@ export function host(options: HostOptions): Host {
       return;
     }
     const value = command.safe === true ? undefined : command.safe;
-    ordering.place({ by: `safe: ${why}`, instrument: spec.instrument, command: spec.command, index: spec.index, value }, (order) => {
+    const { instrument, command: word, index } = spec;
+    ordering.place({ by: `safe: ${why}`, instrument, command: word, index, value, orderly }, (order) => {
       if (order.outcome === 'done') done();
-      else if (!closed) clock.after(0.1, () => makeSafe(spec, why, done));
+      else if (!closed) clock.after(0.1, () => makeSafe(spec, why, done, false));
     });
   }
 

@@ -18,6 +18,8 @@ export interface OrderRequest {
   readonly sigma?: number;
   /** Seconds after which it must not be carried out any more. */
   readonly deadline?: number;
+  /** A safe order that may wait for its turn: at an orderly end nothing burns. */
+  readonly orderly?: boolean;
 }
 
 export interface Target {

@@ -39,6 +39,9 @@ export interface Dac extends World {
   /** K, of each side's surface. */
   upTemperature: number;
   downTemperature: number;
+  /** K, over the last second: what an exposure averages, speckle does not. */
+  upTemperatureMean: number;
+  downTemperatureMean: number;
   /** Grey-body emissivity of the surface, 0 to 1. */
   emissivityFactor: number;
   /** Part of the laser's power that heats the sample, speckle included. */
@@ -123,6 +126,13 @@ function make(seed: number): Dac {
   let size = 0;
   let bodyDecay = 1;
   let sensorDecay = 1;
+  let lastSecond: { readonly up: Float64Array; readonly down: Float64Array } | undefined;
+
+  const mean = (values: Float64Array): number => {
+    let sum = 0;
+    for (const v of values) sum += v;
+    return sum / values.length;
+  };
 
   /** Slow wandering of the coupling: a smooth line through one normal number a minute. */
   const drift = (t: number): number => {
@@ -146,6 +156,8 @@ function make(seed: number): Dac {
     downFactor: 1,
     upTemperature: ROOM,
     downTemperature: ROOM,
+    upTemperatureMean: ROOM,
+    downTemperatureMean: ROOM,
     emissivityFactor: ABSORBED,
     absorbedFraction: ABSORBED,
     absorbedPower: 0,
@@ -192,6 +204,8 @@ function make(seed: number): Dac {
 
       if (dt !== size) {
         size = dt;
+        const n = Math.max(1, Math.round(1 / dt));
+        lastSecond = { up: new Float64Array(n).fill(w.upTemperature), down: new Float64Array(n).fill(w.downTemperature) };
         bodyDecay = Math.exp(-dt / TAU_BODY);
         sensorDecay = Math.exp(-dt / TAU_SENSOR);
       }
@@ -208,6 +222,16 @@ function make(seed: number): Dac {
       w.downFactor = 1 - uneven;
       w.upTemperature = cell.body + rise * w.upFactor;
       w.downTemperature = cell.body + rise * w.downFactor;
+      if (lastSecond) {
+        const at = w.ticks % lastSecond.up.length;
+        lastSecond.up[at] = w.upTemperature;
+        lastSecond.down[at] = w.downTemperature;
+        // Once in ten ticks is often enough, and cheap.
+        if (w.ticks % 10 === 0) {
+          w.upTemperatureMean = mean(lastSecond.up);
+          w.downTemperatureMean = mean(lastSecond.down);
+        }
+      }
       // Medium between the hot spot and the diamonds: (3 T + 300 K) / 4.
       w.thermalPressure = HELD * ALPHA_K * 0.75 * (w.sampleTemperature - 300);
       w.samplePressure = coldPressure(w.membranePressure) + w.thermalPressure;
