@@ -65,7 +65,7 @@ const ENTRIES: readonly Entry[] = [
   },
   {
     kind: 'order',
-    order: { id: 0, t: s(6), by: 'eva', instrument: 'gas', command: 'slew', outcome: 'refused', why: 'no unit', ended: s(6) },
+    order: { id: 0, t: s(5), by: 'eva', instrument: 'gas', command: 'slew', outcome: 'refused', why: 'no unit', ended: s(6) },
   },
   { kind: 'order', order: { ...order, id: 7, t: s(50), command: 'control', value: true, unit: 'flag' } },
   exchanged(1, 'poll:pressure'),
