@@ -69,8 +69,8 @@ async function main(args: readonly string[]): Promise<number> {
       if (s % 600 === 0) await new Promise((turn) => setImmediate(turn));
     }
     globalThis.gc?.();
-    const { rss, heapUsed, arrayBuffers } = process.memoryUsage();
-    process.stdout.write(`${JSON.stringify({ hour, rss, heapUsed, arrayBuffers, ...counts })}\n`);
+    const { rss, heapTotal, heapUsed, external, arrayBuffers } = process.memoryUsage();
+    process.stdout.write(`${JSON.stringify({ hour, rss, heapTotal, heapUsed, external, arrayBuffers, ...counts })}\n`);
   }
   process.stdout.write(`${JSON.stringify({ why })}\n`);
   lab.close(0, () => {});

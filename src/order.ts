@@ -125,7 +125,7 @@ export function orders(targets: ReadonlyMap<string, Target>, clock: Clock, guard
         target,
         command,
         request,
-        SAFE,
+        request.orderly ? ORDER : SAFE,
         () => undefined,
         (outcome, why) => {
           if (outcome === 'done') guard.released(instrument, name, index);
