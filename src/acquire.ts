@@ -4,7 +4,7 @@ import { type Exchange, ORDER, POLL, type Trust } from './exchange.ts';
 import type { Actors, Askers, Body, Came, Command, Instrument, Links, Poll, Proof, Stream } from './instrument.ts';
 import { bad, type Kind, type Kinds, type Measured, type Origin, type Reading, type Values } from './reading.ts';
 import { actor, Refused } from './talk.ts';
-import { runTalk } from './talk-run.ts';
+import { begun, runTalk } from './talk-run.ts';
 
 export interface Placed {
   readonly name: string;
@@ -83,11 +83,6 @@ export function acquire(placed: Placed, clock: Clock, on: AcquireEvents): Acquir
 
   const emit = (channel: string, index: number | undefined, kind: Kind, m: Measured<Kind>, t: number): void => {
     const key = index === undefined ? channel : `${channel}[${index}]`;
-    const left = voids.get(channel) ?? 0;
-    if (left > 0 && m.quality !== 'bad') {
-      voids.set(channel, left - 1);
-      return;
-    }
     const seq = seqs.get(key) ?? 0;
     seqs.set(key, seq + 1);
     // The value's type follows its kind: checked by `checked` before it comes here.
@@ -126,9 +121,18 @@ export function acquire(placed: Placed, clock: Clock, on: AcquireEvents): Acquir
       if (given === undefined || (only && !only.has(channel))) continue;
       const list = Array.isArray(given) ? given : [given];
       if (Array.isArray(given)) indices.set(channel, Math.max(indices.get(channel) ?? 0, given.length));
-      list.forEach((one, i) => {
-        const m = checked(kind, one, spans?.[channel]);
+      const all = list.map((one) => checked(kind, one, spans?.[channel]));
+      all.forEach((m, i) => {
+        const one: unknown = list[i];
         if (m.quality === 'bad' && !(one !== null && typeof one === 'object' && 'quality' in one)) nonsense = true;
+      });
+      // A list is one reading of the channel: it is dropped whole.
+      const left = voids.get(channel) ?? 0;
+      if (left > 0 && all.some((m) => m.quality !== 'bad')) {
+        voids.set(channel, left - 1);
+        continue;
+      }
+      all.forEach((m, i) => {
         emit(channel, Array.isArray(given) ? i : undefined, kind, m, t);
       });
     }
@@ -150,7 +154,7 @@ export function acquire(placed: Placed, clock: Clock, on: AcquireEvents): Acquir
     const stat = statistics.get(pollName(poll));
     const began = clock.mono();
     runTalk(
-      poll.talk(askers as Askers<Links>),
+      begun(() => poll.talk(askers as Askers<Links>)),
       {
         instrument: name,
         by,
@@ -186,6 +190,7 @@ export function acquire(placed: Placed, clock: Clock, on: AcquireEvents): Acquir
     let values: Values<Kinds>;
     try {
       values = poll.read(m, came);
+      if (values === null || typeof values !== 'object') throw new Error('fault in the driver: a reply was read into nothing');
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       doubt(why);
@@ -202,7 +207,8 @@ export function acquire(placed: Placed, clock: Clock, on: AcquireEvents): Acquir
       const stat: PollStatistics = { runs: 0, skipped: 0, failed: 0, latencySum: 0, latencyMax: 0 };
       statistics.set(pollName(poll), stat);
       let busy = false;
-      const tick = (): void => {
+      const tick = (missed: number): void => {
+        stat.skipped += missed;
         if (busy) {
           stat.skipped++;
           return;
@@ -211,7 +217,8 @@ export function acquire(placed: Placed, clock: Clock, on: AcquireEvents): Acquir
           giveBad(poll.gives, 'being identified again');
           return;
         }
-        if (state.is === 'refused') {
+        // Who has not identified itself (again) is not asked: it may be another instrument by now.
+        if (state.is !== 'running') {
           giveBad(poll.gives, state.why);
           return;
         }
@@ -221,7 +228,7 @@ export function acquire(placed: Placed, clock: Clock, on: AcquireEvents): Acquir
         });
       };
       stops.push(every(clock, poll.every, tick));
-      tick();
+      tick(0);
     }
   };
 
@@ -245,12 +252,20 @@ export function acquire(placed: Placed, clock: Clock, on: AcquireEvents): Acquir
   const unasked =
     (role: string) =>
     (m: unknown, came: Came): boolean => {
-      const stream = streams(role).find((s) => s.takes(m));
+      const stream = streams(role).find((s) => takes(s, m));
       if (!stream) return false;
       heardAt.set(stream, clock.mono());
       if (state.is === 'running') read(stream, m, came);
       return true;
     };
+
+  const takes = (stream: Stream, m: unknown): boolean => {
+    try {
+      return stream.takes(m);
+    } catch {
+      return false; // a message of another shape than the driver thought of
+    }
+  };
 
   const whyNot = (): string => Object.values(trusts).reduce((why, t) => (t.proven ? why : t.why), 'not connected');
 
@@ -258,7 +273,7 @@ export function acquire(placed: Placed, clock: Clock, on: AcquireEvents): Acquir
     if (identifying || closed) return;
     identifying = true;
     runTalk(
-      model.identify(askers, placed.options),
+      begun(() => model.identify(askers, placed.options)),
       { instrument: name, by: 'identify', urgency: ORDER, roles, within: model.within, clock },
       (outcome) => {
         identifying = false;
@@ -283,7 +298,12 @@ export function acquire(placed: Placed, clock: Clock, on: AcquireEvents): Acquir
         if (!body) {
           id = outcome.value;
           identity = now;
-          body = model.body(placed.options, outcome.value) as Body<Links>; // declared for exactly these links
+          try {
+            body = model.body(placed.options, outcome.value) as Body<Links>; // declared for exactly these links
+          } catch (error) {
+            enter({ is: 'refused', why: `fault in the driver: ${error instanceof Error ? error.message : String(error)}` });
+            return;
+          }
           enter({ is: 'running' });
           if (body.gives && body.known) give(body.gives, body.known, clock.now(), undefined);
           startPolls(body.polls ?? []);

@@ -21,7 +21,14 @@ export function realClock(): Clock {
     mono: () => performance.now() / 1000,
     boot: () => os.uptime(),
     after(seconds, work) {
-      const timer = setTimeout(work, Math.min(Math.max(seconds, 0), MAX_TIMER) * 1000);
+      let left = seconds;
+      let timer: NodeJS.Timeout;
+      const wait = (): void => {
+        const part = Math.min(Math.max(left, 0), MAX_TIMER);
+        left -= part;
+        timer = setTimeout(left > 0 ? wait : work, part * 1000);
+      };
+      wait();
       return () => clearTimeout(timer);
     },
   };
@@ -88,16 +95,20 @@ export function virtualClock(start = 1_767_225_600_000_000): VirtualClock {
   };
 }
 
-/** An error of ours on a timer must end the process that made it, not vanish. */
-export const every = (clock: Clock, seconds: number, work: () => void): (() => void) => {
+/**
+ * Calls `work` on an absolute grid, with the number of ticks that passed uncalled since the last call because the loop stood still.
+ * An error of ours on a timer must end the process that made it, not vanish.
+ */
+export const every = (clock: Clock, seconds: number, work: (missed: number) => void): (() => void) => {
   const start = clock.mono();
   let n = 0;
   let cancel = (): void => {};
   const next = (): void => {
     n = Math.max(n + 1, Math.floor((clock.mono() - start) / seconds + 1e-9) + 1);
     cancel = clock.after(start + n * seconds - clock.mono(), () => {
+      const now = n;
       next();
-      work();
+      work(n - now - 1);
     });
   };
   next();

@@ -24,7 +24,10 @@ export interface Exchanged {
   readonly fault?: string;
 }
 
-export type Ended = { readonly ok: true; readonly m: unknown; readonly came: Came } | { readonly ok: false; readonly why: string };
+/** `sent`: whether its bytes may have gone. */
+export type Ended =
+  | { readonly ok: true; readonly m: unknown; readonly came: Came }
+  | { readonly ok: false; readonly why: string; readonly sent: boolean };
 
 export const POLL = 0;
 export const ORDER = 1;
@@ -116,10 +119,14 @@ const EMPTY = new Uint8Array(0);
 const NEVER = (): void => {};
 const FIRST_WAIT = 0.5;
 const LONGEST_WAIT = 30;
+const WRITE_RETRY = 0.001; // seconds between two attempts to hand a question to a busy port
+const STUCK = 1; // seconds after which a port that takes nothing is said to be stuck
 const SAFE_RETRY = 0.002; // seconds between two attempts to hand a safe order to a busy port
 const SAFE_REOPEN = 0.3; // seconds after which a port that takes no safe order is opened anew
 const SAFE_PATIENCE = 3; // seconds after which the safe order counts as not given: whoever gave it gives it again
 const FRAME_END = 0.004; // seconds of silence after which no frame is on a half-duplex line (3.5 characters at 9600 baud)
+
+const faultOf = (error: unknown): string => `fault in the driver: ${error instanceof Error ? error.message : String(error)}`;
 
 export interface ExchangeOptions {
   /** The longest time in seconds that a reply may come late and still come. */
@@ -152,6 +159,7 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
   let hearing = false;
   const safes: { readonly job: Job; readonly since: number }[] = [];
   let retry = NEVER;
+  let stuckSince: number | undefined;
   let reopened = Number.NEGATIVE_INFINITY;
   const holders: { readonly token: object; readonly granted: () => void }[] = [];
   let count = 0;
@@ -241,12 +249,9 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
   };
 
   const failQueued = (key: Key, why: string): void => {
-    for (let i = 0; i < queue.length; ) {
-      if (keyNamed(keyOf(queue[i].q)) === key && queue[i].urgency !== SAFE) {
-        const [job] = queue.splice(i, 1);
-        finish(job, { ok: false, why });
-      } else i++;
-    }
+    const failed = queue.filter((job) => job.urgency !== SAFE && keyNamed(keyOf(job.q)) === key);
+    for (const job of failed) queue.splice(queue.indexOf(job), 1);
+    for (const job of failed) finish(job, { ok: false, why, sent: false });
   };
 
   const setAside = (key: Key): void => {
@@ -298,40 +303,63 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
     stats.timeouts++;
     record(o, { fault: 'no answer' });
     distrust(o.key, 'no answer');
-    finish(o.job, { ok: false, why: `no answer within ${o.job.within} s` });
+    finish(o.job, { ok: false, why: `no answer within ${o.job.within} s`, sent: true });
     pump();
   };
 
-  const send = (job: Job | undefined, key: Key): boolean => {
+  /** The question with its number and its bytes; a sentence where no wire can carry it, which is a mistake of the driver's. */
+  const bytesOf = (raw: unknown, n: number): { readonly q: unknown; readonly sent: Uint8Array } | string => {
+    try {
+      const q = protocol.number ? protocol.number(raw, n) : raw;
+      return { q, sent: protocol.asks.encode(q) };
+    } catch (error) {
+      return faultOf(error);
+    }
+  };
+
+  const send = (job: Job | undefined, key: Key): void => {
     const n = ++count;
-    const raw = job ? job.q : key.proof?.ask(n);
-    const q = protocol.number ? protocol.number(raw, n) : raw;
-    const sent = protocol.asks.encode(q);
+    const encoded = bytesOf(job ? job.q : key.proof?.ask(n), n);
+    if (typeof encoded === 'string') {
+      if (!job) {
+        key.why = encoded;
+        key.failures = Math.max(key.failures, 1) + 1;
+        setAside(key);
+      } else finish(job, { ok: false, why: encoded, sent: false });
+      return;
+    }
+    const { q, sent } = encoded;
     const asked = clock.now();
     const mono = clock.mono();
     const reply = job ? job.reply : true;
     const within = job ? job.within : key.within;
     const o: Open = { job, key, q, n, id: ++ids, asked, mono, sent, cancel: NEVER };
-    stats.asked++;
     // The question is open before its bytes go: a link in the same process may answer inside write().
     if (reply) open = { ...o, cancel: clock.after(within, timedOut) };
     readyAt = mono + pace;
-    if (!job) {
-      stats.proofs++;
-      key.sent++;
-    }
+    if (!job) key.sent++;
     if (!link.write(sent, reply)) {
-      const was = shut() ?? o;
-      record(was, { fault: 'not written' });
-      if (job) finish(job, { ok: false, why: 'the link does not take bytes' });
-      else proofTimedOut(was);
-      return false;
+      shut();
+      if (!job) key.sent--;
+      // A port whose last write has not been called back yet takes the next in a moment; one that is stuck takes none.
+      stuckSince ??= mono;
+      if (mono - stuckSince < STUCK) {
+        if (job) queue.unshift(job);
+        readyAt = Math.max(readyAt, mono + WRITE_RETRY);
+        return;
+      }
+      record(o, { fault: 'not written' });
+      if (job) finish(job, { ok: false, why: 'the link does not take bytes', sent: false });
+      else proofTimedOut(o);
+      return;
     }
+    stuckSince = undefined;
+    stats.asked++;
+    if (!job) stats.proofs++;
     if (!reply && job) {
       record(o, {});
       finish(job, { ok: true, m: undefined, came: { asked, t: clock.now() } });
     }
-    return true;
   };
 
   const next = (): { job: Job | undefined; key: Key } | undefined => {
@@ -388,7 +416,7 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
         const { job, key } = chosen;
         const late = job?.void?.();
         if (job && late !== undefined) {
-          finish(job, { ok: false, why: late });
+          finish(job, { ok: false, why: late, sent: false });
           continue;
         }
         send(job, key);
@@ -410,11 +438,19 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
     else proofAnswered(o);
   };
 
+  const proves = (key: Key, m: unknown, n: number): boolean => {
+    try {
+      return key.proof?.is(m, n) === true;
+    } catch {
+      return false; // a reply of another shape than the driver thought of
+    }
+  };
+
   const heard = (m: unknown, a: Arrival): void => {
     const came: Came = { asked: a.t, t: a.t, name: a.name };
     if (open) {
       const fit = protocol.fits(m, open.q);
-      if (fit === 'answer' && !open.job && !open.key.proof?.is(m, open.n)) {
+      if (fit === 'answer' && !open.job && !proves(open.key, m, open.n)) {
         stats.dropped++; // from before the proof
         return;
       }
@@ -430,7 +466,7 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
     stats.dropped++;
     if (protocol.apart !== undefined) return;
     const key = keyNamed('');
-    if (key.state === 'settling' && key.proof?.is(m, count)) {
+    if (key.state === 'settling' && proves(key, m, count)) {
       key.answers++;
       if (key.answers >= key.sent) trust(key);
     } else if (key.state === 'proven') distrust(key, 'a reply that nobody asked for');
@@ -446,50 +482,9 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
       stats.garbled++;
       record(o, { came: clock.now(), reply: fault.bytes, fault: fault.fault });
       distrust(key, 'garbled reply');
-      finish(o.job, { ok: false, why: `garbled reply (${fault.fault})` });
+      finish(o.job, { ok: false, why: `garbled reply (${fault.fault})`, sent: true });
     } else if (!open && key.state === 'proven') distrust(key, 'noise');
   };
-
-  const arrivals = link.arrivals.subscribe((a) => {
-    lastArrival = a.mono;
-    // No question goes out before the whole arrival has been heard: what follows an answer in it must not answer the next.
-    hearing = true;
-    try {
-      for (const m of decoder(a.bytes)) {
-        if (m instanceof Fault) onNoise(m);
-        else heard(m, a);
-      }
-    } finally {
-      hearing = false;
-    }
-    pump();
-  });
-
-  const states = link.up.subscribe((now) => {
-    if (now === up) return;
-    up = now;
-    decoder = protocol.tells.decoder();
-    holder = undefined;
-    if (!up) {
-      const o = shut();
-      if (o) record(o, { fault: 'link down' });
-      for (const key of keys.values()) {
-        key.cancel();
-        key.cancel = NEVER;
-        key.state = key.proof ? 'unproven' : 'proven';
-        key.why = 'link down';
-        key.failures = 0;
-      }
-      if (o?.job) finish(o.job, { ok: false, why: 'link down' });
-      for (const job of queue.splice(0)) finish(job, { ok: false, why: 'link down' });
-      for (const m of members) m.trusted({ proven: false, why: 'link down' });
-      return;
-    }
-    readyAt = Number.NEGATIVE_INFINITY;
-    flushSafe();
-    for (const m of members) if (!m.proof) m.trusted({ proven: true });
-    pump();
-  });
 
   /**
    * Safe orders' bytes: nothing waits in front of them, and the link is distrusted after. They wait only for a write that the port has
@@ -502,13 +497,15 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
       const [{ job, since }] = safes;
       const waited = clock.mono() - since;
       const onWire = link.halfDuplex === true && open !== undefined && clock.mono() - lastArrival < FRAME_END && waited < SAFE_REOPEN;
-      if (up && !onWire && sendSafe(job)) {
+      // Off the list before its bytes go: its end may bring the next safe order in here.
+      if (up && !onWire) {
         safes.shift();
-        continue;
+        if (sendSafe(job)) continue;
+        safes.unshift({ job, since });
       }
       if (waited > SAFE_PATIENCE) {
         safes.shift();
-        finish(job, { ok: false, why: up ? 'the link does not take bytes' : 'link down' });
+        finish(job, { ok: false, why: up ? 'the link does not take bytes' : 'link down', sent: false });
         continue;
       }
       if (up && waited > SAFE_REOPEN && clock.mono() - reopened > SAFE_REOPEN) {
@@ -524,8 +521,12 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
   const sendSafe = (job: Job): boolean => {
     const key = keyNamed(keyOf(job.q));
     const n = ++count;
-    const q = protocol.number ? protocol.number(job.q, n) : job.q;
-    const sent = protocol.asks.encode(q);
+    const encoded = bytesOf(job.q, n);
+    if (typeof encoded === 'string') {
+      finish(job, { ok: false, why: encoded, sent: false });
+      return true;
+    }
+    const { q, sent } = encoded;
     const asked = clock.now();
     const mono = clock.mono();
     const before = open;
@@ -551,9 +552,49 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
       record(o, {});
       finish(job, { ok: true, m: undefined, came: { asked, t: clock.now() } });
     }
-    if (before?.job) finish(before.job, { ok: false, why: 'given up for a safe order' });
+    if (before?.job) finish(before.job, { ok: false, why: 'given up for a safe order', sent: true });
     return true;
   };
+
+  const arrivals = link.arrivals.subscribe((a) => {
+    lastArrival = a.mono;
+    // No question goes out before the whole arrival has been heard: what follows an answer in it must not answer the next.
+    hearing = true;
+    try {
+      for (const m of decoder(a.bytes)) {
+        if (m instanceof Fault) onNoise(m);
+        else heard(m, a);
+      }
+    } finally {
+      hearing = false;
+    }
+    pump();
+  });
+
+  const states = link.up.subscribe((now) => {
+    if (now === up) return;
+    up = now;
+    decoder = protocol.tells.decoder();
+    if (!up) {
+      const o = shut();
+      if (o) record(o, { fault: 'link down' });
+      for (const key of keys.values()) {
+        key.cancel();
+        key.cancel = NEVER;
+        key.state = key.proof ? 'unproven' : 'proven';
+        key.why = 'link down';
+        key.failures = 0;
+      }
+      if (o?.job) finish(o.job, { ok: false, why: 'link down', sent: true });
+      for (const job of queue.splice(0)) finish(job, { ok: false, why: 'link down', sent: false });
+      for (const m of members) m.trusted({ proven: false, why: 'link down' });
+      return;
+    }
+    readyAt = Number.NEGATIVE_INFINITY;
+    flushSafe();
+    for (const m of members) if (!m.proof) m.trusted({ proven: true });
+    pump();
+  });
 
   return {
     exchanged,
@@ -577,18 +618,24 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
       } else if (up) member.trusted({ proven: true });
     },
     submit(job) {
+      try {
+        keyOf(job.q);
+      } catch (error) {
+        finish(job, { ok: false, why: faultOf(error), sent: false });
+        return;
+      }
       if (job.urgency === SAFE && !closed) {
         safes.push({ job, since: clock.mono() });
         flushSafe();
         return;
       }
       if (closed || !up) {
-        finish(job, { ok: false, why: 'link down' });
+        finish(job, { ok: false, why: 'link down', sent: false });
         return;
       }
       const key = keyNamed(keyOf(job.q));
       if (key.state === 'aside') {
-        finish(job, { ok: false, why: key.why });
+        finish(job, { ok: false, why: key.why, sent: false });
         return;
       }
       queue.push(job);
@@ -622,10 +669,11 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
       arrivals.unsubscribe();
       states.unsubscribe();
       for (const key of keys.values()) key.cancel();
-      shut();
+      const o = shut();
       retry();
-      for (const { job } of safes.splice(0)) finish(job, { ok: false, why: 'closed' });
-      for (const job of queue.splice(0)) finish(job, { ok: false, why: 'closed' });
+      if (o?.job) finish(o.job, { ok: false, why: 'closed', sent: true });
+      for (const { job } of safes.splice(0)) finish(job, { ok: false, why: 'closed', sent: false });
+      for (const job of queue.splice(0)) finish(job, { ok: false, why: 'closed', sent: false });
       exchanged.complete();
       link.close();
     },

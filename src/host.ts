@@ -200,7 +200,7 @@ export function host(options: HostOptions): Host {
   };
   const origins = new Map<string, Link['origin']>();
   for (const wire of plain) {
-    const link = options.open(wire, (text) => alarm(wire.key, text));
+    const link = options.open(wire, (text) => alarm(wire.key, text.startsWith(`${wire.key}: `) ? text.slice(wire.key.length + 2) : text));
     origins.set(wire.key, link.origin);
     connect(wire, link);
   }

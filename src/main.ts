@@ -2,6 +2,7 @@
 import { nearest } from './catalogue.ts';
 /** The command line. Each command is a file under cli/, loaded when it is called. */
 import { type Command, EXIT, type Io } from './cli/command.ts';
+import { version } from './version.ts';
 
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   run: async () => (await import('./cli/run.ts')).run,
@@ -44,8 +45,7 @@ async function main(args: readonly string[]): Promise<number> {
     return name === undefined ? EXIT.usage : EXIT.ok;
   }
   if (name === '--version') {
-    const { version } = (await import('../package.json', { with: { type: 'json' } })).default;
-    io.out(`${version}\n`);
+    io.out(`${await version()}\n`);
     return EXIT.ok;
   }
   const load = COMMANDS[name];

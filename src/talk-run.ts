@@ -20,7 +20,13 @@ export interface Running {
 
 export type Outcome<R> =
   | { readonly ok: true; readonly value: R; readonly came: Came; readonly asked: boolean }
-  | { readonly ok: false; readonly why: string; readonly garbled: boolean };
+  /** changed: bytes that change something may have gone. */
+  | { readonly ok: false; readonly why: string; readonly garbled: boolean; readonly changed: boolean };
+
+/** A talk whose making may throw, too: a driver's fault then ends it as any other. */
+export function* begun<R>(make: () => Talk<R>): Talk<R> {
+  return yield* make();
+}
 
 /**
  * Calls `done` once, later or at once. `came` is the last reply's. A bug in a driver ends as a failure that names it.
@@ -31,14 +37,14 @@ export function runTalk<R>(talk: Talk<R>, run: Running, done: (outcome: Outcome<
   let held: Exchange[] = [];
   let ended = false;
   let asked = false;
+  let changed = false;
   let came: Came = { asked: run.clock.now(), t: run.clock.now() };
 
   const finish = (outcome: Outcome<R>): void => {
     if (ended) return;
     ended = true;
-    const free = held;
-    held = [];
-    for (const e of free) e.release(token);
+    // Also where it only waits for its turn: nothing must be granted to a talk that has ended.
+    for (const e of Object.values(run.roles)) e.release(token);
     done(outcome);
   };
 
@@ -48,9 +54,9 @@ export function runTalk<R>(talk: Talk<R>, run: Running, done: (outcome: Outcome<
     try {
       result = resume();
     } catch (error) {
-      if (error instanceof NoReply) finish({ ok: false, why: error.why, garbled: false });
-      else if (error instanceof Garbled) finish({ ok: false, why: error.why, garbled: true });
-      else finish({ ok: false, why: `fault in the driver: ${error instanceof Error ? error.message : String(error)}`, garbled: false });
+      if (error instanceof NoReply) finish({ ok: false, why: error.why, garbled: false, changed });
+      else if (error instanceof Garbled) finish({ ok: false, why: error.why, garbled: true, changed });
+      else finish({ ok: false, why: faultOf(error), garbled: false, changed });
       return;
     }
     if (result.done) {
@@ -64,11 +70,17 @@ export function runTalk<R>(talk: Talk<R>, run: Running, done: (outcome: Outcome<
         run.clock.after(act.seconds, () => step(() => talk.next(undefined)));
         return;
       case 'give':
-        run.give?.(act.values);
+        try {
+          run.give?.(act.values);
+        } catch (error) {
+          finish({ ok: false, why: faultOf(error), garbled: false, changed });
+          return;
+        }
         step(() => talk.next(undefined));
         return;
       case 'hold':
-        if (act.on) holdAll(Object.values(run.roles), () => step(() => talk.next(undefined)));
+        // A safe order waits for nobody's turn.
+        if (act.on && run.urgency !== SAFE) holdAll(Object.values(run.roles), () => step(() => talk.next(undefined)));
         else {
           const free = held;
           held = [];
@@ -94,6 +106,7 @@ export function runTalk<R>(talk: Talk<R>, run: Running, done: (outcome: Outcome<
           void: act.changes && run.urgency !== SAFE ? run.void : undefined,
           done: (end: Ended) => {
             asked = true;
+            if (act.changes && (end.ok || end.sent)) changed = true;
             if (end.ok) {
               came = end.came;
               step(() => talk.next(end.m));
@@ -118,5 +131,7 @@ export function runTalk<R>(talk: Talk<R>, run: Running, done: (outcome: Outcome<
   };
 
   step(() => talk.next(undefined));
-  return () => finish({ ok: false, why: 'given up', garbled: false });
+  return () => finish({ ok: false, why: 'given up', garbled: false, changed });
 }
+
+const faultOf = (error: unknown): string => `fault in the driver: ${error instanceof Error ? error.message : String(error)}`;

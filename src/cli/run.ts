@@ -16,6 +16,7 @@ import { loadRig, printed, type Rig } from '../rig.ts';
 import { withUserDrivers } from '../rig-drivers.ts';
 import { openReal } from '../rig-open.ts';
 import { quantity } from '../units.ts';
+import { version } from '../version.ts';
 import { type Command, EXIT, guarded, type Io, parse, Usage } from './command.ts';
 import { closing } from './run-summary.ts';
 
@@ -151,6 +152,7 @@ async function laboratory(rig: Rig, wanted: Wanted, io: Io): Promise<number> {
     socket: recorderSocket,
     ...((wanted.influx ?? rig.influx) === undefined ? {} : { influx: wanted.influx ?? rig.influx }),
     simulated: wanted.simulate,
+    version: await version(),
     print: wanted.print === 'jsonl' ? 'jsonl' : screen ? 'screen' : 'lines',
     ...(wanted.summary === undefined ? {} : { summary: resolve(wanted.summary) }),
   };

@@ -16,6 +16,7 @@ export interface RecorderInit {
   readonly socket: string;
   readonly influx?: string;
   readonly simulated: boolean;
+  readonly version: string;
   readonly print: 'screen' | 'lines' | 'jsonl' | 'nothing';
   readonly summary?: string;
 }
@@ -59,6 +60,7 @@ async function start(init: RecorderInit): Promise<void> {
     folder: init.folder,
     rig: { name: init.rig.name, text: init.rig.text, files },
     influx: init.influx,
+    version: init.version,
     rawOrder: init.rig.record.rawOrder,
     limits: init.rig.record.reserve === undefined ? undefined : { reserve: init.rig.record.reserve },
     now: () => clock.now(),

@@ -3,7 +3,7 @@ import { mkdir, readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Entry } from '../entry.ts';
 import type { Reading } from '../reading.ts';
-import { asideFile, cursorFile, type Position } from './cursor.ts';
+import { asideFile, BEGINNING, cursorFile, type Position } from './cursor.ts';
 import { influxSink } from './influx.ts';
 import { InfluxFeed, type Source } from './influx-feed.ts';
 import { sessionWriter } from './parts.ts';
@@ -17,6 +17,8 @@ export interface RecorderOptions {
   /** The session's folder; made if it is not there. */
   readonly folder: string;
   readonly rig: { readonly name: string; readonly text: string; readonly files: Readonly<Record<string, Uint8Array>> };
+  /** Of the program that writes. */
+  readonly version?: string;
   readonly influx?: string;
   readonly rawOrder?: readonly string[];
   readonly limits?: Partial<Limits>;
@@ -165,16 +167,22 @@ export async function recorder(options: RecorderOptions): Promise<Recorder> {
   const json = (topic: string, t: number, value: unknown): void => {
     session.write(topic, 'slow', t, encoder.encode(JSON.stringify(value)));
   };
-  json('rig', began, { name: rig.name, yaml: rig.text, session: basename(folder) });
+  json('rig', began, { version: options.version, name: rig.name, yaml: rig.text, session: basename(folder) });
   for (const [path, bytes] of Object.entries(rig.files)) session.write(`file ${path}`, 'raw-calibrations', began, bytes);
 
   const aside = asideFile(join(folder, 'influx-rejected.jsonl'));
+  const cursor = cursorFile(join(folder, 'influx.json'));
+  // From the first moment on, so that a session of which InfluxDB has never taken a point is found by the next run, too.
+  if (options.influx && (await cursor.load()) === undefined)
+    await cursor
+      .save([{ from: BEGINNING }])
+      .catch((error: unknown) => told(`where InfluxDB stands cannot be kept: ${error instanceof Error ? error.message : error}`));
   let feedState: string | undefined;
   const feed = options.influx
     ? new InfluxFeed({
         source: readingSource(folder, () => confirmed),
         sink: influxSink({ url: options.influx, aside }),
-        cursor: cursorFile(join(folder, 'influx.json')),
+        cursor,
         line: { rig: rig.name },
         aside,
         onState(change) {
