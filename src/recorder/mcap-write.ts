@@ -100,15 +100,18 @@ export class Bytes {
     return this.at - n;
   }
   u8(value: number): this {
-    this.#view.setUint8(this.#room(1), value);
+    const at = this.#room(1); // first: it may make another view
+    this.#view.setUint8(at, value);
     return this;
   }
   u16(value: number): this {
-    this.#view.setUint16(this.#room(2), value, true);
+    const at = this.#room(2); // first: it may make another view
+    this.#view.setUint16(at, value, true);
     return this;
   }
   u32(value: number): this {
-    this.#view.setUint32(this.#room(4), value, true);
+    const at = this.#room(4); // first: it may make another view
+    this.#view.setUint32(at, value, true);
     return this;
   }
   u64(value: number): this {
