@@ -38,6 +38,7 @@ async function ran(seconds: number, url: string, meanwhile: (run: Running) => Pr
   await run.said('order laser.emission true');
   await meanwhile(run);
   expect(await run.exit, run.out()).toBe(0);
+  expect(run.out()).toMatch(/InfluxDB: \d+ points written, 0 waiting/);
   return { rig, out: run.out() };
 }
 
