@@ -8,7 +8,7 @@ import { type Exchange, exchange } from './exchange.ts';
 import { gapLedger } from './gaps.ts';
 import { graph, type NodeSpec } from './graph.ts';
 import type { AnyProtocol, Instrument } from './instrument.ts';
-import { type Keeper, type LeaseSpec, type Leases, leases } from './lease.ts';
+import { each, type Keeper, type LeaseSpec, type Leases, leases } from './lease.ts';
 import type { Link } from './link.ts';
 import { recording } from './links/recording.ts';
 import { tunnelLink } from './links/tunnel.ts';
@@ -150,6 +150,10 @@ export function host(options: HostOptions): Host {
       instrument: instrument.name,
       command,
       ...lease,
+      get count() {
+        const commands = acquired.get(instrument.name)?.commands ?? {};
+        return Object.hasOwn(commands, command) ? commands[command].count : undefined;
+      },
       get evidence() {
         const channel = acquired.get(instrument.name)?.commands[command]?.readback?.channel;
         return `${instrument.name}.${channel ?? command}`;
@@ -223,7 +227,7 @@ export function host(options: HostOptions): Host {
           alarm(name, 'is there');
           // The declaration is known a moment later: the instrument itself has to be in the list first.
           clock.after(0, () => {
-            for (const spec of specs) if (spec.instrument === name) keeper.prepare?.(spec);
+            for (const spec of specs) if (spec.instrument === name) for (const one of each(spec)) keeper.prepare?.(one);
           });
         }
       },
@@ -251,11 +255,7 @@ export function host(options: HostOptions): Host {
       ordering.place({ ...request, ...given }, done);
       return;
     }
-    const { by, instrument, command } = request;
-    const t = clock.now();
-    const order: OrderEntry = { id: 0, t, by, instrument, command, outcome: 'refused', why: given, ended: t };
-    emit({ kind: 'order', order });
-    done(order);
+    ordering.refuse(request, given, done);
   };
 
   // --- start orders, one after another, once every instrument they need is there
@@ -348,6 +348,7 @@ export function host(options: HostOptions): Host {
     closed = true;
     for (const stop of stops) stop();
     safety.close();
+    ordering.close('the program has ended');
     for (const gap of ledger.end(clock.now())) emit({ kind: 'gap', gap });
     for (const a of acquired.values()) a.close();
     for (const e of exchanges.values()) e.close();
@@ -383,20 +384,20 @@ export function host(options: HostOptions): Host {
     },
     close(within, done) {
       closing = true;
-      const live = safety.status().filter((l) => l.active);
-      for (const spec of specs) {
-        if (live.some((l) => l.name.startsWith(`${spec.instrument}.${spec.command}`)) && spec.then === 'safe') {
-          safety.trip('the program ends', spec);
-        }
+      const live = (): readonly string[] => {
+        const ending = specs.filter((s) => s.then === 'safe').map((s) => `${s.instrument}.${s.command}`);
+        return safety.status().flatMap((l) => (l.active && ending.includes(l.name.replace(/\[\d+\]$/, '')) ? [l.name] : []));
+      };
+      for (const name of live()) {
+        const [, instrument = '', command = '', index] = /^(.*)\.([^.[]+)(?:\[(\d+)\])?$/.exec(name) ?? [];
+        safety.trip('the program ends', { instrument, command, ...(index === undefined ? {} : { index: Number(index) }) });
       }
       const until = clock.mono() + within;
       const look = (): void => {
-        const left = safety
-          .status()
-          .filter((l) => l.active && specs.some((s) => l.name.startsWith(`${s.instrument}.${s.command}`) && s.then === 'safe'));
+        const left = live();
         if (left.length === 0 || clock.mono() > until) {
           shut();
-          done(left.map((l) => l.name));
+          done(left);
         } else clock.after(0.02, look);
       };
       look();

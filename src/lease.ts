@@ -10,6 +10,8 @@ export interface LeaseSpec {
   readonly instrument: string;
   readonly command: string;
   readonly index?: number;
+  /** How many outputs the command has, where it is an indexed one and the lease is for all of them; known once the instrument is. */
+  readonly count?: number;
   /** Seconds of on-time at most. */
   readonly longest: number;
   /** Seconds without evidence after which the output is made safe. */
@@ -33,7 +35,8 @@ export interface Keeper {
 
 export interface Leases {
   refuse(instrument: string, command: string, index?: number): string | undefined;
-  arm(instrument: string, command: string, index: number | undefined, armed: (why?: string) => void): void;
+  /** `first`: no lease was running for this output. */
+  arm(instrument: string, command: string, index: number | undefined, armed: (why: string | undefined, first: boolean) => void): void;
   released(instrument: string, command: string, index?: number): void;
   /** Makes one lease, or all of them, safe and latches until acknowledged. */
   trip(why: string, only?: { readonly instrument: string; readonly command: string; readonly index?: number }): void;
@@ -55,7 +58,14 @@ interface Active {
 export const leaseName = (l: { instrument: string; command: string; index?: number }): string =>
   `${l.instrument}.${l.command}${l.index === undefined ? '' : `[${l.index}]`}`;
 
+/** A lease for each output it is about: of an indexed command, one for each index. */
+export const each = (spec: LeaseSpec): readonly LeaseSpec[] =>
+  spec.index !== undefined || spec.count === undefined
+    ? [spec]
+    : Array.from({ length: spec.count }, (_, index) => ({ ...spec, evidence: spec.evidence, index }));
+
 const TICK = 0.05;
+const LONGEST_STILL = 1; // seconds that the loop may stand still in a rig without leases
 
 export function leases(
   specs: readonly LeaseSpec[],
@@ -74,7 +84,7 @@ export function leases(
   // A lease for a command counts for each of its indices.
   const specOf = (instrument: string, command: string, index?: number): LeaseSpec | undefined => {
     const found = specs.find((s) => s.instrument === instrument && s.command === command && (s.index === undefined || s.index === index));
-    return found && index !== undefined ? { ...found, index } : found;
+    return found && index !== undefined ? { ...found, evidence: found.evidence, index } : found;
   };
 
   const makeSafe = (a: Active, why: string): void => {
@@ -96,8 +106,8 @@ export function leases(
     const still = Math.max(boot - lastTick, mono - lastMono);
     lastTick = boot;
     lastMono = mono;
-    const shortest = Math.min(...[...active.values()].map((a) => a.spec.deadline), ...specs.map((s) => s.deadline));
-    if (active.size === 0 || still <= Math.max(shortest, 2 * TICK)) return;
+    const shortest = specs.length === 0 ? LONGEST_STILL : Math.min(...specs.map((s) => s.deadline));
+    if (still <= Math.max(shortest, 2 * TICK)) return;
     voidedAt = mono;
     voidedWhy = `the program stood still for ${still.toFixed(2)} s`;
     for (const a of active.values()) makeSafe(a, voidedWhy);
@@ -128,22 +138,22 @@ export function leases(
     arm(instrument, command, index, armed) {
       const spec = specOf(instrument, command, index);
       if (!spec) {
-        armed('no lease');
+        armed('no lease', false);
         return;
       }
       const name = leaseName(spec);
       if (active.has(name)) {
-        armed();
+        armed(undefined, false);
         return;
       }
       keeper.arm(spec, (why) => {
         if (why) {
-          armed(why);
+          armed(why, false);
           return;
         }
         const now = clock.mono();
         active.set(name, { spec, since: now, renewed: now, tripping: false });
-        armed();
+        armed(undefined, true);
       });
     },
     released(instrument, command, index) {
@@ -156,7 +166,12 @@ export function leases(
     trip(why, only) {
       const wanted = only ? specOf(only.instrument, only.command, only.index) : undefined;
       if (only && !wanted) return;
-      for (const spec of wanted ? [wanted] : specs) {
+      if (!only) {
+        // What waits is not to be carried out after a stop.
+        voidedAt = clock.mono();
+        voidedWhy = why;
+      }
+      for (const spec of (wanted ? [wanted] : specs).flatMap(each)) {
         const name = leaseName(spec);
         // Safe orders go out for what was never armed by us, too: who stops everything means everything.
         const a = active.get(name) ?? { spec, since: clock.mono(), renewed: clock.mono(), tripping: false };
@@ -176,25 +191,28 @@ export function leases(
     },
     see(reading) {
       if (reading.quality !== 'good') return;
-      for (const a of active.values()) if (a.spec.evidence === reading.from && !a.tripping) a.renewed = clock.mono();
+      for (const a of active.values()) {
+        if (a.tripping || a.spec.evidence !== reading.from) continue;
+        if (a.spec.index !== undefined && reading.index !== undefined && a.spec.index !== reading.index) continue;
+        // A reading that is old when it comes says nothing about now.
+        if (clock.now() - reading.t <= a.spec.deadline * 1e6) a.renewed = clock.mono();
+      }
     },
     get latched() {
       return latched;
     },
     status() {
       const now = clock.mono();
-      return specs.map((spec) => {
-        const a = active.get(leaseName(spec));
-        return a
-          ? {
-              name: leaseName(spec),
-              active: true,
-              left: spec.longest - (now - a.since),
-              evidence: now - a.renewed,
-              holder: keeper.name,
-            }
-          : { name: leaseName(spec), active: false, holder: keeper.name };
-      });
+      const on = [...active.values()].map((a) => ({
+        name: leaseName(a.spec),
+        active: true,
+        left: a.spec.longest - (now - a.since),
+        evidence: now - a.renewed,
+        holder: keeper.name,
+      }));
+      const named = new Set([...active.values()].flatMap((a) => [leaseName(a.spec), `${a.spec.instrument}.${a.spec.command}`]));
+      const off = specs.filter((spec) => !named.has(leaseName(spec)));
+      return [...on, ...off.map((spec) => ({ name: leaseName(spec), active: false, holder: keeper.name }))];
     },
     close: stop,
   };

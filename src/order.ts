@@ -6,7 +6,7 @@ import { type Exchange, ORDER, SAFE } from './exchange.ts';
 import type { Command } from './instrument.ts';
 import type { Reading } from './reading.ts';
 import { here } from './talk.ts';
-import { runTalk } from './talk-run.ts';
+import { begun, runTalk } from './talk-run.ts';
 
 export interface OrderRequest {
   readonly by: string;
@@ -33,8 +33,8 @@ export interface Target {
 export interface Guard {
   /** A reason why this hazardous order may not go, or undefined. */
   refuse(instrument: string, command: string, index: number | undefined): string | undefined;
-  /** Arms the lease; `armed` is called when every keeper has confirmed, or with the reason why not. */
-  arm(instrument: string, command: string, index: number | undefined, armed: (why?: string) => void): void;
+  /** Arms the lease; `armed` is called when every keeper has confirmed (`first`: it was not armed before), or with the reason why not. */
+  arm(instrument: string, command: string, index: number | undefined, armed: (why: string | undefined, first: boolean) => void): void;
   /** The output is back at its safe value, read back. */
   released(instrument: string, command: string, index: number | undefined): void;
   /** A hazardous order has not ended well: make it safe. */
@@ -45,6 +45,10 @@ export interface Guard {
 
 export interface Orders {
   place(request: OrderRequest, done: (order: OrderEntry) => void): void;
+  /** Ends an order that could not be understood. */
+  refuse(request: OrderRequest, why: string, done: (order: OrderEntry) => void): void;
+  /** Ends all that has no outcome yet; nothing is sent after it. */
+  close(why: string): void;
   /** Readings come by here, for readback. */
   see(reading: Reading): void;
   readonly waiting: number;
@@ -58,12 +62,29 @@ interface Watch {
   shown?: string;
 }
 
+interface Unfinished {
+  readonly base: OrderEntry;
+  readonly end: (outcome: OrderOutcome, why?: string) => void;
+  /** Its talk has begun. */
+  going: boolean;
+}
+
+interface Late {
+  readonly outcome: 'expired' | 'refused';
+  readonly why: string;
+}
+
 const DEADLINE = 30;
+const LOST = /^(link down|no answer|garbled|given up|closed)/; // how a question ends whose bytes have gone
 
 export function orders(targets: ReadonlyMap<string, Target>, clock: Clock, guard: Guard, emit: (order: OrderEntry) => void): Orders {
   let ids = 0;
+  let closed: string | undefined;
   const chains = new Map<string, (() => void)[]>();
   const watches = new Set<Watch>();
+  const unfinished = new Set<Unfinished>();
+  /** Output -> the last safe order given for it: what was ordered before is void. */
+  const lastSafe = new Map<string, number>();
 
   const chain = (instrument: string, work: (next: () => void) => void): void => {
     const queue = chains.get(instrument) ?? [];
@@ -77,10 +98,9 @@ export function orders(targets: ReadonlyMap<string, Target>, clock: Clock, guard
     if (queue.length === 1) run();
   };
 
-  const place: Orders['place'] = (request, done) => {
+  /** The order's first entry, and its one end. */
+  const begin = (request: OrderRequest, command: Command | undefined, done: (order: OrderEntry) => void): Unfinished => {
     const { instrument, command: name, index, value } = request;
-    const target = targets.get(instrument);
-    const command = target?.acquired.commands[name];
     const base: OrderEntry = {
       id: ++ids,
       t: clock.now(),
@@ -96,9 +116,26 @@ export function orders(targets: ReadonlyMap<string, Target>, clock: Clock, guard
       if (ended) return;
       ended = true;
       const order: OrderEntry = { ...base, outcome, ...(why === undefined ? {} : { why }), ended: clock.now() };
+      unfinished.delete(open);
       emit(order);
       done(order);
     };
+    const open: Unfinished = { base, end, going: false };
+    unfinished.add(open);
+    return open;
+  };
+
+  const place: Orders['place'] = (request, done) => {
+    const { instrument, command: name, index, value } = request;
+    const target = targets.get(instrument);
+    const commands = target?.acquired.commands ?? {};
+    const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+    const open = begin(request, command, done);
+    const { base, end } = open;
+    if (closed !== undefined) {
+      end('refused', closed);
+      return;
+    }
     if (!target || !command) {
       end('refused', whyUnknown(targets, request));
       return;
@@ -110,17 +147,28 @@ export function orders(targets: ReadonlyMap<string, Target>, clock: Clock, guard
     }
     const hazardous = command.safe !== undefined;
     const safe = hazardous && (value === command.safe || command.safe === true);
-    if (hazardous && !safe) {
-      const why = guard.refuse(instrument, name, index);
-      if (why) {
-        end('refused', why);
-        return;
-      }
+    const { state } = target.acquired;
+    if (!safe && state.is !== 'running') {
+      // Whoever is at the other end now has not said who it is.
+      end('refused', state.is === 'refused' ? state.why : `${instrument} is ${state.is}: ${state.why}`);
+      return;
+    }
+    const output = `${instrument}.${name}[${index ?? ''}]`;
+    const refused = (): string | undefined => {
+      if (!hazardous) return undefined;
+      return (lastSafe.get(output) ?? 0) > base.id ? 'a safe order was given after it' : guard.refuse(instrument, name, index);
+    };
+    const why = safe ? undefined : refused();
+    if (why) {
+      end('refused', why);
+      return;
     }
     emit(base);
     const until = clock.mono() + (request.deadline ?? DEADLINE);
     const given = clock.mono();
     if (safe) {
+      lastSafe.set(output, base.id);
+      open.going = true;
       carryOut(
         target,
         command,
@@ -134,8 +182,14 @@ export function orders(targets: ReadonlyMap<string, Target>, clock: Clock, guard
       );
       return;
     }
-    const late = (): string | undefined =>
-      guard.void(given) ?? (clock.mono() > until ? 'its deadline passed before it could be sent' : undefined);
+    // Asked again just before its bytes go: much may have happened since it was given.
+    const late = (): Late | undefined => {
+      if (closed !== undefined) return { outcome: 'refused', why: closed };
+      const gap = guard.void(given) ?? (clock.mono() > until ? 'its deadline passed before it could be sent' : undefined);
+      if (gap) return { outcome: 'expired', why: gap };
+      const now = refused();
+      return now ? { outcome: 'refused', why: now } : undefined;
+    };
     chain(instrument, (next) => {
       const finish = (outcome: OrderOutcome, why?: string): void => {
         end(outcome, why);
@@ -143,43 +197,49 @@ export function orders(targets: ReadonlyMap<string, Target>, clock: Clock, guard
       };
       const expired = late();
       if (expired) {
-        finish('expired', expired);
+        finish(expired.outcome, expired.why);
         return;
       }
-      const go = (): void =>
-        carryOut(target, command, request, ORDER, late, (outcome, why) => {
-          if (hazardous && outcome !== 'done' && outcome !== 'expired') guard.doubtful(instrument, name, index, why ?? outcome);
+      const go = (first: boolean): void => {
+        open.going = true;
+        carryOut(target, command, request, ORDER, late, (outcome, why, unsent) => {
+          if (hazardous && unsent) {
+            if (first) guard.released(instrument, name, index);
+          } else if (hazardous && outcome !== 'done') guard.doubtful(instrument, name, index, why ?? outcome);
           finish(outcome, why);
         });
+      };
       if (!hazardous) {
-        go();
+        go(false);
         return;
       }
-      guard.arm(instrument, name, index, (why) => {
+      guard.arm(instrument, name, index, (why, first) => {
         if (why) finish('refused', why);
-        else go();
+        else go(first);
       });
     });
   };
 
-  /** Bytes, then readback. `end` is called once. */
+  /** Bytes, then readback. `end` is called once; `unsent`: nothing that changes anything has gone. */
   const carryOut = (
     target: Target,
     command: Command,
     request: OrderRequest,
     urgency: typeof ORDER | typeof SAFE,
-    late: () => string | undefined,
-    end: (outcome: OrderOutcome, why?: string) => void,
+    late: () => Late | undefined,
+    end: (outcome: OrderOutcome, why?: string, unsent?: boolean) => void,
   ): void => {
     const { acquired } = target;
     const value = command.takes === 'nothing' ? undefined : request.value;
     for (const [channel, n] of Object.entries(command.renews ?? {})) acquired.void(channel, n);
     const began = clock.now();
     // The value has been checked against `takes`; a command's own type is lost in the list of commands.
-    const talk = command.talk(acquired.actors, value as never, request.index ?? 0, {
-      ...here,
-      order: { by: request.by, sigma: request.sigma },
-    });
+    const talk = begun(() =>
+      command.talk(acquired.actors, value as never, request.index ?? 0, {
+        ...here,
+        order: { by: request.by, sigma: request.sigma },
+      }),
+    );
     runTalk(
       talk,
       {
@@ -190,17 +250,18 @@ export function orders(targets: ReadonlyMap<string, Target>, clock: Clock, guard
         within: target.within,
         clock,
         give: (values) => acquired.give(values),
-        void: late,
+        void: () => late()?.why,
       },
       (outcome) => {
-        const expired = !outcome.ok && late() === outcome.why;
-        if (expired && !outcome.ok) {
-          end('expired', outcome.why);
-          return;
-        }
         if (!outcome.ok && urgency !== SAFE) {
-          const lost = /^(link down|no answer|garbled|given up)/.test(outcome.why);
-          end(lost ? 'unknown' : 'failed', lost ? `${outcome.why}: whether it was carried out is not known` : outcome.why);
+          const stopped = late();
+          const { why, changed } = outcome;
+          if (stopped?.why === why && !changed) {
+            end(stopped.outcome, why, true);
+            return;
+          }
+          const lost = changed && (outcome.garbled || stopped?.why === why || LOST.test(why));
+          end(lost ? 'unknown' : 'failed', lost ? `${why}: whether it was carried out is not known` : why, !changed);
           return;
         }
         const readback = command.readback;
@@ -261,6 +322,14 @@ export function orders(targets: ReadonlyMap<string, Target>, clock: Clock, guard
 
   return {
     place,
+    refuse: (request, why, done) => begin(request, undefined, done).end('refused', why),
+    close(why) {
+      closed = why;
+      for (const { end, going } of [...unfinished]) {
+        if (going) end('unknown', `${why}: whether it was carried out is not known`);
+        else end('refused', why);
+      }
+    },
     see(reading) {
       for (const watch of [...watches]) {
         if (reading.from === watch.channel && reading.t > watch.since && watch.matches(reading)) watch.matched();
