@@ -47,14 +47,27 @@ export function guardian(options: GuardianOptions): Guardian {
   let lastBeat = clock.mono();
   let gone = false;
   let acting = false;
-  let stopping: ((unsafe: readonly string[]) => void) | undefined;
+  /** What waits for the safe orders that are under way: two at a time on one port would spoil each other's replies. */
+  const following: (() => void)[] = [];
+  const stopping = new Set<(unsafe: readonly string[]) => void>();
   let lastLook = clock.mono();
 
-  const outputs = (names: Iterable<string>): readonly Prepared[] =>
+  const outputs = (names: Iterable<string>, kept = false): readonly Prepared[] =>
     [...names].flatMap((name) => {
       const p = prepared.get(name);
-      return p?.outside && p.then === 'safe' ? [p] : [];
+      return p?.outside && (kept || p.then === 'safe') ? [p] : [];
     });
+  const acts = (work: (done: () => void) => void): void => {
+    if (acting) {
+      following.push(() => acts(work));
+      return;
+    }
+    acting = true;
+    work(() => {
+      acting = false;
+      following.shift()?.();
+    });
+  };
 
   /** First beside the host; when its ports are held, without the host. */
   const act = (wanted: readonly Prepared[], done: (unsafe: readonly Unsafe[]) => void): void => {
@@ -103,13 +116,14 @@ export function guardian(options: GuardianOptions): Guardian {
     if (late > 5 * LOOK) return;
     const deadline = Math.max(SHORTEST, Math.min(...outputs(active).map((p) => p.deadline)));
     if (!(now - lastBeat > deadline)) return;
-    acting = true;
     const wanted = outputs(active);
     told(`no heartbeat from the host for ${(now - lastBeat).toFixed(2)} s: the guardian acts`);
-    act(wanted, (unsafe) => {
-      report('the host hangs', unsafe, wanted);
-      acting = false;
-    });
+    acts((free) =>
+      act(wanted, (unsafe) => {
+        report('the host hangs', unsafe, wanted);
+        free();
+      }),
+    );
   });
 
   return {
@@ -119,6 +133,10 @@ export function guardian(options: GuardianOptions): Guardian {
           prepared.set(message.prepared.name, message.prepared);
           return;
         case 'arm':
+          if (stopping.size > 0) {
+            host.send({ is: 'armed', name: message.name, why: 'a stop is being carried out' });
+            return;
+          }
           if (!prepared.has(message.name)) {
             host.send({ is: 'armed', name: message.name, why: `the guardian does not know ${message.name}` });
             return;
@@ -134,7 +152,7 @@ export function guardian(options: GuardianOptions): Guardian {
           lastBeat = clock.mono();
           return;
         case 'stopped':
-          stopping?.(message.unsafe);
+          for (const answer of [...stopping]) answer(message.unsafe);
           return;
         default:
           return;
@@ -142,37 +160,42 @@ export function guardian(options: GuardianOptions): Guardian {
     },
     hostGone(done) {
       gone = true;
-      const wanted = outputs(active);
-      act(wanted, (unsafe) => {
-        report('the host is gone', unsafe, wanted);
-        done(unsafe);
+      acts((free) => {
+        const wanted = outputs(active);
+        act(wanted, (unsafe) => {
+          report('the host is gone', unsafe, wanted);
+          free();
+          done(unsafe);
+        });
       });
     },
     stop(why, done) {
       // Every output that could be hazardous, armed by us or not: who says stop means everything.
-      const wanted = outputs(prepared.keys());
+      const wanted = outputs(prepared.keys(), true);
       let answered = false;
+      const byHost = (unsafe: readonly string[]): void => {
+        if (answered || unsafe.length > 0) return;
+        answered = true;
+        stopping.delete(byHost);
+        done({ by: 'host', unsafe: [] });
+      };
       const byGuardian = (): void => {
         if (answered) return;
         answered = true;
-        stopping = undefined;
-        acting = true;
-        act(wanted, (unsafe) => {
-          acting = false;
-          report('stop', unsafe, wanted);
-          done({ by: 'guardian', unsafe });
-        });
+        stopping.delete(byHost);
+        acts((free) =>
+          act(wanted, (unsafe) => {
+            report('stop', unsafe, wanted);
+            free();
+            done({ by: 'guardian', unsafe });
+          }),
+        );
       };
       if (gone) {
         byGuardian();
         return;
       }
-      stopping = (unsafe) => {
-        if (answered || unsafe.length > 0) return;
-        answered = true;
-        stopping = undefined;
-        done({ by: 'host', unsafe: [] });
-      };
+      stopping.add(byHost);
       host.send({ is: 'stop', why });
       clock.after(STOP_WAIT, byGuardian);
     },

@@ -7,7 +7,7 @@ import type { Actors, AnyProtocol, Body, Links, Poll } from '../instrument.ts';
 import { type Link, wrapped } from '../link.ts';
 import { tunnelLink } from '../links/tunnel.ts';
 import { actor, here } from '../talk.ts';
-import { runTalk } from '../talk-run.ts';
+import { begun, runTalk } from '../talk-run.ts';
 import type { Prepared, PreparedCarrier } from './armed.ts';
 import type { MakeSafe, Unsafe } from './guardian.ts';
 
@@ -84,7 +84,12 @@ export function safeMaker(ports: SafePorts): MakeSafe {
     };
 
     for (const p of outputs) {
-      const placed = open(p, p.instrument, p.carriers);
+      let placed: Placed | string;
+      try {
+        placed = open(p, p.instrument, p.carriers);
+      } catch (error) {
+        placed = error instanceof Error ? error.message : String(error); // one that cannot be opened must not keep the others from it
+      }
       if (typeof placed === 'string') {
         left.set(p.name, placed);
         continue;
@@ -100,23 +105,32 @@ export function safeMaker(ports: SafePorts): MakeSafe {
       const safe: unknown = command.safe === true && command.takes === 'nothing' ? undefined : command.safe;
       const running = { instrument: p.instrument, roles, within: placed.within, clock };
       const confirm = (): void => {
-        if (over || !poll || !readback) return;
-        runTalk(poll.talk(actors), { ...running, by: 'guardian:readback', urgency: ORDER }, (outcome) => {
-          if (over) return;
-          if (outcome.ok && shows(poll, outcome.value, readback, safe, p.index)) {
-            left.delete(p.name);
-            if (left.size === 0) finish();
-            return;
-          }
-          left.set(p.name, outcome.ok ? `${readback.channel} is not at its safe value` : outcome.why);
+        if (over) return;
+        if (!poll || !readback) {
+          left.set(p.name, 'nothing reads it back');
           clock.after(REPEAT, attempt);
-        });
+          return;
+        }
+        runTalk(
+          begun(() => poll.talk(actors)),
+          { ...running, by: 'guardian:readback', urgency: ORDER },
+          (outcome) => {
+            if (over) return;
+            if (outcome.ok && shows(poll, outcome.value, readback, safe, p.index)) {
+              left.delete(p.name);
+              if (left.size === 0) finish();
+              return;
+            }
+            left.set(p.name, outcome.ok ? `${readback.channel} is not at its safe value` : outcome.why);
+            clock.after(REPEAT, attempt);
+          },
+        );
       };
       const attempt = (): void => {
         if (over) return;
         if (!Object.values(roles).every((e) => e.isUp)) left.set(p.name, 'its link does not open');
         // A command's own type is lost in the list of commands; `safe` is a value of it.
-        const talk = command.talk(actors, safe as never, p.index ?? 0, here);
+        const talk = begun(() => command.talk(actors, safe as never, p.index ?? 0, here));
         runTalk(talk, { ...running, by: `guardian:${p.command}`, urgency: SAFE }, () => confirm());
       };
       attempt();
