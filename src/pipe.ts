@@ -22,6 +22,7 @@ export interface OutflowLimits {
 }
 
 const FLUSH = 0.02;
+const SLICE = 1 << 20; // bytes given to the socket at once
 const LIMITS: OutflowLimits = { raw: 16 << 20, slow: 48 << 20 };
 
 /**
@@ -36,17 +37,24 @@ export function outflow(clock: Clock, full: () => void, limits: OutflowLimits = 
   let told = false;
   const waiting = (): number => size + (socket?.writableLength ?? 0);
 
+  /** One slice: to put a long queue into bytes at once would hold the loop up. */
+  const give = (to: Socket): void => {
+    let n = 0;
+    let bytes = 0;
+    while (n < batch.length && (n === 0 || bytes + weight(batch[n]) <= SLICE)) bytes += weight(batch[n++]);
+    const body = serialize(n === batch.length ? batch : batch.slice(0, n));
+    const head = Buffer.alloc(4);
+    head.writeUInt32LE(body.length);
+    to.write(head);
+    to.write(body);
+    batch = n === batch.length ? [] : batch.slice(n);
+    size = batch.length === 0 ? 0 : size - bytes;
+    told = false;
+  };
   const flush = (): void => {
     // A socket that has much unsent is not given more: the queue stays here, where it is bounded.
     if (!socket || batch.length === 0 || socket.writableLength > 4 << 20) return;
-    const body = serialize(batch);
-    const head = Buffer.alloc(4);
-    head.writeUInt32LE(body.length);
-    socket.write(head);
-    socket.write(body);
-    batch = [];
-    size = 0;
-    told = false;
+    give(socket);
   };
   const stop = every(clock, FLUSH, flush);
 
@@ -77,7 +85,7 @@ export function outflow(clock: Clock, full: () => void, limits: OutflowLimits = 
     },
     end(done) {
       stop();
-      flush();
+      while (socket && !socket.destroyed && batch.length > 0) give(socket);
       if (!socket || socket.destroyed) done();
       else socket.end(() => done());
     },
@@ -99,17 +107,22 @@ function weight(entry: Entry): number {
 export function batches(take: (entries: readonly Entry[]) => void): (bytes: Uint8Array) => void {
   let held: Uint8Array[] = [];
   let length = 0;
+  let needed = 4; // bytes that must have come before anything can be done
   return (bytes) => {
     held.push(bytes);
     length += bytes.length;
-    while (length >= 4) {
-      const whole = held.length === 1 ? held[0] : concat(...held);
-      held = [whole];
+    if (length < needed) return;
+    let whole = held.length === 1 ? held[0] : concat(...held);
+    for (needed = 4; whole.length >= needed; needed = 4) {
       const size = new DataView(whole.buffer, whole.byteOffset, 4).getUint32(0, true);
-      if (length < 4 + size) return;
+      if (whole.length < 4 + size) {
+        needed = 4 + size;
+        break;
+      }
       take(deserialize(whole.subarray(4, 4 + size)) as readonly Entry[]); // written by outflow above
-      held = [whole.subarray(4 + size)];
-      length -= 4 + size;
+      whole = whole.subarray(4 + size);
     }
+    held = whole.length === 0 ? [] : [whole];
+    length = whole.length;
   };
 }

@@ -112,6 +112,7 @@ export interface Quantity {
 }
 
 const NUMBER = '[+-]?(?:\\d+\\.?\\d*|\\.\\d+)(?:[eE][+-]?\\d+)?';
+const TWICE = new RegExp(`^\\s*(${NUMBER})\\s*(\\S.*?)\\s*(?:\\+-|±)\\s*(${NUMBER})\\s*\\2\\s*$`);
 const QUANTITY_TEXT = new RegExp(`^\\s*(${NUMBER})\\s*(?:(?:\\+-|±)\\s*(${NUMBER})\\s*)?(.*?)\\s*$`);
 
 /**
@@ -120,16 +121,19 @@ const QUANTITY_TEXT = new RegExp(`^\\s*(${NUMBER})\\s*(?:(?:\\+-|±)\\s*(${NUMBE
  */
 export function quantity(text: string | number): Quantity | string {
   if (typeof text === 'number') return Number.isFinite(text) ? { value: text, unit: '1' } : 'not a finite number';
-  const match = QUANTITY_TEXT.exec(text);
+  const match = QUANTITY_TEXT.exec(bothInOneUnit(text));
   if (!match) return `"${text}" is not a number with a unit, such as "600 nm"`;
   const [, number = '', spread, written = ''] = match;
-  const unit = WRITTEN[written === '' ? '1' : written.replace(/\s+/g, ' ')];
-  if (!unit) return `the unit "${written}" is not known; known are ${Object.keys(WRITTEN).join(', ')}`;
-  const [si, factor, offset = 0] = unit;
+  const name = written === '' ? '1' : written.replace(/\s+/g, ' ');
+  if (!Object.hasOwn(WRITTEN, name)) return `the unit "${written}" is not known; known are ${Object.keys(WRITTEN).join(', ')}`;
+  const [si, factor, offset = 0] = WRITTEN[name];
   const value = scale(Number(number), factor) + offset;
   if (!Number.isFinite(value)) return `"${text}" is not a finite number`;
   return spread === undefined ? { value, unit: si } : { value, sigma: Math.abs(scale(Number(spread), factor)), unit: si };
 }
+
+/** "12 um +- 1 um" as "12 +- 1 um", where both have the same unit. */
+const bothInOneUnit = (text: string): string => text.replace(TWICE, '$1 +- $3 $2');
 
 /** A decimal prefix divides by its exact inverse, so that "600 nm" is the same number as 600e-9. */
 function scale(value: number, factor: number): number {
