@@ -3,7 +3,7 @@
  * `interpolate`, always with `within`, else the result is bad with that reason. There is no clock inside: time is that of the readings.
  */
 import type { Derivation } from './derive/derivation.ts';
-import { bad, type Kind, type Kinds, type Measured, type Provenance, type Reading } from './reading.ts';
+import { bad, type Kind, type Kinds, type Measured, type Provenance, type Reading, type Sigma } from './reading.ts';
 
 export interface Input {
   /** instrument.channel, or instrument.channel[index] */
@@ -41,6 +41,7 @@ interface Running {
 }
 
 const KEPT = 4096; // readings kept per input for pairing, far more than `within` ever needs
+const KEPT_TRACES = 64; // each may be megabytes
 
 const source = (r: Reading): readonly string[] => (r.index === undefined ? [r.from] : [r.from, `${r.from}[${r.index}]`]);
 
@@ -56,16 +57,10 @@ export function graph(specs: readonly NodeSpec[]): (reading: Reading) => readonl
     }),
   );
   return (reading) => {
-    const made: Reading[] = [];
-    const queue: Reading[] = [reading];
-    for (let r = queue.shift(); r; r = queue.shift()) {
-      for (const node of nodes) {
-        const out = take(node, r);
-        made.push(...out);
-        queue.push(...out);
-      }
-    }
-    return made;
+    // Each node hears the reading together with all that the nodes before it have made of it: no mixture of old and new.
+    const all: Reading[] = [reading];
+    for (const node of nodes) all.push(...take(node, all));
+    return all.slice(1);
   };
 }
 
@@ -84,29 +79,31 @@ function sorted(specs: readonly NodeSpec[]): readonly NodeSpec[] {
   return done;
 }
 
-function take(node: Running, r: Reading): readonly Reading[] {
+function take(node: Running, readings: readonly Reading[]): readonly Reading[] {
   const [first, ...others] = node.inputs;
-  const names = source(r);
-  let concerned = false;
-  for (const [name, input] of others) {
-    if (!names.includes(input.from)) continue;
-    concerned = true;
-    const kept = node.history.get(name) ?? [];
-    kept.push(r);
-    if (kept.length > KEPT) kept.shift();
-    node.history.set(name, kept);
+  const wait = Math.max(0, ...others.map(([, i]) => (i.pair === 'last' ? 0 : i.within * 1e6)));
+  const triggers: Pending[] = [];
+  let now = Number.NEGATIVE_INFINITY;
+  for (const r of readings) {
+    const names = source(r);
+    let concerned = false;
+    for (const [name, input] of others) {
+      if (!names.includes(input.from)) continue;
+      concerned = true;
+      keep(node, name, r);
+    }
+    if (first && names.includes(first[1].from)) {
+      concerned = true;
+      triggers.push({ trigger: r, latest: r.t + wait });
+    }
+    if (concerned) now = Math.max(now, r.t);
   }
-  if (first && names.includes(first[1].from)) {
-    concerned = true;
-    const wait = Math.max(0, ...others.map(([, i]) => (i.pair === 'last' ? 0 : i.within * 1e6)));
-    node.pending.push({ trigger: r, latest: r.t + wait });
-  }
-  if (!concerned) return [];
+  node.pending.push(...triggers);
   const out: Reading[] = [];
   // Triggers are decided in their order: a reducer has a state.
-  while (node.pending.length > 0) {
+  while (node.pending.length > 0 && now > Number.NEGATIVE_INFINITY) {
     const [p] = node.pending;
-    const decided = decide(node, p, Math.max(r.t, p.trigger.t));
+    const decided = decide(node, p, Math.max(now, p.trigger.t));
     if (!decided) break;
     node.pending.shift();
     out.push(...step(node, p.trigger, decided));
@@ -114,34 +111,52 @@ function take(node: Running, r: Reading): readonly Reading[] {
   return out;
 }
 
-type Paired = Readonly<Record<string, Reading>> | { readonly why: string };
+/** In order of time, whatever the order of coming; of two at one time the later comer is behind. */
+function keep(node: Running, name: string, r: Reading): void {
+  const kept = node.history.get(name) ?? [];
+  node.history.set(name, kept);
+  kept.splice(kept.findLastIndex((k) => k.t <= r.t) + 1, 0, r);
+  if (kept.length > (r.kind === 'trace' ? KEPT_TRACES : KEPT)) kept.shift();
+}
+
+/** `read`: all that went into the pairing: of an interpolation, both neighbours. */
+type Paired = { readonly found: Readonly<Record<string, Reading>>; readonly read: readonly Reading[] } | { readonly why: string };
+
+/** Of two lists the elements of one index belong together. */
+const alike = (r: Reading, trigger: Reading, input: Input): boolean =>
+  r.index === undefined || trigger.index === undefined || r.index === trigger.index || input.from.endsWith(']');
 
 /** The other inputs at the trigger's time, a reason why there are none, or undefined while they may still come. */
 function decide(node: Running, p: Pending, now: number): Paired | undefined {
   const [, ...others] = node.inputs;
   const found: Record<string, Reading> = {};
+  const read: Reading[] = [];
   for (const [name, input] of others) {
-    const kept = node.history.get(name) ?? [];
+    const kept = (node.history.get(name) ?? []).filter((r) => alike(r, p.trigger, input));
     const reach = input.within * 1e6;
     const before = kept.findLast((r) => r.t <= p.trigger.t);
     const after = kept.find((r) => r.t >= p.trigger.t);
     if (input.pair === 'last') {
       if (!before || p.trigger.t - before.t > reach) return { why: `no ${input.from} within ${input.within} s before` };
       found[name] = before;
+      read.push(before);
     } else if (input.pair === 'exact') {
-      const same = kept.find((r) => r.t === p.trigger.t);
+      const same = kept.findLast((r) => r.t === p.trigger.t);
       if (!same && now <= p.latest) return undefined;
       if (!same) return { why: `no ${input.from} of the same time` };
       found[name] = same;
+      read.push(same);
     } else {
       if (!after && now <= p.latest) return undefined;
       if (!before || !after || p.trigger.t - before.t > reach || after.t - p.trigger.t > reach) {
         return { why: `no ${input.from} within ${input.within} s on both sides` };
       }
-      found[name] = between(before, after, p.trigger.t);
+      const exact = before.t === p.trigger.t;
+      found[name] = exact ? before : between(before, after, p.trigger.t);
+      read.push(before, ...(exact ? [] : [after]));
     }
   }
-  return found;
+  return { found, read };
 }
 
 /** Linear in time; the uncertainty of a mean with the same weights. */
@@ -150,26 +165,40 @@ function between(a: Reading, b: Reading, t: number): Reading {
   if (b.quality === 'bad') return b;
   if (a.t === b.t || typeof a.value !== 'number' || typeof b.value !== 'number') return a;
   const w = (t - a.t) / (b.t - a.t);
-  const random = Math.hypot((1 - w) * (a.sigma?.random ?? 0), w * (b.sigma?.random ?? 0));
-  const shared: Record<string, number> = {};
-  for (const [cause, size] of Object.entries(a.sigma?.shared ?? {})) shared[cause] = (1 - w) * size;
-  for (const [cause, size] of Object.entries(b.sigma?.shared ?? {})) shared[cause] = (shared[cause] ?? 0) + w * size;
+  const sigma = a.sigma || b.sigma ? blended(a.sigma, b.sigma, w) : undefined;
   const worst = a.quality === 'suspect' ? a : b;
-  return { ...worst, t, value: (1 - w) * a.value + w * b.value, sigma: { random, shared } };
+  return {
+    ...worst,
+    t,
+    value: (1 - w) * a.value + w * b.value,
+    sigma,
+    origin: a.origin === 'simulator' ? a.origin : b.origin,
+  };
+}
+
+function blended(a: Sigma | undefined, b: Sigma | undefined, w: number): Sigma {
+  const random = Math.hypot((1 - w) * (a?.random ?? 0), w * (b?.random ?? 0));
+  const shared: Record<string, number> = {};
+  for (const [cause, size] of Object.entries(a?.shared ?? {})) shared[cause] = (1 - w) * size;
+  for (const [cause, size] of Object.entries(b?.shared ?? {})) shared[cause] = (shared[cause] ?? 0) + w * size;
+  return { random, shared };
 }
 
 function step(node: Running, trigger: Reading, paired: Paired): readonly Reading[] {
   const { derivation, params } = node.spec;
   const [first] = node.inputs;
-  const given = 'why' in paired && typeof paired.why === 'string' ? undefined : (paired as Readonly<Record<string, Reading>>);
-  const all: Readonly<Record<string, Reading>> = { [first[0]]: trigger, ...given };
-  const inputs = Object.values(all).map((r) => `${r.from}${r.index === undefined ? '' : `[${r.index}]`}#${r.seq}`);
+  const all: Readonly<Record<string, Reading>> = { [first[0]]: trigger, ...('found' in paired ? paired.found : {}) };
+  const inputs = [trigger, ...('read' in paired ? paired.read : [])].map(
+    (r) => `${r.from}${r.index === undefined ? '' : `[${r.index}]`}#${r.seq}`,
+  );
   const made: Provenance = {
     method: derivation.method,
     parameters: node.spec.parametersId,
     ...(node.spec.calibration ? { calibration: node.spec.calibration } : {}),
     inputs,
   };
+  // What has anything simulated in it can never pass for measured.
+  const origin = Object.values(all).some((r) => r.origin === 'simulator') ? 'simulator' : trigger.origin;
   const outputs = derivation.outputs as Kinds;
   const emit = (channel: string, kind: Kind, m: Measured<Kind>, index?: number): Reading => {
     const key = `${channel}[${index ?? ''}]`;
@@ -183,12 +212,15 @@ function step(node: Running, trigger: Reading, paired: Paired): readonly Reading
       kind,
       t: m.t ?? trigger.t,
       seq,
-      origin: trigger.origin,
+      origin,
       made,
     } as Reading;
   };
-  const nothing = (why: string): readonly Reading[] => Object.entries(outputs).map(([channel, kind]) => emit(channel, kind, bad(why)));
-  if (!given) return nothing(String((paired as { why: string }).why));
+  // What is made of each element of a list is a list again.
+  const index = first[1].from.endsWith(']') ? undefined : trigger.index;
+  const nothing = (why: string): readonly Reading[] =>
+    Object.entries(outputs).map(([channel, kind]) => emit(channel, kind, bad(why), index));
+  if ('why' in paired) return nothing(paired.why);
   const worst = Object.entries(all).find(([, r]) => r.quality === 'bad');
   if (worst && worst[1].quality === 'bad') return nothing(`${worst[1].from}: ${worst[1].why}`);
   const suspect = Object.values(all).find((r) => r.quality === 'suspect');
@@ -215,7 +247,7 @@ function step(node: Running, trigger: Reading, paired: Paired): readonly Reading
               why: suspect.quality === 'suspect' ? `${suspect.from}: ${suspect.why ?? 'suspect'}` : '',
             }
           : checked;
-      out.push(emit(channel, kind, tainted, Array.isArray(value) ? i : undefined));
+      out.push(emit(channel, kind, tainted, Array.isArray(value) ? i : index));
     });
   }
   return out;

@@ -13,7 +13,8 @@ const none: Schema<Readonly<Record<string, never>>> = {
 };
 
 /** First-order propagation: random parts add in square, shared parts of one cause add linearly, each through its derivative. */
-function propagated(parts: readonly (readonly [number, Sigma | undefined])[]): Sigma {
+function propagated(parts: readonly (readonly [number, Sigma | undefined])[]): Sigma | undefined {
+  if (parts.every(([, sigma]) => sigma === undefined)) return undefined; // unknown is not zero
   const shared: Record<string, number> = {};
   for (const [slope, sigma] of parts) {
     for (const [cause, size] of Object.entries(sigma?.shared ?? {})) shared[cause] = (shared[cause] ?? 0) + slope * size;
