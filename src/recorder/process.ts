@@ -110,7 +110,7 @@ async function start(init: RecorderInit): Promise<void> {
   server.listen(init.socket, () => send({ is: 'listening' }));
   const ticking = setInterval(() => {
     keeper.tick();
-    screen?.draw(keeper.summary(), keeper.influxState);
+    screen?.draw(() => keeper.summary(), keeper.influxState);
   }, TICK);
 
   let finishing = false;

@@ -6,6 +6,7 @@ import type { Reading } from '../reading.ts';
 import { asideFile, BEGINNING, cursorFile, type Position } from './cursor.ts';
 import { influxSink } from './influx.ts';
 import { InfluxFeed, type Source } from './influx-feed.ts';
+import { sessionLine } from './influx-session.ts';
 import { sessionWriter } from './parts.ts';
 import { readingOf, written } from './session-json.ts';
 import { chunksFrom, listParts } from './session-read.ts';
@@ -83,6 +84,15 @@ export function readingSource(folder: string, confirmed: () => Position | undefi
   };
 }
 
+/** The rig that a session belongs to, by its first message. */
+async function rigOf(folder: string): Promise<string | undefined> {
+  for await (const { messages } of chunksFrom(folder, undefined)) {
+    const first = messages.find((m) => m.topic === 'rig');
+    return first && (JSON.parse(new TextDecoder().decode(first.bytes)) as { name?: string }).name; // written by recorder() below
+  }
+  return undefined;
+}
+
 /** What earlier sessions of this rig have not brought to InfluxDB yet, one session after the other, beside the live one. */
 export function catchUp(
   rig: { readonly name: string },
@@ -106,6 +116,8 @@ export function catchUp(
       if (!last) continue;
       const end: Position = { part: last.name, offset: last.until ?? last.bytes };
       const from = kept.at(-1)?.from;
+      // Another rig's sessions in the same folder are for its own runs to bring.
+      if ((await rigOf(folder)) !== rig.name) continue;
       // A cursor that stands at the end of the last part, alone, has nothing left.
       if (kept.length === 1 && from && from.part === end.part && from.offset >= end.offset) continue;
       const aside = asideFile(join(folder, 'influx-rejected.jsonl'));
@@ -188,10 +200,27 @@ export async function recorder(options: RecorderOptions): Promise<Recorder> {
         onState(change) {
           if (change.state !== 'notice') feedState = change.state;
           told(change.text);
+          if (change.state === 'up') void announce();
         },
       })
     : undefined;
   const feeding = feed?.run();
+  // Beside the readings: what this session is called, and, once it has ended, when.
+  const about = options.influx ? influxSink({ url: options.influx, aside }) : undefined;
+  let announced = false;
+  const announce = async (ended?: number): Promise<void> => {
+    if (!about || feed?.stats().state !== 'up' || (announced && ended === undefined)) return;
+    announced = true;
+    const point = {
+      rig: rig.name,
+      session: basename(folder),
+      version: options.version ?? 'unknown',
+      began,
+      ...(ended === undefined ? {} : { ended }),
+    };
+    const outcome = await about.write(sessionLine(point));
+    if (outcome.kind !== 'ok') announced = false;
+  };
 
   const take = (entries: readonly Entry[]): void => {
     for (const entry of entries) {
@@ -243,6 +272,8 @@ export async function recorder(options: RecorderOptions): Promise<Recorder> {
       for (const { topic, bins } of trends) for (const row of bins.end()) json(topic, row.t, row);
       json('end', now(), { orders: counts.orders });
       await session.close();
+      await announce(now());
+      about?.close();
       feed?.stop(within);
       await feeding;
       return summary();

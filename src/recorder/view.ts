@@ -9,7 +9,7 @@ import type { Summary } from './recorder.ts';
 export interface View {
   see(entry: Entry): void;
   tell(text: string): void;
-  draw(summary: Summary, influx: string | undefined): void;
+  draw(summaryOf: () => Summary, influx: string | undefined): void;
   close(): void;
 }
 
@@ -52,10 +52,11 @@ export function view(
       words.push(`${new Date().toISOString().slice(11, 19)} ${text}`);
       if (words.length > WORDS) words.shift();
     },
-    draw(summary, influx) {
+    draw(summaryOf, influx) {
       const wall = Date.now();
       if (wall - drawn < EVERY) return;
       drawn = wall;
+      const summary = summaryOf();
       const now = wall * 1000;
       const width = out.columns ?? 100;
       const height = out.rows ?? 40;
