@@ -81,9 +81,11 @@ export async function serveLocal(path: string, handle: (request: Local, reply: (
   }
   const server = createServer((socket) => {
     let held = '';
+    socket.unref(); // who only listens does not keep a run from its end
     socket.on('error', () => socket.destroy());
-    socket.on('data', (data) => {
-      held += data.toString('utf8');
+    socket.setEncoding('utf8');
+    socket.on('data', (data: string) => {
+      held += data;
       const lines = held.split('\n');
       held = lines.pop() ?? '';
       if (held.length > 65_536) socket.destroy();
@@ -91,11 +93,9 @@ export async function serveLocal(path: string, handle: (request: Local, reply: (
         const reply = (answer: LocalReply): void => {
           if (!socket.destroyed) socket.write(`${JSON.stringify(answer)}\n`);
         };
-        try {
-          handle(JSON.parse(line) as Local, reply); // the handler looks at what it is told to do
-        } catch (error) {
-          reply({ ok: false, why: `not understood: ${error instanceof Error ? error.message : error}` });
-        }
+        const request = requestOf(line);
+        if (typeof request === 'string') reply({ ok: false, why: request });
+        else handle(request, reply);
       }
     });
   });
@@ -104,6 +104,64 @@ export async function serveLocal(path: string, handle: (request: Local, reply: (
     server.listen(path, resolve);
   });
   return server;
+}
+
+/** What a line asks for, or a sentence that says what would be right: whoever writes to the socket can do no more than ask. */
+export function requestOf(line: string): Local | string {
+  let given: unknown;
+  try {
+    given = JSON.parse(line);
+  } catch (error) {
+    return `not understood: ${error instanceof Error ? error.message : error}`;
+  }
+  if (!isTable(given)) return 'not understood: a request is an object such as {"do":"status"}';
+  const { by } = given;
+  const named = typeof by === 'string' && by !== '' ? by : undefined;
+  switch (given.do) {
+    case 'status':
+      return { do: 'status' };
+    case 'stop': // stops whoever says it
+      return { do: 'stop', by: named ?? 'unknown' };
+    case 'acknowledge':
+      return named === undefined ? WHO : { do: 'acknowledge', by: named };
+    case 'note':
+      if (named === undefined) return WHO;
+      return typeof given.text === 'string' ? { do: 'note', by: named, text: given.text } : 'a note needs "text"';
+    case 'mark':
+      if (named === undefined) return WHO;
+      return given.what === 'start' || given.what === 'stop'
+        ? { do: 'mark', by: named, what: given.what }
+        : '"what" of a mark is start or stop';
+    case 'order':
+      return orderOf(given.order);
+    default:
+      return 'not understood; known are order, note, mark, acknowledge, status, stop';
+  }
+}
+
+const WHO = '"by" must say who asks';
+const isTable = (value: unknown): value is Readonly<Record<string, unknown>> => value !== null && typeof value === 'object';
+
+function orderOf(given: unknown): Local | string {
+  if (!isTable(given)) return 'an order needs "order": { by, instrument, command, written }';
+  const { by, instrument, command, index, deadline, written } = given;
+  if (typeof by !== 'string' || by === '') return WHO;
+  if (typeof instrument !== 'string' || typeof command !== 'string') return 'an order needs "instrument" and "command"';
+  if (index !== undefined && typeof index !== 'number') return '"index" of an order is a number';
+  if (deadline !== undefined && !(typeof deadline === 'number' && deadline > 0)) return '"deadline" of an order is a number of seconds';
+  if (written !== undefined && typeof written !== 'string' && typeof written !== 'number' && typeof written !== 'boolean')
+    return '"written" of an order is its value: text, a number, or true or false';
+  return {
+    do: 'order',
+    order: {
+      by,
+      instrument,
+      command,
+      ...(index === undefined ? {} : { index }),
+      ...(deadline === undefined ? {} : { deadline }),
+      ...(written === undefined ? {} : { written }),
+    },
+  };
 }
 
 /** One question to a running rig. */
@@ -116,9 +174,10 @@ export function askLocal(path: string, request: Local, within = 60): Promise<Loc
       reject(new LocalError('LOCAL_GONE', `no answer within ${within} s`));
     }, within * 1000);
     const end = (): void => clearTimeout(timer);
+    socket.setEncoding('utf8');
     socket.once('connect', () => socket.write(`${JSON.stringify(request)}\n`));
-    socket.on('data', (data) => {
-      held += data.toString('utf8');
+    socket.on('data', (data: string) => {
+      held += data;
       const at = held.indexOf('\n');
       if (at < 0) return;
       end();

@@ -7,7 +7,7 @@ import { type Clock, realClock } from '../clock.ts';
 import type { Reply, Request, ToGuardian, ToHost } from '../guardian/armed.ts';
 import { guardian, type Unsafe } from '../guardian/guardian.ts';
 import { safeMaker } from '../guardian/make-safe.ts';
-import { type Local, LocalError, type LocalReply, localFolder, serveLocal, socketOf, user } from '../local.ts';
+import { type Local, type LocalReply, localFolder, serveLocal, socketOf, user } from '../local.ts';
 import { methods } from '../methods.ts';
 import { influxTarget } from '../recorder/influx-http.ts';
 import type { FromRecorder, RecorderInit, ToRecorder } from '../recorder/process.ts';
@@ -38,7 +38,8 @@ Options:
   --summary FILE      writes counts of everything as JSON at the end
   --influx URL        http://[USER:PASSWORD@]HOST[:PORT]/DATABASE, in place of the rig's
 
-Exit codes: 0 ended well; 1 something failed; 2 wrong arguments; 4 the rig is wrong; 5 the host died, or an output was not read back as safe.
+Exit codes: 0 ended well; 1 something failed; 2 wrong arguments; 4 the rig is wrong; 5 the host died, or an output was not read back as safe;
+130 ended at once by a second Ctrl-C.
 `;
 
 export const run: Command = {
@@ -93,6 +94,7 @@ interface Wanted {
   readonly influx?: string;
 }
 
+const FORCED = 130; // the shell's word for a program ended by Ctrl-C
 const END_WAIT = 8; // seconds for the host to end in order
 const FINISH_WAIT = 60; // seconds for the recorder to end the session (a hung disk, a slow database)
 
@@ -115,15 +117,25 @@ async function laboratory(rig: Rig, wanted: Wanted, io: Io): Promise<number> {
     },
   };
   const { catalogue: known } = await withUserDrivers(await catalogue(), rig.folder);
-  const folder = sessionFolder(rig, io);
-  if (folder === undefined) return EXIT.failed;
+
+  // --- the local socket first of all: where it cannot be had, another run has the instruments
+  let handle = (request: Local, reply: (answer: LocalReply) => void): void => {
+    reply({ ok: false, why: `the rig is starting: no ${request.do} yet` });
+  };
+  let server: Awaited<ReturnType<typeof serveLocal>>;
   let socket: string;
   let recorderSocket: string;
   try {
     socket = socketOf(rig.name);
     recorderSocket = join(localFolder(), `${rig.name}-${process.pid}.rec`);
+    server = await serveLocal(socket, (request, reply) => handle(request, reply));
   } catch (error) {
     io.err(`bridgman run: ${error instanceof Error ? error.message : error}\n`);
+    return EXIT.failed;
+  }
+  const folder = sessionFolder(rig, io);
+  if (folder === undefined) {
+    server.close();
     return EXIT.failed;
   }
   const screen = wanted.print === undefined && Boolean(process.stdout.isTTY);
@@ -156,6 +168,7 @@ async function laboratory(rig: Rig, wanted: Wanted, io: Io): Promise<number> {
     print: wanted.print === 'jsonl' ? 'jsonl' : screen ? 'screen' : 'lines',
     ...(wanted.summary === undefined ? {} : { summary: resolve(wanted.summary) }),
   };
+  let begun = false;
   const startRecorder = (): Promise<void> =>
     new Promise((started, failed) => {
       const child = fork(join(import.meta.dirname, '../recorder/process.js'), [], {
@@ -175,6 +188,8 @@ async function laboratory(rig: Rig, wanted: Wanted, io: Io): Promise<number> {
           ended();
           return;
         }
+        failed(new Error('the recorder has ended'));
+        if (!begun) return;
         // It must not end while the host runs: begin another, which goes on with new parts of the same session.
         recorderStarts++;
         if (recorderStarts > 5) {
@@ -189,8 +204,10 @@ async function laboratory(rig: Rig, wanted: Wanted, io: Io): Promise<number> {
     });
   try {
     await startRecorder();
+    begun = true;
   } catch (error) {
     finishing = true;
+    server.close();
     io.err(`bridgman run: the session cannot be written to ${folder}: ${error instanceof Error ? error.message : error}\n`);
     return EXIT.failed;
   }
@@ -232,11 +249,13 @@ async function laboratory(rig: Rig, wanted: Wanted, io: Io): Promise<number> {
     else if (message.is === 'failed') tell(`the host ends: ${message.why}`);
   });
   let ending = false;
+  let forced = false;
   host.once('exit', (exit, signal) => {
     for (const done of waiting.values()) done({ ok: false, why: 'the host has ended' });
     waiting.clear();
     const inOrder = ending && exit === 0 && unsafeAtEnd.length === 0;
-    if (!inOrder) {
+    if (forced) code = FORCED;
+    else if (!inOrder) {
       code = EXIT.host;
       if (!ending || exit !== 0) tell(`the host has ended by itself (${signal ?? `exit code ${exit}`})`);
     }
@@ -275,7 +294,7 @@ async function laboratory(rig: Rig, wanted: Wanted, io: Io): Promise<number> {
       return;
     }
     ending = true;
-    code = 130;
+    forced = true;
     // At once: the guardian makes safe what was on when the host is gone.
     host.kill('SIGKILL');
     clock.after(1, () => recorder?.kill('SIGKILL'));
@@ -285,28 +304,19 @@ async function laboratory(rig: Rig, wanted: Wanted, io: Io): Promise<number> {
   process.on('SIGHUP', onSignal);
   if (wanted.duration !== undefined) clock.after(wanted.duration, end);
 
-  // --- the local socket: stop first of all
-  const handle = (request: Local, reply: (answer: LocalReply) => void): void => {
+  handle = (request, reply) => {
     if (request.do === 'stop') {
       tell(`STOP by ${request.by}`);
       watch.stop(`stop by ${request.by}`, (stopped) => reply({ ok: true, stopped }));
     } else askHost(request, reply);
   };
-  let server: Awaited<ReturnType<typeof serveLocal>> | undefined;
-  try {
-    server = await serveLocal(socket, handle);
-  } catch (error) {
-    io.err(`bridgman run: ${error instanceof LocalError ? error.message : String(error)}\n`);
-    code = EXIT.failed;
-    end();
-  }
 
   await finished;
   for (const cancel of timers) cancel();
-  server?.close();
+  server.close();
   for (const path of [socket, recorderSocket]) {
     try {
-      if (path !== socket || server) unlinkSync(path);
+      unlinkSync(path);
     } catch {
       // gone already
     }
