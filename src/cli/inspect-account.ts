@@ -5,7 +5,7 @@ import type { Kind, Reading } from '../reading.ts';
 import { Fields, type McapMessage, readable } from '../recorder/mcap-read.ts';
 import { MAGIC, OP } from '../recorder/mcap-write.ts';
 import { parsePartName, seriesName } from '../recorder/part-name.ts';
-import { seriesOf } from '../recorder/session-json.ts';
+import { NAMED, seriesOf } from '../recorder/session-json.ts';
 import { chunksFrom, listParts, type Part, type Trouble } from '../recorder/session-read.ts';
 
 export interface Channel {
@@ -150,7 +150,8 @@ function onWire(m: McapMessage, series: string, wire: Map<string, Wire>): void {
     const link = m.topic.slice(0, index);
     if (seriesName(seriesOf(link)) !== series) continue;
     const counts = wire.get(link) ?? { in: 0, out: 0 };
-    counts[direction === 'in' ? 'in' : 'out'] += m.bytes.length;
+    const head = m.topic.endsWith(NAMED) ? m.bytes.indexOf(10) + 1 : 0; // the packet's name
+    counts[direction === 'in' ? 'in' : 'out'] += m.bytes.length - head;
     wire.set(link, counts);
     return;
   }

@@ -15,6 +15,25 @@ export interface Written {
 const json = (value: unknown): Uint8Array => encoder.encode(JSON.stringify(value));
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');
 
+/** The end of the topic of packets that have a name, such as the files of a folder. */
+export const NAMED = ' named';
+
+/** A line of JSON with the packet's name, then its bytes. */
+function namedBytes(name: string, bytes: Uint8Array): Uint8Array {
+  const head = encoder.encode(`${JSON.stringify({ name })}\n`);
+  const whole = new Uint8Array(head.length + bytes.length);
+  whole.set(head);
+  whole.set(bytes, head.length);
+  return whole;
+}
+
+/** What a message on a topic that ends with NAMED holds. */
+export function namedOf(bytes: Uint8Array): { readonly name: string; readonly bytes: Uint8Array } {
+  const end = bytes.indexOf(10);
+  const { name } = JSON.parse(decoder.decode(bytes.subarray(0, end))) as { readonly name: string }; // written by namedBytes
+  return { name, bytes: bytes.subarray(end + 1) };
+}
+
 /** A file name's part: what a wire's address has beside letters and digits becomes a dash. */
 export const seriesOf = (link: string): `raw-${string}` => `raw-${link.replace(/[^A-Za-z0-9]+/g, '-').replace(/^-|-$/g, '') || 'link'}`;
 
@@ -33,7 +52,9 @@ export function written(entry: Entry): readonly Written[] {
     }
     case 'bytes': {
       const { link, direction, t, bytes, name } = entry.wire;
-      const topic = name === undefined ? `${link} ${direction}` : `${link} ${direction} ${name}`;
+      const topic = `${link} ${direction}`;
+      // Not a topic for each name: a file has 65,536 of them at most, and each stays in memory.
+      if (name !== undefined) return [{ topic: topic + NAMED, klass: seriesOf(link), t, bytes: namedBytes(name, bytes) }];
       return [{ topic, klass: seriesOf(link), t, bytes }];
     }
     case 'order':
