@@ -37,6 +37,8 @@ export function realClock(): Clock {
 export interface VirtualClock extends Clock {
   /** Runs all that is due in the next seconds, in order, and stops at the end of them. */
   advance(seconds: number): void;
+  /** The program stands still: time passes, and what becomes due is called late, by the next `advance`. */
+  stall(seconds: number): void;
 }
 
 /** Time that passes only when told to: ten minutes in milliseconds, the same to the last digit each time. Starts at 2026-01-01. */
@@ -81,6 +83,9 @@ export function virtualClock(start = 1_767_225_600_000_000): VirtualClock {
       return () => {
         entry.work = undefined;
       };
+    },
+    stall(seconds) {
+      elapsed += Math.round(seconds * 1e6);
     },
     advance(seconds) {
       const until = elapsed + Math.round(seconds * 1e6);

@@ -92,7 +92,7 @@ export function leases(
     a.tripping = true;
     const name = leaseName(a.spec);
     alarm(name, why);
-    latched = `${name}: ${why}`;
+    latched ??= `${name}: ${why}`; // the first cause: what follows is mostly its consequence
     safe(a.spec, why, () => {
       active.delete(name);
       keeper.release(a.spec);
@@ -178,7 +178,7 @@ export function leases(
         active.set(name, a);
         makeSafe(a, why);
       }
-      if (specs.length === 0) latched = why;
+      if (specs.length === 0) latched ??= why;
     },
     void(since) {
       gap();
