@@ -1,0 +1,486 @@
+/** The guardian by itself, on virtual time; and the safe orders that it gives over links of its own. */
+import { BehaviorSubject } from 'rxjs';
+import { describe, expect, test } from 'vitest';
+import { catalogue } from '../src/catalogue.ts';
+import { type VirtualClock, virtualClock } from '../src/clock.ts';
+import type { Prepared, ToHost } from '../src/guardian/armed.ts';
+import { type Guardian, guardian, type MakeSafe, type Unsafe } from '../src/guardian/guardian.ts';
+import { safeMaker } from '../src/guardian/make-safe.ts';
+import { type Link, wrapped } from '../src/link.ts';
+import { type SimulatedLink, simulatedLink } from '../src/links/simulated.ts';
+import type { Device } from '../src/simulate.ts';
+import { universe } from '../src/simulate.ts';
+import { type ToyState, toys } from './toys.ts';
+
+const prepared = (name: string, more: Partial<Prepared> = {}): Prepared => ({
+  name,
+  instrument: name.split('.')[0] ?? '',
+  model: 'toy',
+  options: {},
+  id: {},
+  command: name.split('.')[1] ?? '',
+  deadline: 0.5,
+  then: 'safe',
+  outside: true,
+  links: { main: 'simulated' },
+  carriers: {},
+  ...more,
+});
+
+interface Act {
+  readonly at: number;
+  readonly names: readonly string[];
+  readonly within: number;
+  readonly done: (unsafe: readonly Unsafe[]) => void;
+}
+
+function bench(): {
+  clock: VirtualClock;
+  watch: Guardian;
+  sent: ToHost[];
+  acts: Act[];
+  told: string[];
+  kills: number[];
+  arm(name: string, more?: Partial<Prepared>): void;
+  beat(seconds: number): void;
+} {
+  const clock = virtualClock();
+  const sent: ToHost[] = [];
+  const acts: Act[] = [];
+  const told: string[] = [];
+  const kills: number[] = [];
+  const makeSafe: MakeSafe = (outputs, within, done) => {
+    acts.push({ at: clock.mono(), names: outputs.map((o) => o.name), within, done });
+  };
+  const watch = guardian({
+    clock,
+    host: { send: (m) => sent.push(m), kill: () => kills.push(clock.mono()) },
+    makeSafe,
+    told: (text) => told.push(text),
+  });
+  return {
+    clock,
+    watch,
+    sent,
+    acts,
+    told,
+    kills,
+    arm(name, more) {
+      watch.heard({ is: 'prepare', prepared: prepared(name, more) });
+      watch.heard({ is: 'arm', name });
+    },
+    beat(seconds) {
+      for (let t = 0; t < seconds - 1e-9; t += 0.05) {
+        clock.advance(0.05);
+        watch.heard({ is: 'beat', active: [...watch.active] });
+      }
+    },
+  };
+}
+
+describe('heartbeat', () => {
+  test('what has not been prepared is not armed', () => {
+    const b = bench();
+    b.watch.heard({ is: 'arm', name: 'laser.emission' });
+    expect(b.sent.at(-1)).toEqual({ is: 'armed', name: 'laser.emission', why: 'the guardian does not know laser.emission' });
+    b.arm('laser.emission');
+    expect(b.sent.at(-1)).toEqual({ is: 'armed', name: 'laser.emission' });
+  });
+
+  test('while it comes, nothing is done; without it, all armed outputs at once, within the shortest deadline', () => {
+    const b = bench();
+    b.arm('laser.emission');
+    b.arm('oven.setpoint', { deadline: 2 });
+    b.beat(20);
+    expect(b.acts).toEqual([]);
+    const t = b.clock.mono();
+    b.clock.advance(0.49);
+    expect(b.acts).toEqual([]);
+    b.clock.advance(0.1);
+    expect(b.acts.map((a) => a.names)).toEqual([['laser.emission', 'oven.setpoint']]);
+    expect((b.acts[0]?.at ?? 0) - t).toBeLessThan(0.55);
+    b.acts[0]?.done([]);
+    expect(b.watch.active).toEqual([]);
+    expect(b.told.at(-1)).toBe('the host hangs: laser.emission, oven.setpoint made safe and read back');
+    b.clock.advance(5);
+    expect(b.acts.length).toBe(1);
+    expect(b.kills).toEqual([]);
+  });
+
+  test('nothing armed: a silent host is left alone', () => {
+    const b = bench();
+    b.arm('laser.emission');
+    b.watch.heard({ is: 'release', name: 'laser.emission' });
+    b.clock.advance(60);
+    expect(b.acts).toEqual([]);
+  });
+
+  test('outputs to keep, and simulators in the host itself, are not touched', () => {
+    const b = bench();
+    b.arm('hv.bias', { then: 'keep' });
+    b.arm('laser.emission', { outside: false });
+    b.clock.advance(10);
+    expect(b.acts).toEqual([]);
+  });
+
+  test('a host that holds the port is ended, and what is left is made safe without it', () => {
+    const b = bench();
+    b.arm('laser.emission');
+    b.arm('laser.current');
+    b.clock.advance(0.6);
+    expect(b.acts[0]?.within).toBeLessThan(0.5);
+    b.clock.advance(0.3);
+    b.acts[0]?.done([{ name: 'laser.emission', why: 'no answer' }]);
+    expect(b.kills.length).toBe(1);
+    expect(b.told.at(-1)).toContain('laser.emission not read back while the host holds the ports: the host is ended');
+    expect(b.acts.map((a) => a.names)).toEqual([['laser.emission', 'laser.current'], ['laser.emission']]);
+    // The end of the host is heard while the guardian acts: it does not act twice at a time.
+    let gone: readonly Unsafe[] | undefined;
+    b.watch.hostGone((unsafe) => {
+      gone = unsafe;
+    });
+    expect(b.acts.length).toBe(2);
+    expect(gone).toBe(undefined);
+    b.acts[1]?.done([]);
+    expect(gone).toEqual([]);
+    expect(b.acts.length).toBe(2);
+  });
+
+  test('what cannot be made safe is named, and tried again when the host is gone', () => {
+    const b = bench();
+    b.arm('laser.emission');
+    b.clock.advance(0.6);
+    b.acts[0]?.done([{ name: 'laser.emission', why: 'no answer' }]);
+    let gone: readonly Unsafe[] | undefined;
+    b.watch.hostGone((unsafe) => {
+      gone = unsafe;
+    });
+    b.acts[1]?.done([{ name: 'laser.emission', why: 'no answer' }]);
+    expect(b.told.at(-1)).toBe('NO ANSWER from laser.emission (no answer): use the wall button');
+    expect(b.acts.length).toBe(3);
+    b.acts[2]?.done([{ name: 'laser.emission', why: 'no answer' }]);
+    expect(gone).toEqual([{ name: 'laser.emission', why: 'no answer' }]);
+  });
+
+  test('a pause of its own is no alarm: the beats of the host are still in the pipe', () => {
+    const b = bench();
+    b.arm('laser.emission');
+    b.beat(1);
+    b.clock.stall(3);
+    b.clock.advance(0.019);
+    b.watch.heard({ is: 'beat', active: ['laser.emission'] });
+    b.beat(5);
+    expect(b.acts).toEqual([]);
+  });
+
+  test('a pause of its own in which the host died too: it acts soon after', () => {
+    const b = bench();
+    b.arm('laser.emission');
+    b.beat(1);
+    b.clock.stall(3);
+    b.clock.advance(0.2);
+    expect(b.acts.length).toBe(1);
+  });
+
+  test('it watches the host as the host watches it', () => {
+    const b = bench();
+    b.clock.advance(1);
+    expect(b.sent.filter((m) => m.is === 'watch').length).toBeGreaterThanOrEqual(40);
+    b.watch.close();
+    const n = b.sent.length;
+    b.clock.advance(1);
+    expect(b.sent.length).toBe(n);
+  });
+});
+
+describe('the host ends', () => {
+  test('with nothing armed: done at once', () => {
+    const b = bench();
+    b.watch.heard({ is: 'prepare', prepared: prepared('laser.emission') });
+    let gone: readonly Unsafe[] | undefined;
+    b.watch.hostGone((unsafe) => {
+      gone = unsafe;
+    });
+    expect(gone).toEqual([]);
+    expect(b.acts).toEqual([]);
+  });
+
+  test('with outputs armed: they are made safe at once', () => {
+    const b = bench();
+    b.arm('laser.emission');
+    b.watch.heard({ is: 'prepare', prepared: prepared('laser.current') });
+    b.watch.hostGone(() => {});
+    expect(b.acts.map((a) => [a.at, a.names])).toEqual([[0, ['laser.emission']]]);
+  });
+});
+
+describe('stop', () => {
+  type Stopped = Parameters<Parameters<Guardian['stop']>[1]>[0];
+
+  test('answered by the host', () => {
+    const b = bench();
+    b.arm('laser.emission');
+    let stopped: Stopped | undefined;
+    b.watch.stop('stop by a person', (s) => {
+      stopped = s;
+    });
+    expect(b.sent.at(-1)).toEqual({ is: 'stop', why: 'stop by a person' });
+    b.clock.advance(0.1);
+    b.watch.heard({ is: 'stopped', unsafe: [] });
+    expect(stopped).toEqual({ by: 'host', unsafe: [] });
+    b.beat(3);
+    expect(b.acts).toEqual([]);
+  });
+
+  test('two persons stop at once: both are answered', () => {
+    const b = bench();
+    const by: string[] = [];
+    b.watch.stop('one', (s) => by.push(s.by));
+    b.watch.stop('two', (s) => by.push(s.by));
+    b.watch.heard({ is: 'stopped', unsafe: [] });
+    b.clock.advance(5);
+    expect(by).toEqual(['host', 'host']);
+    expect(b.acts).toEqual([]);
+  });
+
+  test('no lease is armed while it is under way', () => {
+    const b = bench();
+    b.watch.heard({ is: 'prepare', prepared: prepared('laser.emission') });
+    b.watch.stop('stop', () => {});
+    b.watch.heard({ is: 'arm', name: 'laser.emission' });
+    expect(b.sent.at(-1)).toEqual({ is: 'armed', name: 'laser.emission', why: 'a stop is being carried out' });
+    expect(b.watch.active).toEqual([]);
+  });
+
+  test('by the guardian when the host does not answer: everything that it knows, armed or not, to keep or not', () => {
+    const b = bench();
+    b.arm('laser.emission', { deadline: 60 });
+    b.watch.heard({ is: 'prepare', prepared: prepared('oven.setpoint') });
+    b.watch.heard({ is: 'prepare', prepared: prepared('hv.bias', { then: 'keep' }) });
+    let stopped: Stopped | undefined;
+    b.watch.stop('stop by a person', (s) => {
+      stopped = s;
+    });
+    b.clock.advance(0.3);
+    expect(b.acts).toEqual([]);
+    b.clock.advance(0.1);
+    expect(b.acts.map((a) => a.names)).toEqual([['laser.emission', 'oven.setpoint', 'hv.bias']]);
+    b.acts[0]?.done([]);
+    expect(stopped).toEqual({ by: 'guardian', unsafe: [] });
+    b.watch.heard({ is: 'stopped', unsafe: [] }); // late: nobody waits for it
+  });
+
+  test('by the guardian when the host is gone already; what is not read back is said', () => {
+    const b = bench();
+    b.watch.heard({ is: 'prepare', prepared: prepared('laser.emission') });
+    b.watch.hostGone(() => {});
+    let stopped: Stopped | undefined;
+    b.watch.stop('stop', (s) => {
+      stopped = s;
+    });
+    expect(b.acts.length).toBe(1);
+    b.acts[0]?.done([{ name: 'laser.emission', why: 'no answer' }]);
+    expect(stopped).toEqual({ by: 'guardian', unsafe: [{ name: 'laser.emission', why: 'no answer' }] });
+  });
+});
+
+// --- safe orders over links of its own
+
+const known = await catalogue();
+
+/** Devices on wires, by address. */
+function wires(devices: Readonly<Record<string, readonly Device[]>>, clock: VirtualClock) {
+  const opened: string[] = [];
+  const links: SimulatedLink[] = [];
+  return {
+    opened,
+    links,
+    open(address: string): Link {
+      opened.push(address);
+      const on = devices[address];
+      if (!on) throw new Error(`there is no ${address}`);
+      const link = simulatedLink(
+        on.map((d) => d.ports.main),
+        clock,
+      );
+      links.push(link);
+      return link;
+    },
+  };
+}
+
+describe('safe orders', () => {
+  const place = () => {
+    const clock = virtualClock();
+    const all = universe(1, clock);
+    const simulator = toys.simulators.get('toy');
+    if (!simulator) throw new Error('the toy is there');
+    const device = all.device('toy', simulator, { serial: 1 });
+    const state = device.state as ToyState; // the toy's own state
+    const at = wires({ wire: [device] }, clock);
+    return { clock, state, at, make: safeMaker({ catalogue: toys, clock, open: at.open }) };
+  };
+  const output = prepared('toy.output', { links: { main: 'wire' } });
+
+  test('sent, read back, done: two outputs of one instrument over one link', () => {
+    const { clock, state, at, make } = place();
+    state.output = true;
+    state.bias[2] = 7;
+    let left: readonly Unsafe[] | undefined;
+    make([output, prepared('toy.bias[2]', { command: 'bias', index: 2, links: { main: 'wire' } })], 10, (unsafe) => {
+      left = unsafe;
+    });
+    clock.advance(0.2);
+    expect(left).toEqual([]);
+    expect([state.output, state.bias]).toEqual([false, [0, 0, 0]]);
+    expect(at.opened).toEqual(['wire']);
+    const n = state.heard.length;
+    clock.advance(20);
+    expect(state.heard.length).toBe(n);
+  });
+
+  test('repeated until it is read back', () => {
+    const { clock, state, make } = place();
+    state.output = true;
+    state.welded = true;
+    let left: readonly Unsafe[] | undefined;
+    make([output], 10, (unsafe) => {
+      left = unsafe;
+    });
+    clock.advance(2);
+    expect(left).toBe(undefined);
+    expect(state.heard.length).toBeGreaterThan(5);
+    state.welded = false;
+    clock.advance(0.5);
+    expect(left).toEqual([]);
+    expect(state.output).toBe(false);
+  });
+
+  test('given up when its time is over, with the reason of each', () => {
+    const { clock, state, make } = place();
+    state.welded = true;
+    state.output = true;
+    let left: readonly Unsafe[] | undefined;
+    make([output, prepared('lost.output', { links: { main: 'nowhere' } }), prepared('odd.output', { model: 'odd' })], 3, (unsafe) => {
+      left = unsafe;
+    });
+    clock.advance(3.1);
+    expect(left).toEqual([
+      { name: 'toy.output', why: 'output is not at its safe value' },
+      { name: 'lost.output', why: 'there is no nowhere' },
+      { name: 'odd.output', why: 'no driver odd' },
+    ]);
+    const n = state.heard.length;
+    clock.advance(10);
+    expect(state.heard.length).toBe(n);
+  });
+
+  test('one that is silent does not keep another from it', () => {
+    const clock = virtualClock();
+    const all = universe(1, clock);
+    const simulator = toys.simulators.get('toy');
+    if (!simulator) throw new Error('the toy is there');
+    const [a, b] = ['a', 'b'].map((name) => all.device(name, simulator, { serial: 1 }));
+    const [dead, alive] = [a.state as ToyState, b.state as ToyState]; // the toy's own state
+    dead.dead = true;
+    alive.output = true;
+    const at = wires({ a: [a], b: [b] }, clock);
+    let left: readonly Unsafe[] | undefined;
+    safeMaker({ catalogue: toys, clock, open: at.open })(
+      [prepared('a.output', { links: { main: 'a' } }), prepared('b.output', { links: { main: 'b' } })],
+      2,
+      (unsafe) => {
+        left = unsafe;
+      },
+    );
+    clock.advance(0.2);
+    expect(alive.output).toBe(false);
+    clock.advance(2);
+    expect(left?.map((u) => u.name)).toEqual(['a.output']);
+  });
+
+  test('a port that comes late, and one that never opens', () => {
+    const { clock, state, at } = place();
+    state.output = true;
+    const up = new BehaviorSubject(false);
+    const make = safeMaker({
+      catalogue: toys,
+      clock,
+      open: (address) => {
+        const link = at.open(address);
+        return wrapped(link, { up, write: (bytes) => up.value && link.write(bytes) });
+      },
+    });
+    let left: readonly Unsafe[] | undefined;
+    make([output], 2, (unsafe) => {
+      left = unsafe;
+    });
+    clock.advance(1);
+    expect(state.output).toBe(true);
+    up.next(true);
+    clock.advance(0.5);
+    expect([state.output, left]).toEqual([false, []]);
+    up.next(false);
+    make([output], 2, (unsafe) => {
+      left = unsafe;
+    });
+    clock.advance(3);
+    expect(left).toEqual([{ name: 'toy.output', why: 'its link does not open' }]);
+  });
+
+  test('three controllers on one Modbus bus, one of them dead: the others are safe', () => {
+    const clock = virtualClock();
+    const all = universe(1, clock);
+    const simulator = known.simulators.get('eurotherm-2000');
+    const model = known.instruments.get('eurotherm-2000');
+    if (!simulator || !model) throw new Error('the controller is there');
+    const devices = [1, 3].map((unit) => all.device(`oven${unit}`, simulator, simulator.options.parse({ unit })));
+    const at = wires({ bus: devices }, clock);
+    const outputs = [1, 2, 3].map((unit) =>
+      prepared(`oven${unit}.setpoint`, { model: 'eurotherm-2000', options: { unit }, id: { unit }, links: { main: 'bus' } }),
+    );
+    let left: readonly Unsafe[] | undefined;
+    safeMaker({ catalogue: known, clock, open: at.open })(outputs, 10, (unsafe) => {
+      left = unsafe;
+    });
+    clock.advance(11);
+    expect(at.opened).toEqual(['bus']);
+    expect(left?.map((u) => u.name)).toEqual(['oven2.setpoint']);
+  });
+
+  test('an instrument behind a GPIB adapter', () => {
+    const clock = virtualClock();
+    const all = universe(1, clock);
+    const adapters = known.simulators.get('prologix-gpib');
+    const simulator = toys.simulators.get('toy');
+    if (!adapters || !simulator) throw new Error('both are there');
+    const device = all.device('toy', simulator, { serial: 1 });
+    const adapter = all.device('gpib', adapters, adapters.options.parse({}), { '7': device });
+    const state = device.state as ToyState; // the toy's own state
+    state.output = true;
+    const at = wires({ 'tcp:adapter:1234': [adapter] }, clock);
+    const both = {
+      instruments: new Map([...known.instruments, ...toys.instruments]),
+      simulators: new Map([...known.simulators, ...toys.simulators]),
+    };
+    let left: readonly Unsafe[] | undefined;
+    safeMaker({ catalogue: both, clock, open: at.open })(
+      [
+        prepared('toy.output', {
+          links: { main: 'gpib:adapter/7' },
+          carriers: {
+            adapter: { model: 'prologix-gpib', options: {}, id: { version: 'Prologix' }, links: { main: 'tcp:adapter:1234' } },
+          },
+        }),
+      ],
+      10,
+      (unsafe) => {
+        left = unsafe;
+      },
+    );
+    clock.advance(5);
+    expect(state.output).toBe(false);
+    expect(left).toEqual([]);
+    expect(at.opened).toEqual(['tcp:adapter:1234']);
+  });
+});
