@@ -66,13 +66,13 @@ export function addressOf(text: string): Address {
   return address;
 }
 
-/** Opens the real thing. `lock: false` opens a serial port that another process still holds. */
+/** Opens the real thing. `lock: false` opens a serial port that another process still holds; `inProcess` watches folders in this process. */
 export function openReal(
   text: string,
   clock: Clock,
-  options: { readonly base: string; readonly lock?: boolean; readonly told?: (text: string) => void },
+  options: { readonly base: string; readonly lock?: boolean; readonly inProcess?: boolean; readonly told?: (text: string) => void },
 ): Link {
   const address = addressOf(text);
-  const { lock = true, base, told } = options;
-  return openLink(address.kind === 'serial' ? { ...address, lock } : address, clock, { base, told });
+  const { lock = true, base, inProcess, told } = options;
+  return openLink(address.kind === 'serial' ? { ...address, lock } : address, clock, { base, inProcess, told });
 }

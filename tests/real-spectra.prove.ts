@@ -1,10 +1,10 @@
 /** A real spectrum of a laser-heated sample, from a folder into InfluxDB: the temperatures of both sides as published methods give them. */
-import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { realClock } from '../src/clock.ts';
-import { traceOf } from '../src/recorder/session-json.ts';
+import { NAMED, namedOf, traceOf } from '../src/recorder/session-json.ts';
 import { readSession } from '../src/recorder/session-read.ts';
 import { needs, root, until } from './bench-top.ts';
 import { startInfluxd, withoutInfluxd } from './influxd.ts';
@@ -72,7 +72,15 @@ describe.skipIf(!needs('influxd', !withoutInfluxd) || !spectra)(
       ]);
       expect(frames[1]).toMatchObject({ why: expect.stringContaining('torn.spe') });
       const traces = [];
-      for await (const m of readSession(session, { raw: true })) if (m.topic === 'camera.spectrum') traces.push(traceOf(m.bytes));
+      const files: Record<string, number> = {};
+      for await (const m of readSession(session, { raw: true })) {
+        if (m.topic === 'camera.spectrum') traces.push(traceOf(m.bytes));
+        if (!m.topic.endsWith(NAMED)) continue;
+        const { name, bytes } = namedOf(m.bytes);
+        files[name] = bytes.length;
+        expect(Buffer.compare(bytes, readFileSync(join(rig, 'incoming', name)))).toBe(0);
+      }
+      expect(files).toEqual({ 'measured.spe': statSync(join(data, 'test_measurement.spe')).size, 'torn.spe': 3000 });
       expect(traces).toHaveLength(1);
       const [trace] = traces;
       if (trace?.quality !== 'good') throw new Error('no trace');

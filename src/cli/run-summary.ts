@@ -25,8 +25,8 @@ export function closing(s: Summary, about: { readonly simulated: boolean }): str
   lines.push('', `orders: ${outcomes.length === 0 ? 'none' : outcomes.map(([o, n]) => `${n} ${o}`).join(', ')}`);
   const faults = Object.entries(s.exchanges.faults);
   lines.push(`exchanges: ${s.exchanges.total}${faults.length === 0 ? '' : ` (${faults.map(([f, n]) => `${n} ${f}`).join(', ')})`}`);
-  if (s.points.written + s.points.spooled + s.points.aside > 0) {
-    lines.push(`InfluxDB: ${s.points.written} points written, ${s.points.spooled} waiting in the session, ${s.points.aside} set aside`);
+  if (s.points.written + s.points.spooled + s.points.set_aside > 0) {
+    lines.push(`InfluxDB: ${s.points.written} points written, ${s.points.spooled} waiting in the session, ${s.points.set_aside} set aside`);
   }
   for (const l of s.lost) lines.push(`LOST: ${l.messages} messages (${l.bytes} bytes) of ${l.class}: ${l.cause}`);
   lines.push(`gaps: ${s.gaps.length}`, `session: ${s.session} (${(s.bytes.recorded / 1e6).toFixed(2)} MB)`, '');

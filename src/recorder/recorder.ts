@@ -40,7 +40,7 @@ export interface Summary {
   readonly channels: Tally['channels'];
   readonly orders: Tally['orders'];
   readonly exchanges: Tally['exchanges'];
-  readonly points: { readonly written: number; readonly spooled: number; readonly aside: number };
+  readonly points: { readonly written: number; readonly spooled: number; readonly set_aside: number };
   readonly bytes: { readonly recorded: number; readonly wire: Tally['wire'] };
   readonly lost: readonly { readonly class: string; readonly cause: string; readonly messages: number; readonly bytes: number }[];
   readonly gaps: Tally['gaps'];
@@ -250,7 +250,7 @@ export async function recorder(options: RecorderOptions): Promise<Recorder> {
       channels: counts.channels,
       orders: counts.orders,
       exchanges: counts.exchanges,
-      points: { written: fed?.written ?? 0, spooled: fed?.spooled.points ?? 0, aside: fed?.aside ?? 0 },
+      points: { written: fed?.written ?? 0, spooled: fed?.spooled.points ?? 0, set_aside: fed?.aside ?? 0 },
       bytes: { recorded: stats.written.bytes, wire: counts.wire },
       lost: stats.dropped.map(({ klass, cause, messages, bytes }) => ({ class: klass, cause, messages, bytes })),
       gaps: counts.gaps,

@@ -93,7 +93,7 @@ export function view(
       const db =
         influx === undefined
           ? ''
-          : `, InfluxDB ${influx}: ${summary.points.written} written, ${summary.points.spooled} waiting, ${summary.points.aside} set aside`;
+          : `, InfluxDB ${influx}: ${summary.points.written} written, ${summary.points.spooled} waiting, ${summary.points.set_aside} set aside`;
       foot.push(`recorded ${(summary.bytes.recorded / 1e6).toFixed(1)} MB${db}${held}`);
       foot.push(paint('2', about.folder), ...words.map((w) => paint('2', w)));
       const names = [...latest.keys()].sort();
