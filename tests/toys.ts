@@ -117,7 +117,7 @@ export const toy = instrument<L, { readonly serial: number }, { readonly serial:
 });
 
 export interface ToyState {
-  readonly serial: number;
+  serial: number;
   output: boolean;
   level: number;
   readonly bias: number[];
