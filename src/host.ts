@@ -217,7 +217,9 @@ export function host(options: HostOptions): Host {
         return e ? [[role, e] as const] : [];
       }),
     );
-    const origin = Object.values(instrument.links).reduce<Link['origin']>((o, { wire }) => origins.get(wire) ?? o, 'hardware');
+    // Where nothing is real, what a person enters does not pass for measured either.
+    const entered = origins.size > 0 && [...origins.values()].every((one) => one === 'simulator') ? 'simulator' : 'hardware';
+    const origin = Object.values(instrument.links).reduce<Link['origin']>((o, { wire }) => origins.get(wire) ?? o, entered);
     const one = acquire({ name: instrument.name, model, options: parsed(model, instrument), roles, origin }, clock, {
       reading: take,
       state(name, state) {
