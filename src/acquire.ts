@@ -54,6 +54,13 @@ export interface AcquireEvents {
   state(name: string, state: State): void;
 }
 
+/** One channel, or one index of it. */
+interface Slot {
+  readonly from: string;
+  seq: number;
+  last: Reading | undefined;
+}
+
 const pollName = (poll: Poll<Links>): string => Object.keys(poll.gives).join('+');
 
 export function acquire(placed: Placed, clock: Clock, on: AcquireEvents): Acquired {
@@ -61,9 +68,8 @@ export function acquire(placed: Placed, clock: Clock, on: AcquireEvents): Acquir
   const askers = Object.fromEntries(Object.keys(roles).map((role) => [role, actor(role)])) as Actors<Links>; // one actor per role of the rig
   const proofs = model.proof(placed.options) as Readonly<Record<string, Proof<unknown, unknown> | undefined>>; // roles of this model
   const trusts: Record<string, Trust> = Object.fromEntries(Object.keys(roles).map((r) => [r, { proven: false, why: 'connecting' }]));
-  const seqs = new Map<string, number>();
+  const slots = new Map<string, Slot>();
   const voids = new Map<string, number>();
-  const last = new Map<string, Reading>();
   const indices = new Map<string, number>();
   const statistics = new Map<string, PollStatistics>();
   const stops: (() => void)[] = [];
@@ -81,21 +87,27 @@ export function acquire(placed: Placed, clock: Clock, on: AcquireEvents): Acquir
     on.state(name, state);
   };
 
-  const emit = (channel: string, index: number | undefined, kind: Kind, m: Measured<Kind>, t: number): void => {
+  const slotOf = (channel: string, index: number | undefined): Slot => {
     const key = index === undefined ? channel : `${channel}[${index}]`;
-    const seq = seqs.get(key) ?? 0;
-    seqs.set(key, seq + 1);
-    // The value's type follows its kind: checked by `checked` before it comes here.
-    const reading = {
-      ...m,
-      from: `${name}.${channel}`,
-      ...(index === undefined ? {} : { index }),
-      kind,
-      t: m.t ?? t,
-      seq,
-      origin,
-    } as Reading;
-    last.set(key, reading);
+    let slot = slots.get(key);
+    if (!slot) {
+      slot = { from: `${name}.${channel}`, seq: 0, last: undefined };
+      slots.set(key, slot);
+    }
+    return slot;
+  };
+
+  const emit = (channel: string, index: number | undefined, kind: Kind, m: Measured<Kind>, t: number): void => {
+    const slot = slotOf(channel, index);
+    const { from } = slot;
+    const seq = slot.seq++;
+    // The value's type follows its kind: checked by `checked` before it comes here. A plain good value, the common case, is built at once.
+    const reading = (
+      m.quality === 'good' && m.sigma === undefined && m.why === undefined && index === undefined
+        ? { quality: 'good', value: m.value, from, kind, t: m.t ?? t, seq, origin }
+        : { ...m, from, ...(index === undefined ? {} : { index }), kind, t: m.t ?? t, seq, origin }
+    ) as Reading;
+    slot.last = reading;
     on.reading(reading);
   };
 
@@ -368,7 +380,7 @@ export function acquire(placed: Placed, clock: Clock, on: AcquireEvents): Acquir
     void(channel, n) {
       voids.set(channel, n);
     },
-    latest: (channel, index) => last.get(index === undefined ? channel : `${channel}[${index}]`),
+    latest: (channel, index) => slots.get(index === undefined ? channel : `${channel}[${index}]`)?.last,
     close() {
       closed = true;
       for (const stop of stops) stop();

@@ -1,5 +1,6 @@
 /** Entries as the session holds them: one JSON object per message on a topic, traces and wire bytes as raw messages. */
 import type { Entry } from '../entry.ts';
+import type { Exchanged } from '../exchange.ts';
 import type { Column, Reading, Trace } from '../reading.ts';
 
 const encoder = new TextEncoder();
@@ -12,7 +13,8 @@ export interface Written {
   readonly bytes: Uint8Array;
 }
 
-const json = (value: unknown): Uint8Array => encoder.encode(JSON.stringify(value));
+const utf8 = (text: string): Uint8Array => Buffer.from(text, 'utf8');
+const json = (value: unknown): Uint8Array => utf8(JSON.stringify(value));
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');
 
 /** The end of the topic of packets that have a name, such as the files of a folder. */
@@ -35,7 +37,15 @@ export function namedOf(bytes: Uint8Array): { readonly name: string; readonly by
 }
 
 /** A file name's part: what a wire's address has beside letters and digits becomes a dash. */
-export const seriesOf = (link: string): `raw-${string}` => `raw-${link.replace(/[^A-Za-z0-9]+/g, '-').replace(/^-|-$/g, '') || 'link'}`;
+export function seriesOf(link: string): `raw-${string}` {
+  let series = allSeries.get(link);
+  if (series === undefined) {
+    series = `raw-${link.replace(/[^A-Za-z0-9]+/g, '-').replace(/^-|-$/g, '') || 'link'}`;
+    allSeries.set(link, series);
+  }
+  return series;
+}
+const allSeries = new Map<string, `raw-${string}`>(); // as many as the rig has links
 
 export function written(entry: Entry): readonly Written[] {
   switch (entry.kind) {
@@ -46,9 +56,7 @@ export function written(entry: Entry): readonly Written[] {
       return [slow, { topic: reading.from, klass: 'raw-traces', t: reading.t, bytes: traceBytes(reading as Reading<'trace'>) }]; // its kind says so
     }
     case 'exchange': {
-      const { sent, reply, ...rest } = entry.exchanged;
-      const whole = { ...rest, sent: hex(sent), ...(reply ? { reply: hex(reply) } : {}) };
-      return [{ topic: 'exchanges', klass: 'slow', t: entry.exchanged.asked, bytes: json(whole) }];
+      return [{ topic: 'exchanges', klass: 'slow', t: entry.exchanged.asked, bytes: utf8(exchangeJson(entry.exchanged)) }];
     }
     case 'bytes': {
       const { link, direction, t, bytes, name } = entry.wire;
@@ -70,6 +78,26 @@ export function written(entry: Entry): readonly Written[] {
     case 'status':
       return [];
   }
+}
+
+/** Written by hand: there is one for every question. */
+function exchangeJson(x: Exchanged): string {
+  const { id, asked, came, sent, reply, fault } = x;
+  const end = `${came === undefined ? '' : `,"came":${came}`}${reply ? `,"reply":"${hex(reply)}"` : ''}${fault === undefined ? '' : `,"fault":${JSON.stringify(fault)}`}`;
+  return `{"id":${id},"instrument":${quoted(x.instrument)},"role":${quoted(x.role)},"by":${quoted(x.by)},"asked":${asked},"sent":"${hex(sent)}"${end}}`;
+}
+
+const names = new Map<string, string>();
+const MOST_NAMES = 10_000;
+
+/** A name as JSON, kept: instruments, channels and polls are few and come again and again. */
+function quoted(name: string): string {
+  let text = names.get(name);
+  if (text === undefined) {
+    text = JSON.stringify(name);
+    if (names.size < MOST_NAMES) names.set(name, text);
+  }
+  return text;
 }
 
 /** A trace's numbers go to its raw part; here stands what they are. */
