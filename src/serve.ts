@@ -33,15 +33,27 @@ const hear = (ports: readonly Port[], heard: (bytes: Uint8Array, name?: string) 
   };
 };
 
-/** The devices on one TCP port; each client hears every answer. With `oneClient` later ones are refused. Rejects with LINK_LISTEN. */
+/**
+ * The devices on one TCP port. An answer goes to who asked; what nobody asked for, to all. With `oneClient` later ones are refused.
+ * Rejects with LINK_LISTEN.
+ */
 export function serveTcp(ports: readonly Port[], where: Where & { readonly oneClient?: boolean }, clock: Clock): Promise<Served> {
   const { host = '127.0.0.1', port, oneClient = false } = where;
   const clients = new Set<Socket>();
+  const give = (client: Socket, bytes: Uint8Array): void => {
+    if (client.writableLength > UNREAD) client.destroy();
+    else client.write(bytes);
+  };
   const take = (client: Socket): void => {
     clients.add(client);
-    client.on('close', () => clients.delete(client));
+    const own = ports.map((p) => p.talker?.() ?? p);
+    const deaf = own.map((talker, i) => (talker === ports[i] ? undefined : talker.says.subscribe(({ bytes }) => give(client, bytes))));
+    client.on('close', () => {
+      clients.delete(client);
+      for (const one of deaf) one?.unsubscribe();
+    });
     client.on('data', (bytes) => {
-      for (const p of ports) p.receive(plain(bytes));
+      for (const talker of own) talker.receive(plain(bytes));
     });
   };
   const server = createServer({ noDelay: true }, (client) => {
@@ -63,10 +75,7 @@ export function serveTcp(ports: readonly Port[], where: Where & { readonly oneCl
     server.listen(port, host, () => {
       server.on('error', () => {}); // a client that could not be accepted; the others go on
       const deaf = hear(ports, (bytes) => {
-        for (const client of clients) {
-          if (client.writableLength > UNREAD) client.destroy();
-          else client.write(bytes);
-        }
+        for (const client of clients) give(client, bytes);
       });
       done({
         address: joined('tcp', host, (server.address() as AddressInfo).port), // a TCP server's address is never a path

@@ -14,6 +14,15 @@ export interface Said {
 export interface Port {
   readonly protocol: AnyProtocol;
   receive(bytes: Uint8Array): void;
+  /** Answers to `receive`, and what nobody asked for. */
+  readonly says: Subject<Said>;
+  /** One of several talkers, where the device knows them apart: half a question of one is not the beginning of another's. */
+  talker?(): Talker;
+}
+
+export interface Talker {
+  receive(bytes: Uint8Array): void;
+  /** Answers to this talker alone. */
   readonly says: Subject<Said>;
 }
 
@@ -107,8 +116,6 @@ export function universe(seed: number, clock: Clock): Universe {
 
       const port = (role: string, protocol: AnyProtocol): Port => {
         const says = new Subject<Said>();
-        const decoder = protocol.asks.decoder();
-        let flush: (() => void) | undefined;
         const unasked = sim.unasked?.[role];
         if (unasked) {
           stops.push(
@@ -118,21 +125,25 @@ export function universe(seed: number, clock: Clock): Universe {
             }),
           );
         }
-        return {
-          protocol,
-          says,
-          receive(bytes) {
-            if (closed) return;
-            flush?.();
-            for (const q of decoder(bytes)) {
-              if (q instanceof Fault) continue; // noise: real instruments stay silent
-              clock.after(sim.think, () => {
-                if (!closed) for (const m of answers(role, q)) say(says, protocol, m);
-              });
-            }
-            if (protocol.apart === 'unit') flush = clock.after(SILENCE, () => decoder(EMPTY));
-          },
+        const line = (to: Subject<Said>): Talker => {
+          const decoder = protocol.asks.decoder();
+          let flush: (() => void) | undefined;
+          return {
+            says: to,
+            receive(bytes) {
+              if (closed) return;
+              flush?.();
+              for (const q of decoder(bytes)) {
+                if (q instanceof Fault) continue; // noise: real instruments stay silent
+                clock.after(sim.think, () => {
+                  if (!closed) for (const m of answers(role, q)) say(to, protocol, m);
+                });
+              }
+              if (protocol.apart === 'unit') flush = clock.after(SILENCE, () => decoder(EMPTY));
+            },
+          };
         };
+        return { protocol, ...line(says), talker: () => line(new Subject<Said>()) };
       };
       const ports = Object.fromEntries(Object.entries(links).map(([role, protocol]) => [role, port(role, protocol)]));
       return {

@@ -56,15 +56,35 @@ async function client(port: number): Promise<{ socket: Socket; ask: (q: string) 
 }
 
 describe('TCP', () => {
-  test('each client hears the answers', async () => {
+  test('an answer goes to who asked, what nobody asked for to all', async () => {
+    const all = ports();
+    const one = await keep(serveTcp(all, { port: 0 }, clock));
+    const [a, b] = [await client(portOf(one)), await client(portOf(one))];
+    const heard = { a: '', b: '' };
+    a.socket.on('data', (bytes) => void (heard.a += bytes));
+    b.socket.on('data', (bytes) => void (heard.b += bytes));
+    expect(await a.ask('*IDN?\n')).toBe('METER\n');
+    expect(await b.ask('N?\n')).toBe('1\n');
+    const both = [once(a.socket, 'data'), once(b.socket, 'data')];
+    all[0].says.next({ bytes: ascii('alarm\n') });
+    await Promise.all(both);
+    expect(heard).toEqual({ a: 'METER\nalarm\n', b: '1\nalarm\n' });
+    a.socket.destroy();
+    expect(await b.ask('N?\n')).toBe('2\n');
+    b.socket.destroy();
+  });
+
+  test('half a question of one client is not the beginning of another one’s', async () => {
     const one = await keep(serveTcp(ports(), { port: 0 }, clock));
     const [a, b] = [await client(portOf(one)), await client(portOf(one))];
-    expect(await a.ask('*IDN?\n')).toBe('METER\n');
-    const [heard] = await once(b.socket, 'data');
-    expect(String(heard)).toBe('METER\n');
-    a.socket.destroy();
+    expect(await a.ask('*IDN?\n*ID')).toBe('METER\n');
     expect(await b.ask('N?\n')).toBe('1\n');
-    b.socket.destroy();
+    expect(await a.ask('N?\n')).toBe('METER\n');
+    a.socket.write('*ID');
+    a.socket.destroy();
+    const c = await client(portOf(one));
+    expect(await c.ask('N?\n')).toBe('2\n');
+    for (const { socket } of [b, c]) socket.destroy();
   });
 
   test('with oneClient a second one is refused, and taken when the first has gone', async () => {
