@@ -147,6 +147,30 @@ describe('instruments that come and go', () => {
     expect(b.readings('toy.level').at(-1)?.quality).toBe('good');
   });
 
+  test('back on its link but without identifying itself: it is not read', () => {
+    let times = 0;
+    const shy: Instrument = {
+      ...(toy as Instrument),
+      *identify(ask) {
+        return { serial: yield* ask.main.ask(times++ === 0 ? '*IDN?' : 'NEVER?') };
+      },
+    };
+    const b = bench(toyRig(), { ...toys, instruments: new Map([['toy', shy]]) });
+    b.clock.advance(5);
+    b.links.get('toy')?.plug(false);
+    b.clock.advance(1);
+    b.links.get('toy')?.plug(true);
+    const cut = b.readings().length;
+    b.clock.advance(10);
+    expect(times).toBeGreaterThan(3);
+    expect(
+      b
+        .readings()
+        .slice(cut)
+        .filter((r) => r.quality !== 'bad'),
+    ).toEqual([]);
+  });
+
   test('the gap ledger: each gap with its cause, its length and how many readings it missed', () => {
     const b = bench();
     b.clock.advance(5);
@@ -333,7 +357,7 @@ describe('start orders', () => {
     expect(b.toy().heard).toEqual([]);
     expect(b.host.started).toBe(true);
     expect(alarms(b).at(-1)).toBe(
-      'start: toy.level: refused: 99 V is outside of the limits 0 to 10; the start orders after it are not given',
+      'start: toy.level: refused: 99 V is outside of the limits 0 V to 10 V; the start orders after it are not given',
     );
   });
 

@@ -375,6 +375,20 @@ describe('the program stands still', () => {
     expect(b.lease()?.active).toBe(false);
   });
 
+  test('with nothing on and nothing hazardous: what waits for its turn does not go out late', () => {
+    const b = bench();
+    b.give('ramp', 4);
+    b.give('level', 1);
+    b.clock.advance(0.5);
+    b.clock.stall(3);
+    b.clock.advance(10);
+    expect(b.toy.heard.map((h) => h.text)).toEqual(['LEV 2']);
+    expect(b.ends.map((o) => o.outcome)).toEqual(['unknown', 'expired']);
+    b.give('level', 1);
+    b.clock.advance(2);
+    expect(b.last()?.outcome).toBe('done');
+  });
+
   test('for less than a lease: nothing happens', () => {
     const b = bench();
     b.on();

@@ -168,8 +168,8 @@ describe('outcomes', () => {
 
 describe('refused before a byte', () => {
   test.each([
-    ['level', 10.01, 'limits 0 to 10'],
-    ['level', -0.01, 'limits 0 to 10'],
+    ['level', 10.01, 'limits 0 V to 10 V'],
+    ['level', -0.01, 'limits 0 V to 10 V'],
     ['level', Number.NaN, 'not a finite number'],
     ['level', Number.POSITIVE_INFINITY, 'not a finite number'],
     ['level', '5 K', 'must be in V'],
@@ -279,6 +279,15 @@ describe('order of orders', () => {
     expect(b.texts()).toEqual(['LEV 3', 'OUT 0']);
     b.clock.advance(3);
     expect(b.texts()).toEqual(['LEV 3', 'OUT 0', 'LEV 4']);
+  });
+
+  test('nor does one that would hold the link itself', () => {
+    const b = bench();
+    b.give('twice', 3);
+    b.clock.advance(0.1);
+    b.give('bias', 0, { index: 1 });
+    b.clock.advance(0.05);
+    expect(b.texts()).toEqual(['LEV 3', 'BIAS 1 0']);
   });
 
   test('what was ordered before a safe order for the same output is not switched on after it', () => {

@@ -74,7 +74,7 @@ export const toy = instrument<L, { readonly serial: number }, { readonly serial:
         count: 3,
         limits: [0, 50],
         safe: 0,
-        talk: (act, v, i) => set(act, `BIAS ${i} ${v}`),
+        talk: (act, v, i, here) => here.atomic(set(act, `BIAS ${i} ${v}`)),
         readback: { channel: 'bias', within: 1, by: 1e-6 },
       }),
       fresh: command<'V'>({ takes: 'V', talk: (act, v) => set(act, `LEV ${v}`), renews: { level: 2, bias: 1 } }),
