@@ -21,7 +21,18 @@ const send = (message: ToGuardian): void => {
 
 async function start(init: HostInit): Promise<void> {
   const clock = realClock();
+  // What the guardian says before everything is there is not lost, and neither is its end.
+  const early: ToHost[] = [];
+  let hear = (message: ToHost): void => void early.push(message);
+  let guardianGone = (): void => process.exit(0);
+  process.on('message', (message: ToHost) => hear(message));
+  process.on('disconnect', () => guardianGone());
   const { catalogue: known } = await withUserDrivers(await catalogue(), init.rig.folder);
+  if (early.some((message) => message.is === 'end')) {
+    send({ is: 'ended', unsafe: [] });
+    setImmediate(() => process.exit(0));
+    return;
+  }
   const flow = outflow(clock, () => running?.stop('the recorder cannot keep up'));
   const connectRecorder = (): void => {
     const socket = connect(init.recorder);
@@ -52,6 +63,7 @@ async function start(init: HostInit): Promise<void> {
     },
     emit: (entry) => flow.push(entry),
     keeper: keeper.keeper,
+    origin: init.simulate ? 'simulator' : 'hardware',
     outflow: () => ({ queued: flow.queued, dropped: flow.dropped }),
     memory: () => process.memoryUsage.rss(),
     truth: simulated ? () => simulated.universe.truth() : undefined,
@@ -69,15 +81,16 @@ async function start(init: HostInit): Promise<void> {
       });
     });
   };
-  process.on('message', (message: ToHost) => {
+  hear = (message) => {
     keeper.heard(message);
     if (message.is === 'stop') {
       lab.stop(message.why);
       stopped(lab, clock);
     } else if (message.is === 'end') end();
     else if (message.is === 'ask') answer(lab, message.request, (reply) => send({ is: 'reply', id: message.id, reply }));
-  });
-  process.on('disconnect', end);
+  };
+  guardianGone = end;
+  for (const message of early) hear(message);
   send({ is: 'up' });
 }
 

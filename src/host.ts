@@ -41,6 +41,8 @@ export interface HostOptions {
   /** Entries waiting and dropped on their way to the recorder. */
   readonly outflow?: () => { readonly queued: number; readonly dropped: number };
   readonly memory?: () => number;
+  /** Of what has no link (values entered by hand); 'hardware' unless the whole run is simulated. */
+  readonly origin?: Link['origin'];
   /** What is true in the simulators' worlds. */
   readonly truth?: () => Readonly<Record<string, number>>;
 }

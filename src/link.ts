@@ -29,7 +29,7 @@ export interface Link {
 }
 
 /** The same link with other arrivals or writes; everything not named stays as it is. */
-export function wrapped(link: Link, change: Partial<Pick<Link, 'arrivals' | 'write' | 'up' | 'reopen' | 'close'>>): Link {
+export function wrapped(link: Link, change: Partial<Pick<Link, 'origin' | 'arrivals' | 'write' | 'up' | 'reopen' | 'close'>>): Link {
   return {
     framing: link.framing,
     origin: link.origin,

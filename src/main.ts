@@ -48,7 +48,7 @@ async function main(args: readonly string[]): Promise<number> {
     io.out(`${await version()}\n`);
     return EXIT.ok;
   }
-  const load = COMMANDS[name];
+  const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (!load) {
     const near = nearest(name, Object.keys(COMMANDS));
     io.err(`bridgman: there is no command "${name}"${near ? `; did you mean ${near}?` : ''}\nSee "bridgman --help".\n`);

@@ -7,6 +7,7 @@ import type { Command } from './instrument.ts';
 import type { Reading } from './reading.ts';
 import { here } from './talk.ts';
 import { begun, runTalk } from './talk-run.ts';
+import { show } from './units.ts';
 
 export interface OrderRequest {
   readonly by: string;
@@ -371,7 +372,7 @@ function unfit(command: Command, request: OrderRequest, narrower: readonly [numb
       for (const limits of [command.limits, narrower]) {
         // Written so that a limit that is no number refuses, too.
         if (limits && !(value >= limits[0] && value <= limits[1]))
-          return `${value} ${command.takes} is outside of the limits ${limits[0]} to ${limits[1]}`;
+          return `${show(value, command.takes)} is outside of the limits ${show(limits[0], command.takes)} to ${show(limits[1], command.takes)}`;
       }
       return undefined;
     }

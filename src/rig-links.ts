@@ -1,5 +1,6 @@
 /** The links of a rig: addresses, the names given to them, and which instruments may share one. */
 import { dirname, resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { AnyProtocol, Proof } from './instrument.ts';
 import { parseAddress } from './links/open.ts';
 import { checkName, described, hint, table } from './rig-read.ts';
@@ -157,7 +158,7 @@ function sameLanguage(a: Member, b: Member): boolean {
     const question: unknown = from.proof.ask(1);
     const numbered: unknown = from.protocol.number ? from.protocol.number(question, 1) : question;
     const heard = by.protocol.asks.decoder()(from.protocol.asks.encode(numbered)) as readonly unknown[];
-    return heard.length === 1 && JSON.stringify(heard[0]) === JSON.stringify(numbered);
+    return heard.length === 1 && isDeepStrictEqual(heard[0], numbered);
   };
   return understood(a, b) && understood(b, a);
 }

@@ -173,6 +173,31 @@ describe('fit planck', () => {
   ])('%j is answered with a sentence', async (args, sentence) => {
     expect(await run(fit, ...args)).toMatchObject({ code: EXIT.usage, out: '', err: expect.stringContaining(sentence) });
   });
+  test.each([
+    [';', true],
+    ['\t', true],
+    [' ', true],
+    [' ; ', true],
+    [', ', false],
+    [',', false],
+    [';', false],
+  ])('columns parted by %j, decimal commas: %s', async (between, commas) => {
+    const line = (l: number): string => {
+      const [nm, value] = [(l * 1e9).toFixed(1), spectralRadiance(l, 1500).toExponential(6)];
+      return commas ? `${nm}${between}${value}`.replaceAll('.', ',') : `${nm}${between}${value}`;
+    };
+    const table = file('commas.txt', `nm${between}radiance\n${[...axis].map(line).join('\n')}\n`);
+    const { code, out } = await run(fit, 'planck', table, '--window', '620:880', '--json');
+    expect(code).toBe(EXIT.ok);
+    expect(JSON.parse(out).temperature.value).toBeCloseTo(1500, 1);
+  });
+  test('a table of the lamp that is no text', async () => {
+    const picture = file('lamp.png', Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 0x1b));
+    expect(await run(fit, 'planck', sample, '--calibration', lampCounts, '--lamp', picture)).toMatchObject({
+      code: EXIT.failed,
+      err: expect.stringContaining('no text'),
+    });
+  });
   test('bad files', async () => {
     const cases: (readonly [string, string])[] = [
       [join(folder, 'nowhere.spe'), 'there is no such file'],

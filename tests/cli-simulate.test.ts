@@ -272,7 +272,7 @@ describe('a rig', () => {
         copy,
       ]);
       const link = (name: string): string => said.find((s) => s.name === name)?.link ?? '';
-      expect(link('camera')).toMatch(/^folder:\/.*\/camera\?pattern=\*\.spe$/);
+      expect(link('camera')).toMatch(/^folder:\/.*\/camera\?pattern=\*\.spe&origin=simulator$/);
 
       const changed = new Map([
         ["'tcp:192.168.0.5:10001'", link('laser')],
@@ -324,8 +324,8 @@ instruments:
     const copy = join(path, 'served.yaml');
     const terminals = join(path, 'terminals');
     const { code } = await served([path, '--pty', terminals, '--write', copy], async ([first]) => {
-      expect(first).toBe(`cell on serial ${terminals}/bus   serial:${terminals}/bus?baud=19200&duplex=half`);
-      expect(readFileSync(copy, 'utf8')).toContain(`bus: "serial:${terminals}/bus?baud=19200&duplex=half" }`);
+      expect(first).toBe(`cell on serial ${terminals}/bus   serial:${terminals}/bus?baud=19200&duplex=half&origin=simulator`);
+      expect(readFileSync(copy, 'utf8')).toContain(`bus: "serial:${terminals}/bus?baud=19200&duplex=half&origin=simulator" }`);
       expect(lstatSync(join(terminals, 'bus')).isSymbolicLink()).toBe(true);
       const link = opened(`serial:${terminals}/bus?baud=19200&duplex=half`);
       const answer = await reply(link, modbusRtu().asks.encode({ unit: 3, function: 3, address: 1, count: 1 }), 7);

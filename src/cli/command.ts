@@ -30,15 +30,18 @@ export interface Parsed {
   readonly rest: readonly string[];
 }
 
-/** Reads "--name value", "--name=value" and "--flag"; throws Usage for an unknown or doubled option and for a value that is missing. */
+/**
+ * Reads "--name value", "--name=value" and "--flag"; what looks like a number with a minus sign ("-1bar") is no option. Throws Usage for an
+ * unknown or doubled option and for a value that is missing.
+ */
 export function parse(args: readonly string[], kinds: OptionKinds): Parsed {
   const config = Object.fromEntries(Object.entries(kinds).map(([name, type]) => [name, { type }]));
-  const { tokens } = parseArgs({ args: [...args], options: config, strict: false, allowPositionals: true, tokens: true });
+  const { tokens } = parseArgs({ args: args.map(hidden), options: config, strict: false, allowPositionals: true, tokens: true });
   const options: Record<string, string> = {};
   const flags = new Set<string>();
   const rest: string[] = [];
   for (const token of tokens) {
-    if (token.kind === 'positional') rest.push(token.value);
+    if (token.kind === 'positional') rest.push(shown(token.value));
     if (token.kind !== 'option') continue;
     const kind = Object.hasOwn(kinds, token.name) ? kinds[token.name] : undefined;
     if (!kind) throw new Usage(`there is no option ${token.rawName}${suggestion(token.name, Object.keys(kinds))}`);
@@ -49,10 +52,15 @@ export function parse(args: readonly string[], kinds: OptionKinds): Parsed {
     } else if (token.value === undefined) throw new Usage(`${token.rawName} needs a value`);
     else if (!token.inlineValue && /^--[a-z]/.test(token.value))
       throw new Usage(`${token.rawName} needs a value, and ${token.value} follows it`);
-    else options[token.name] = token.value;
+    else options[token.name] = shown(token.value);
   }
   return { options, flags, rest };
 }
+
+/** parseArgs takes "-1bar" for a group of one-letter options: a mark that no argument can hold goes before it. */
+const MARK = '\0';
+const hidden = (arg: string): string => (/^-[.,\d]/.test(arg) ? MARK + arg : arg);
+const shown = (arg: string): string => (arg.startsWith(MARK) ? arg.slice(MARK.length) : arg);
 
 /** " (did you mean --window?)", or nothing when no known word is near. */
 export function suggestion(word: string, known: readonly string[], prefix = '--'): string {

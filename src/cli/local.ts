@@ -1,6 +1,10 @@
 /** Commands to a running rig, over its local socket: stop, order, note, mark. */
+import type { OrderEntry } from '../entry.ts';
 import { askLocal, type Local, LocalError, type LocalReply, socketOf, theRig, user } from '../local.ts';
+import { show, UNITS } from '../units.ts';
 import { type Command, EXIT, guarded, type Io, parse, Usage } from './command.ts';
+
+const LONGEST = 86_400; // s: an order that waits longer than a day is a plan
 
 async function ask(rig: string | undefined, request: Local, io: Io, within?: number): Promise<LocalReply | undefined> {
   try {
@@ -81,14 +85,14 @@ Exit codes: 0 done or sent; 1 failed, expired or unknown; 3 refused; 5 no rig an
 `,
   run: (args, io) =>
     guarded('order', io, async () => {
-      // A value may begin with a minus sign: what follows "--" or looks like a number is none of our options.
       const { options, flags, rest } = parse(args, { rig: 'string', index: 'string', deadline: 'string', json: 'boolean' });
       const [instrument, command, ...value] = rest;
       if (instrument === undefined || command === undefined) throw new Usage('an order is: bridgman order INSTRUMENT COMMAND [VALUE]');
       const index = options.index === undefined ? undefined : Number(options.index);
       const deadline = options.deadline === undefined ? undefined : Number(options.deadline.replace(/\s*s$/, ''));
       if (index !== undefined && !Number.isInteger(index)) throw new Usage(`--index is a whole number, not "${options.index}"`);
-      if (deadline !== undefined && !(deadline > 0)) throw new Usage(`--deadline is a number of seconds, not "${options.deadline}"`);
+      if (deadline !== undefined && !(deadline > 0 && deadline <= LONGEST))
+        throw new Usage(`--deadline is a number of seconds up to ${LONGEST}, not "${options.deadline}"`);
       if (instrument === 'rig') {
         if (command !== 'acknowledge') throw new Usage(`"rig" knows the order acknowledge, not "${command}"`);
         return simple(await ask(options.rig, { do: 'acknowledge', by: user() }, io), io, 'acknowledged');
@@ -109,7 +113,7 @@ Exit codes: 0 done or sent; 1 failed, expired or unknown; 3 refused; 5 no rig an
       }
       const { outcome, why } = answer.order;
       if (flags.has('json')) io.out(`${JSON.stringify(answer.order)}\n`);
-      else io.out(`${outcome}${why ? `: ${why}` : ''}\n`);
+      else io.out(`${outcome}${shown(answer.order)}${why ? `: ${why}` : ''}\n`);
       return outcome === 'done' || outcome === 'sent' ? EXIT.ok : outcome === 'refused' ? EXIT.refused : EXIT.failed;
     }),
 };
@@ -153,6 +157,12 @@ Options:
       return simple(answer, io, answer?.ok && 'run' in answer ? `run ${answer.run} ${what}` : what);
     }),
 };
+
+/** What went out, in the unit of the command: who wrote "20" sees whether that was 20 Pa or 20 bar. */
+function shown({ outcome, value, unit }: OrderEntry): string {
+  if ((outcome !== 'done' && outcome !== 'sent') || typeof value !== 'number') return '';
+  return ` (${show(value, UNITS.find((u) => u === unit) ?? '')})`;
+}
 
 function simple(answer: LocalReply | undefined, io: Io, done: string): number {
   if (!answer) return EXIT.host;

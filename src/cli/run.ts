@@ -39,7 +39,7 @@ Options:
   --influx URL        http://[USER:PASSWORD@]HOST[:PORT]/DATABASE, in place of the rig's
 
 Exit codes: 0 ended well; 1 something failed; 2 wrong arguments; 4 the rig is wrong; 5 the host died, or an output was not read back as safe;
-130 ended at once by a second Ctrl-C.
+130 ended at once by a second Ctrl-C, or by one before anything was opened.
 `;
 
 export const run: Command = {
@@ -133,6 +133,14 @@ async function laboratory(rig: Rig, wanted: Wanted, io: Io): Promise<number> {
     io.err(`bridgman run: ${error instanceof Error ? error.message : error}\n`);
     return EXIT.failed;
   }
+  // From here on Ctrl-C is an orderly end, whatever has been started by then.
+  let signals = 0;
+  let onSignal = (): void => {};
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => {
+      signals++;
+      onSignal();
+    });
   const folder = sessionFolder(rig, io);
   if (folder === undefined) {
     server.close();
@@ -194,7 +202,8 @@ async function laboratory(rig: Rig, wanted: Wanted, io: Io): Promise<number> {
         recorderStarts++;
         if (recorderStarts > 5) {
           io.err('the recorder ends again and again: the run is ended\n');
-          finish();
+          code = EXIT.failed;
+          end();
           return;
         }
         io.err('the recorder has ended by itself: another one goes on\n');
@@ -208,8 +217,16 @@ async function laboratory(rig: Rig, wanted: Wanted, io: Io): Promise<number> {
   } catch (error) {
     finishing = true;
     server.close();
+    if (signals > 0) return notBegun(io);
     io.err(`bridgman run: the session cannot be written to ${folder}: ${error instanceof Error ? error.message : error}\n`);
     return EXIT.failed;
+  }
+  if (signals > 0) {
+    finishing = true;
+    recorder?.send({ is: 'finish' } satisfies ToRecorder);
+    await finished;
+    server.close();
+    return notBegun(io);
   }
 
   // --- the host
@@ -242,7 +259,8 @@ async function laboratory(rig: Rig, wanted: Wanted, io: Io): Promise<number> {
   };
   host.on('message', (message: ToGuardian) => {
     watch.heard(message);
-    if (message.is === 'reply') {
+    if (message.is === 'up') up = true;
+    else if (message.is === 'reply') {
       waiting.get(message.id)?.(message.reply);
       waiting.delete(message.id);
     } else if (message.is === 'ended') unsafeAtEnd = message.unsafe;
@@ -250,10 +268,12 @@ async function laboratory(rig: Rig, wanted: Wanted, io: Io): Promise<number> {
   });
   let ending = false;
   let forced = false;
+  let up = false;
   host.once('exit', (exit, signal) => {
     for (const done of waiting.values()) done({ ok: false, why: 'the host has ended' });
     waiting.clear();
-    const inOrder = ending && exit === 0 && unsafeAtEnd.length === 0;
+    // A host that had opened nothing yet may end as it likes.
+    const inOrder = ending && (exit === 0 || !up) && unsafeAtEnd.length === 0;
     if (forced) code = FORCED;
     else if (!inOrder) {
       code = EXIT.host;
@@ -285,9 +305,7 @@ async function laboratory(rig: Rig, wanted: Wanted, io: Io): Promise<number> {
     hostSend({ is: 'end' });
     clock.after(END_WAIT, () => host.kill('SIGKILL'));
   };
-  let signals = 0;
-  const onSignal = (): void => {
-    signals++;
+  onSignal = () => {
     if (signals === 1) {
       tell('ending: outputs are made safe (once more: end at once)');
       end();
@@ -299,9 +317,6 @@ async function laboratory(rig: Rig, wanted: Wanted, io: Io): Promise<number> {
     host.kill('SIGKILL');
     clock.after(1, () => recorder?.kill('SIGKILL'));
   };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
-  process.on('SIGHUP', onSignal);
   if (wanted.duration !== undefined) clock.after(wanted.duration, end);
 
   handle = (request, reply) => {
@@ -325,8 +340,12 @@ async function laboratory(rig: Rig, wanted: Wanted, io: Io): Promise<number> {
   const words = summary ? closing(summary, { simulated: wanted.simulate }) : `the session lies in ${folder}\n`;
   if (wanted.print === 'jsonl') io.err(words);
   else io.out(words);
-  process.removeAllListeners('SIGINT');
   return code;
+}
+
+function notBegun(io: Io): number {
+  io.err('bridgman run: ended before any instrument was opened\n');
+  return FORCED;
 }
 
 /** A new folder named after the present second, in the rig's sessions folder, or beside the user where that cannot be written. */

@@ -130,6 +130,10 @@ const nameOf = ({ users }: Wire): string =>
     .map(({ instrument, role }) => (Object.keys(instrument.links).length > 1 ? `${instrument.name} ${role}` : instrument.name))
     .join(' and ');
 
+/** The address says that a simulator is served there, so that its readings never pass for an instrument's. */
+const simulated = (address: string): string =>
+  /[?&]origin=simulator\b/.test(address) ? address : `${address}${address.includes('?') ? '&' : '?'}origin=simulator`;
+
 /** Serves one wire; gives its address as a rig writes it. */
 async function serveWire(
   wire: Wire,
@@ -149,7 +153,7 @@ async function serveWire(
   const where = { host: own && /^127\.|^::1$/.test(own.host) ? own.host : '127.0.0.1', port: own?.port ?? 0 };
   const done = async (serving: Promise<Served>, address: (at: string) => string): Promise<string> => {
     const served = await serving;
-    const written = address(served.address);
+    const written = simulated(address(served.address));
     const parsed = parseAddress(written);
     if (typeof parsed === 'string') throw new Usage(`this path cannot be an address of a rig: ${parsed}`);
     await serve(name, Promise.resolve(served), scene, { link: written });
@@ -233,7 +237,7 @@ async function copy(rig: Rig, known: Catalogue, served: ReadonlyMap<string, stri
   }
   if (rig.influx !== undefined)
     io.err(
-      'the copy writes to the InfluxDB of the rig, and what comes over real links counts as hardware there: give "run" another --influx\n',
+      'the copy writes to the InfluxDB of the rig, marked as simulated: give "run" another --influx where that is not wanted\n',
     );
   say(scene, { rig: file }, `rig ${file}   bridgman run ${file}`);
   return EXIT.ok;

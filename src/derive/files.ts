@@ -57,17 +57,23 @@ function looksLikeText(bytes: Uint8Array): boolean {
 const SPLIT = /[\s,;]+/;
 const COMMENT = /^\s*(#|%|\/\/|!|")/;
 
+/** "600,5;1,2e3": decimal commas, where something else parts the columns. */
+const DECIMAL_COMMA = /^(?=.*[\s;])(?:[^,.]|\d,(?=\d))*$/;
+const fields = (line: string): readonly string[] => (DECIMAL_COMMA.test(line) ? line.replaceAll(',', '.').split(SPLIT) : line.split(SPLIT));
+
 /**
- * Two columns, wavelength in nm and a value, parted by tabs, blanks, commas or semicolons; comment lines, empty lines and one line of
+ * Two columns, wavelength in nm and a value, parted by tabs, blanks, commas or semicolons, with decimal points, or with decimal commas
+ * where no comma parts the columns; comment lines, empty lines and one line of
  * headings are passed over. Sorted by wavelength. More columns are ignored.
  */
 export function tableOf(bytes: Uint8Array): Table | string {
+  if (!looksLikeText(bytes)) return 'this is no text: two columns are wanted, wavelength in nm and a value';
   const lines = new TextDecoder().decode(bytes).split(/\r\n|\r|\n/);
   const rows: (readonly [number, number])[] = [];
   let heading = true;
   for (const [n, line] of lines.entries()) {
     if (line.trim() === '' || COMMENT.test(line)) continue;
-    const [first = '', second = ''] = line.trim().split(SPLIT);
+    const [first = '', second = ''] = fields(line.trim());
     const [nm, value] = [Number(first), Number(second)];
     const sound = first !== '' && second !== '' && Number.isFinite(nm) && Number.isFinite(value);
     if (!sound && heading && Number.isNaN(nm)) {

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { nearest } from '../catalogue.ts';
 import type { Clock } from '../clock.ts';
-import type { Link } from '../link.ts';
+import { type Link, wrapped } from '../link.ts';
 import { remoteFolder } from '../readout/folder-process.ts';
 import type { Port } from '../simulate.ts';
 import { LinkError } from './link-error.ts';
@@ -13,7 +13,9 @@ import { tcpLink } from './tcp.ts';
 import { type Carrier, tunnelLink } from './tunnel.ts';
 import { udpLink } from './udp.ts';
 
-export type Address =
+/** `origin=simulator` behind the address of a port says that a simulator is served there: its readings never pass for an instrument's. */
+export type Address = { readonly origin?: 'simulator' } & Place;
+type Place =
   | ({ readonly kind: 'serial' } & Required<Omit<SerialOptions, 'told'>>)
   | { readonly kind: 'tcp' | 'udp'; readonly host: string; readonly port: number }
   | { readonly kind: 'gpib'; readonly link: string; readonly address: string }
@@ -97,7 +99,7 @@ const KINDS = ['serial', 'tcp', 'udp', 'gpib', 'folder', 'simulated'] as const;
 export function parseAddress(text: string): Address | string {
   const colon = text.search(/[:?]/);
   const word = colon < 0 ? text : text.slice(0, colon);
-  const rest = colon < 0 ? '' : text.slice(text[colon] === ':' ? colon + 1 : colon);
+  const behind = colon < 0 ? '' : text.slice(text[colon] === ':' ? colon + 1 : colon);
   const kind = KINDS.find((k) => k === word);
   if (!kind) {
     const near = nearest(word, KINDS) ?? (word.startsWith('/dev/') || /^COM\d/i.test(word) ? 'serial' : undefined);
@@ -106,11 +108,14 @@ export function parseAddress(text: string): Address | string {
     const hint = near === undefined ? '.' : `; did you mean "${near}"?`;
     return `"${text}" is no address: it must begin with one of ${known}${hint} An address looks like ${example}`;
   }
-  const mark = rest.indexOf('?');
-  const where = mark < 0 ? rest : rest.slice(0, mark);
-  const asked = mark < 0 ? '' : rest.slice(mark + 1);
-  const parsed = PARSERS[kind](where, asked);
-  if (!(parsed instanceof Wrong)) return parsed;
+  const mark = behind.indexOf('?');
+  const where = mark < 0 ? behind : behind.slice(0, mark);
+  const asked = mark < 0 ? '' : behind.slice(mark + 1);
+  const parts = asked.split('&');
+  const born = kind === 'gpib' || kind === 'simulated' ? [] : parts.filter((part) => part === 'origin=simulator');
+  const rest = parts.filter((part) => born.length !== 1 || part !== born[0]).join('&');
+  const parsed = PARSERS[kind](where, rest);
+  if (!(parsed instanceof Wrong)) return born.length === 1 ? { ...parsed, origin: 'simulator' } : parsed;
   return `"${text}": ${parsed.why}; a right one is ${ADDRESS_FORMS.find((form) => form.startsWith(kind))}`;
 }
 
@@ -196,6 +201,11 @@ export interface OpenContext {
 
 /** Opens the link of an address. Connecting goes on by itself; throws LINK_ADDRESS where the context lacks what the address names. */
 export function openLink(address: Address, clock: Clock, context: OpenContext = {}): Link {
+  const link = opened(address, clock, context);
+  return address.origin === undefined ? link : wrapped(link, { origin: address.origin });
+}
+
+function opened(address: Address, clock: Clock, context: OpenContext): Link {
   const { told } = context;
   switch (address.kind) {
     case 'serial':

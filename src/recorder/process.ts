@@ -6,6 +6,7 @@ import type { Entry } from '../entry.ts';
 import { filesOf } from '../methods.ts';
 import { batches } from '../pipe.ts';
 import type { Rig } from '../rig.ts';
+import { show, type Unit } from '../units.ts';
 import { jsonLine } from './jsonl.ts';
 import { catchUp, recorder, type Summary } from './recorder.ts';
 import { type View, view } from './view.ts';
@@ -81,7 +82,9 @@ async function start(init: RecorderInit): Promise<void> {
       if (entry.kind === 'alarm') told(`${entry.alarm.from}: ${entry.alarm.text}`);
       else if (entry.kind === 'order' && entry.order.outcome) {
         const { instrument, command, index, value, unit, outcome, why, by } = entry.order;
-        const what = `${instrument}.${command}${index === undefined ? '' : `[${index}]`}${value === undefined ? '' : ` ${value}${unit && unit.length < 6 && typeof value === 'number' ? ` ${unit}` : ''}`}`;
+        const shown =
+          typeof value === 'number' ? show(value, (unit ?? '') as Unit | '') : typeof value === 'boolean' ? (value ? 'on' : 'off') : value; // a command's own unit
+        const what = `${instrument}.${command}${index === undefined ? '' : `[${index}]`}${shown === undefined ? '' : ` ${shown}`}`;
         told(`order ${what} (${by}): ${outcome}${why ? `: ${why}` : ''}`);
       } else if (entry.kind === 'note') told(`note (${entry.note.by}): ${entry.note.text}`);
       else if (entry.kind === 'mark') told(`run ${entry.mark.run} ${entry.mark.what} (${entry.mark.by})`);

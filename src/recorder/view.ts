@@ -29,6 +29,15 @@ export function view(
   const paint = (code: string, text: string): string => (colour ? `\x1b[${code}m${text}\x1b[0m` : text);
   out.write('\x1b[?1049h\x1b[?25l\x1b[2J');
 
+  // What is derived comes first, then numbers in the rig's order of instruments, then states and flags: a small screen shows what matters.
+  const owners = [...rig.derive, ...rig.instruments].map((one) => one.name);
+  const rank = (name: string): number => {
+    const kind = latest.get(name)?.r.kind;
+    const derived = rig.derive.some((d) => name.startsWith(`${d.name}.`));
+    const group = derived ? 0 : kind === 'flag' ? 3 : kind === 'state' || kind === 'trace' ? 2 : 1;
+    return group * 1000 + owners.findIndex((owner) => name.startsWith(`${owner}.`));
+  };
+
   const line = (r: Reading, now: number): string => {
     const name = r.index === undefined ? r.from : `${r.from}[${r.index}]`;
     const age = Math.max(0, (now - r.t) / 1e6);
@@ -96,7 +105,7 @@ export function view(
           : `, InfluxDB ${influx}: ${summary.points.written} written, ${summary.points.spooled} waiting, ${summary.points.set_aside} set aside`;
       foot.push(`recorded ${(summary.bytes.recorded / 1e6).toFixed(1)} MB${db}${held}`);
       foot.push(paint('2', about.folder), ...words.map((w) => paint('2', w)));
-      const names = [...latest.keys()].sort();
+      const names = [...latest.keys()].sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
       const room = Math.max(3, height - head.length - foot.length - 1);
       const rows = names.slice(0, room).map((n) => line(latest.get(n)?.r as Reading, now)); // the name is one of its keys
       if (names.length > room) rows[room - 1] = `... and ${names.length - room + 1} more channels`;

@@ -1,10 +1,15 @@
-import { describe, expect, test } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import eurotherm from '../../drivers/eurotherm-2000.ts';
 import type { ModbusTell } from '../../protocols/modbus.ts';
 import { modbusRtu } from '../../protocols/modbus-rtu.ts';
 import simulated from '../../simulators/eurotherm-2000.ts';
 import { dac } from '../../simulators/worlds/dac.ts';
+import { catalogue } from '../../src/catalogue.ts';
 import { Refused } from '../../src/instrument.ts';
+import { loadRig } from '../../src/rig.ts';
 import { place, type Unit } from './place.ts';
 
 const bus = (...units: readonly Unit[]) => {
@@ -28,7 +33,16 @@ const hex = (text: string): string =>
 describe('options', () => {
   test('need an address', () => {
     expect(eurotherm.options.parse({})).toMatchObject({ why: 'unit: is needed: a whole number from 1 to 254' });
-    expect(eurotherm.options.parse({ unit: 3 })).toEqual({ unit: 3, decimals: 1, output_decimals: 1, safe_setpoint: 273.15 });
+    expect(eurotherm.options.parse({ unit: 3 })).toEqual({
+      unit: 3,
+      decimals: 1,
+      output_decimals: 1,
+      safe_setpoint: 273.15,
+      framing: 'rtu',
+    });
+    expect(eurotherm.options.parse({ unit: 3, framing: 'ascii' })).toMatchObject({
+      why: expect.stringContaining('framing: must be one of rtu, tcp'),
+    });
     expect(eurotherm.options.parse({ unit: 3, safe_setpoint: '20 °C' })).toMatchObject({ safe_setpoint: 293.15 });
     for (const wrong of ['20 bar', 20, 'cold', '-300 °C'])
       expect(eurotherm.options.parse({ unit: 3, safe_setpoint: wrong })).toBeInstanceOf(Refused);
@@ -36,7 +50,7 @@ describe('options', () => {
 });
 
 test.each([0, 1, 2])('every example means what it says, with %i decimals', (decimals) => {
-  const p = { unit: 1, decimals, output_decimals: 2 - decimals, safe_setpoint: 273.15 };
+  const p = { unit: 1, decimals, output_decimals: 2 - decimals, safe_setpoint: 273.15, framing: 'rtu' } as const;
   for (const poll of eurotherm.body(p, { unit: 1 }).polls ?? []) {
     const values = poll.read(poll.example[0], { asked: 0, t: 0 });
     expect(values).toEqual(poll.example[1]);
@@ -44,7 +58,7 @@ test.each([0, 1, 2])('every example means what it says, with %i decimals', (deci
 });
 
 describe('readings', () => {
-  const P = { unit: 1, decimals: 1, output_decimals: 1, safe_setpoint: 273.15 };
+  const P = { unit: 1, decimals: 1, output_decimals: 1, safe_setpoint: 273.15, framing: 'rtu' } as const;
   const first = (reply: ModbusTell) => eurotherm.body(P, { unit: 1 }).polls?.[0].read(reply, { asked: 0, t: 0 });
 
   test('are signed', () => {
@@ -131,7 +145,7 @@ describe('on the line', () => {
               },
             },
           },
-          { unit: 1, decimals: 1, output_decimals: 1, safe_setpoint: 273.15 },
+          { unit: 1, decimals: 1, output_decimals: 1, safe_setpoint: 273.15, framing: 'rtu' },
         )
         .next().value;
     expect(identified({ unit: 1, function: 3, exception: 2 })).toMatchObject({
@@ -139,6 +153,70 @@ describe('on the line', () => {
     });
     expect(identified({ unit: 1, function: 3, values: [0, 10] })).toBeInstanceOf(Refused);
     expect(identified({ unit: 1, function: 3, values: [100, 0xff9c] })).toEqual({ unit: 1 });
+  });
+});
+
+describe('behind a Modbus TCP gateway', () => {
+  const framing = 'tcp';
+  const gateway = () =>
+    bus(
+      { name: 'oven', options: { unit: 1, framing } },
+      { name: 'line', options: { unit: 2, decimals: 0, framing } },
+      { name: 'absent', options: { unit: 254, framing }, simulate: { unit: 9 } },
+    );
+
+  test('units share a link, an absent one stops nobody, and each is known by its own', () => {
+    const { units, states, clock, sent } = gateway();
+    expect(units.map((u) => u.acquired.state.is)).toEqual(['running', 'running', 'silent']);
+    const asked = sent(true).map(hex);
+    // Transaction, protocol 0, length 6, unit, function 3, register 111, 2 of them.
+    expect(asked[0]).toMatch(/^00 0[1-9] 00 00 00 06 (01|02|fe) 03 00 6f 00 02$/);
+    const numbers = asked.map((bytes) => bytes.slice(0, 5));
+    expect(new Set(numbers).size).toBe(numbers.length);
+    expect(units[0].order('setpoint', 473.15)).toBe('done');
+    expect(units[1].order('setpoint', 323.15)).toBe('done');
+    expect(states.map((s) => s.setPoint)).toEqual([200, 50, 0]);
+    expect(sent().map((bytes) => hex(bytes).slice(6))).toEqual(['00 00 00 06 01 06 00 02 07 d0', '00 00 00 06 02 06 00 02 00 32']);
+    clock.advance(300);
+    expect(units[0].acquired.latest('temperature')).toMatchObject({ quality: 'good', value: expect.closeTo(473.15, 0) });
+    expect(units[0].readings.filter((r) => r.quality === 'bad')).toEqual([]);
+    expect(units[1].readings.filter((r) => r.quality === 'bad')).toEqual([]);
+  });
+
+  test('a gateway that hears nothing from the unit is no refusal', () => {
+    for (const exception of [10, 11]) {
+      const talk = eurotherm.identify(
+        {
+          main: {
+            // biome-ignore lint/correctness/useYield: answers at once
+            *ask() {
+              return { unit: 1, function: 3, exception };
+            },
+          },
+        },
+        { unit: 1, decimals: 1, output_decimals: 1, safe_setpoint: 273.15, framing },
+      );
+      expect(() => talk.next()).toThrow(/the unit does not answer: exception 1[01] \(the gateway h/);
+    }
+  });
+
+  test('a rig with three units behind one gateway is right, and one of another framing among them is wrong', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'gateway-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const rig = async (...framings: readonly string[]) => {
+      const instruments = framings.map(
+        (f, i) =>
+          `  u${i}: { model: eurotherm-2000, link: gate, options: { unit: ${i + 1}, framing: ${f} }, leases: { setpoint: unused } }\n`,
+      );
+      writeFileSync(
+        join(folder, 'rig.yaml'),
+        `rig: gateway\nlinks: { gate: "tcp:192.168.1.9:502" }\ninstruments:\n${instruments.join('')}`,
+      );
+      const loaded = await loadRig(folder, await catalogue(), new Map());
+      return loaded.ok ? [] : loaded.messages.map((m) => m.text);
+    };
+    expect(await rig('tcp', 'tcp', 'tcp')).toEqual([]);
+    expect(await rig('tcp', 'rtu')).toEqual([expect.stringContaining('one link has one language')]);
   });
 });
 
