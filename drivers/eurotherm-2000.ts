@@ -1,5 +1,6 @@
 import { type ModbusAsk, type ModbusTell, signed, unsigned } from '../protocols/modbus.ts';
 import { modbusRtu } from '../protocols/modbus-rtu.ts';
+import { modbusTcp } from '../protocols/modbus-tcp.ts';
 import {
   type Actors,
   bad,
@@ -14,6 +15,7 @@ import {
   type Takes,
   type Talk,
   whole,
+  word,
 } from '../src/instrument.ts';
 import { celsius, percent, quantity, type Unit } from '../src/units.ts';
 
@@ -23,6 +25,7 @@ interface Options {
   readonly decimals: number;
   readonly output_decimals: number;
   readonly safe_setpoint: number;
+  readonly framing: 'rtu' | 'tcp';
 }
 
 const AUTOTUNE = 270;
@@ -33,7 +36,11 @@ const EXCEPTIONS: Readonly<Record<number, string>> = {
   3: 'illegal value',
   4: 'device failure',
   6: 'busy',
+  10: 'the gateway has no way to it',
+  11: 'the gateway hears nothing from it',
 };
+/** A gateway's own: nothing is known of the unit behind it. */
+const GATEWAY: readonly number[] = [10, 11];
 const trouble = (code: number): string => `exception ${code} (${EXCEPTIONS[code] ?? 'unknown'})`;
 
 /** A register's number and its SI value, both ways. */
@@ -119,24 +126,31 @@ const temperature = (about: string, otherwise: string): Field<number> => ({
   },
 });
 
-/** Eurotherm 2000 and 3000 series by Modbus RTU. The proof's reply is longer than a register's and shorter than the poll's. */
+/**
+ * Eurotherm 2000 and 3000 series by Modbus RTU, on a line of their own or behind a Modbus TCP gateway. The proof's reply is longer than
+ * a register's and shorter than the poll's.
+ */
 export default instrument<L, Options, { readonly unit: number }>({
-  model: 'Eurotherm 2000 / 3000 series (Modbus RTU)',
+  model: 'Eurotherm 2000 / 3000 series (Modbus)',
   source: 'ISISComputingGroup/EPICS-DeviceEmulator lewis_emulators/eurotherm',
   options: options<Options>({
     unit: whole('address on the bus', 1, 254),
     decimals: whole('decimals of temperatures on the display', 0, 2, 1),
     output_decimals: whole('decimals of output power on the display', 0, 2, 1),
     safe_setpoint: temperature('set point that is safe', '0 °C'),
+    framing: word('rtu on a line, tcp behind a Modbus TCP gateway', ['rtu', 'tcp'] as const, 'rtu'),
   }),
-  links: { main: modbusRtu() },
+  links: ({ framing }) => ({ main: framing === 'tcp' ? modbusTcp() : modbusRtu() }),
   pace: 0.005, // 3.5 characters at 9600 baud
   within: 0.5,
   proof: ({ unit }) => ({
     main: { ask: () => read(unit, 111, 2), is: (m) => 'values' in m && m.values.length === 2 },
   }),
   *identify(ask, { unit, decimals }) {
-    const got = numbers(yield* ask.main.ask(read(unit, 111, 2)), 2);
+    const reply = yield* ask.main.ask(read(unit, 111, 2));
+    if ('exception' in reply && GATEWAY.includes(reply.exception))
+      throw new NoReply(`the unit does not answer: ${trouble(reply.exception)}`);
+    const got = numbers(reply, 2);
     if (typeof got === 'string') return new Refused(`${got} for its set-point limits (111, 112): no 2000 or 3000 series`);
     const [high, low] = got.map((n) => signed(n) / 10 ** decimals);
     return high > low ? { unit } : new Refused(`set-point limits ${low} to ${high} °C make no sense: no 2000 or 3000 series`);

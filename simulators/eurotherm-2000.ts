@@ -1,7 +1,8 @@
 import { type ModbusAsk, type ModbusTell, signed, unsigned } from '../protocols/modbus.ts';
 import { modbusRtu } from '../protocols/modbus-rtu.ts';
 import { type ModbusException, serveModbus } from '../protocols/modbus-serve.ts';
-import { type Field, options, Refused, simulator, whole } from '../src/simulator.ts';
+import { modbusTcp } from '../protocols/modbus-tcp.ts';
+import { type Field, options, Refused, simulator, whole, word } from '../src/simulator.ts';
 import { type Dac, dac } from './worlds/dac.ts';
 
 interface Options {
@@ -10,6 +11,7 @@ interface Options {
   readonly output_decimals: number;
   readonly heater: string | undefined;
   readonly safe_setpoint?: unknown;
+  readonly framing: 'rtu' | 'tcp';
 }
 
 interface State {
@@ -133,8 +135,9 @@ export default simulator({
     output_decimals: whole('decimals of output power on the display', 0, 2, 1),
     heater: heaterName,
     safe_setpoint: { about: "the driver's own", of: (yaml) => yaml },
+    framing: word('rtu on a line, tcp behind a Modbus TCP gateway', ['rtu', 'tcp'] as const, 'rtu'),
   }),
-  links: { main: modbusRtu() },
+  links: ({ framing }) => ({ main: framing === 'tcp' ? modbusTcp() : modbusRtu() }),
   state: ({ unit = 1, decimals = 1, output_decimals = 1, heater }: Partial<Options>, name: string): State => ({
     name,
     unit,
