@@ -5,7 +5,7 @@ import type { Catalogue } from '../src/catalogue.ts';
 import { catalogue } from '../src/catalogue.ts';
 import type { VirtualClock } from '../src/clock.ts';
 import type { Entry, OrderEntry } from '../src/entry.ts';
-import type { Body, Instrument, Links } from '../src/instrument.ts';
+import { type Body, type Instrument, type Links, NoReply } from '../src/instrument.ts';
 import { type Arrival, type Link, wrapped } from '../src/link.ts';
 import type { SimulatedLink } from '../src/links/simulated.ts';
 import type { Rig } from '../src/rig.ts';
@@ -152,7 +152,9 @@ describe('instruments that come and go', () => {
     const shy: Instrument = {
       ...(toy as Instrument),
       *identify(ask) {
-        return { serial: yield* ask.main.ask(times++ === 0 ? '*IDN?' : 'NEVER?') };
+        const serial = yield* ask.main.ask('*IDN?');
+        if (times++ > 0) throw new NoReply('still booting');
+        return { serial };
       },
     };
     const b = bench(toyRig(), { ...toys, instruments: new Map([['toy', shy]]) });
