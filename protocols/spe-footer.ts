@@ -20,12 +20,18 @@ const PIXEL_FORMATS: Readonly<Record<string, PixelType>> = {
 };
 const NANO = 1e9;
 
+/** What may stand before the root: blanks, declarations, comments. */
+const PROLOGUE = /^(?:\s|<\?[\s\S]*?\?>|<!--[\s\S]*?-->|<![A-Z][^>]*>)*/;
+const ROOT = /^<(?:[\w.-]+:)?SpeFormat[\s/>]/;
+
 /** The XML's root, or 'none' when what stands there is no XML, or a sentence when it breaks off. */
 export function readFooter(bytes: Uint8Array, from: number): Element | 'none' | string {
-  const start = new TextDecoder().decode(bytes.subarray(from, from + 4096)).trimStart();
-  if (!start.startsWith('<')) return 'none';
-  if (!start.includes('SpeFormat') && start.length > 1000) return 'none';
-  const root = parseXml(new TextDecoder().decode(bytes.subarray(from)));
+  const text = new TextDecoder().decode(bytes.subarray(from));
+  if (!/^\s*</.test(text)) return 'none';
+  const start = PROLOGUE.exec(text)?.[0].length ?? 0;
+  const first = text.slice(start, start + 1000);
+  if (/^<\w/.test(first) && first.length === 1000 && !ROOT.test(first)) return 'none';
+  const root = parseXml(text);
   return typeof root === 'string' || root.name === 'SpeFormat' ? root : 'none';
 }
 

@@ -201,6 +201,22 @@ describe('SPE 3.0', () => {
     const read = (e: string): number | undefined => good(version3(footer(format, '', e), raw(Float32Array.of(1)))).saturation;
     expect([read(bits('16')), read(bits('14')), read('')]).toEqual([65535, 16383, undefined]);
   });
+  test('what may stand before the root is passed over, and another root is no footer', () => {
+    const format = `<DataBlock type="Frame" count="1" pixelFormat="MonochromeUnsigned16" size="4" stride="4">${region(2, 1, '2', 2)}</DataBlock>`;
+    const data = raw(Uint16Array.of(1, 2));
+    const xml = footer(format);
+    for (const before of [
+      '\ufeff',
+      '\ufeff<?xml version="1.0" encoding="utf-8"?>\r\n',
+      `<!--${'-'.repeat(9000)}>-->`,
+      '<!DOCTYPE SpeFormat>',
+    ])
+      expect(good(version3(before + xml, data)).frames[0]?.data[0]).toEqual(Uint16Array.of(1, 2));
+    const prefixed = xml.replace('<SpeFormat', '<p:SpeFormat').replace('</SpeFormat', '</p:SpeFormat');
+    expect(good(version3(prefixed, data)).regions[0]?.shape).toEqual([1, 2]);
+    expect(fault(version3(`<html>${'x'.repeat(2000)}`, data))).toMatchObject({ fault: 'PROTO_SPE_DAMAGED' });
+    expect(fault(version3(`<!--${'-'.repeat(9000)}`, data))).toMatchObject({ fault: 'PROTO_SPE_INCOMPLETE' });
+  });
   test('a footer that contradicts itself is damage and says how', () => {
     const frame = (attributes: string, inner: string): string => `<DataBlock type="Frame" ${attributes}>${inner}</DataBlock>`;
     const cases: (readonly [string, string])[] = [
