@@ -275,7 +275,7 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
       pump(); // one reply may have been lost: once more at once
       return;
     }
-    key.why = `no answer to its identify question${key.why ? ` (after: ${key.why.replace(/^no answer to its identify question \(after: (.*)\)$/, '$1')})` : ''}`;
+    key.why = `no answer to its identify question${key.why && key.why !== 'not asked yet' ? ` (after: ${key.why.replace(/^no answer to its identify question \(after: (.*)\)$/, '$1')})` : ''}`;
     setAside(key);
     pump();
   };

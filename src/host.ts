@@ -118,6 +118,8 @@ function adapted(model: Instrument, instrument: RigInstrument): Instrument {
   };
 }
 
+const START_SAID = 50; // tenths of a second after which it is said that start orders wait
+
 export function host(options: HostOptions): Host {
   const { rig, catalogue, clock, emit, keeper } = options;
   const subscriptions: Subscription[] = [];
@@ -263,7 +265,7 @@ export function host(options: HostOptions): Host {
   };
 
   // --- start orders, one after another, once every instrument they need is there
-  const startOrders = (left: readonly Rig['start'][number][]): void => {
+  const startOrders = (left: readonly Rig['start'][number][], waited = 0): void => {
     const [first, ...rest] = left;
     if (!first || closing) {
       started = true;
@@ -271,7 +273,8 @@ export function host(options: HostOptions): Host {
     }
     const target = acquired.get(first.instrument);
     if (target?.state.is === 'connecting' || target?.state.is === 'silent') {
-      clock.after(0.1, () => startOrders(left));
+      if (waited === START_SAID) alarm('start', `${first.instrument} is not there: ${left.length} of the start orders wait for it`);
+      clock.after(0.1, () => startOrders(left, waited + 1));
       return;
     }
     clock.after(first.after, () => {

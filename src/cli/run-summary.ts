@@ -4,7 +4,7 @@ import { type Reading, total } from '../reading.ts';
 import type { Summary } from '../recorder/recorder.ts';
 import { show } from '../units.ts';
 
-export function closing(s: Summary, about: { readonly simulated: boolean }): string {
+export function closing(s: Summary, about: { readonly simulated: boolean; readonly instruments: readonly string[] }): string {
   const channels = Object.entries(s.channels).sort(([a], [b]) => (a < b ? -1 : 1));
   const lines = ['', `${about.simulated ? 'Simulated run' : 'Run'} of ${s.rig}, ${((s.ended - s.began) / 1e6).toFixed(1)} s`, ''];
   const width = Math.max(7, ...channels.map(([name]) => name.length));
@@ -16,6 +16,8 @@ export function closing(s: Summary, about: { readonly simulated: boolean }): str
     );
     for (const [why, n] of Object.entries(c.why)) lines.push(`${''.padEnd(width)}  ${''.padStart(8)}  ${String(n).padStart(5)}  ${why}`);
   }
+  const silent = about.instruments.filter((name) => !channels.some(([channel]) => channel.startsWith(`${name}.`)));
+  if (silent.length > 0) lines.push('', `no reading of: ${silent.join(', ')}`);
   const truth = Object.entries(s.truth ?? {});
   if (truth.length > 0) {
     lines.push('', "True in the simulators' world at the end:");

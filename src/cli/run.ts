@@ -257,8 +257,11 @@ async function laboratory(rig: Rig, wanted: Wanted, io: Io): Promise<number> {
     waiting.set(id, done);
     hostSend({ is: 'ask', id, request });
   };
+  // Outputs of instruments that have identified themselves: only of these can be said that they are safe.
+  const met = new Set<string>();
   host.on('message', (message: ToGuardian) => {
     watch.heard(message);
+    if (message.is === 'prepare') met.add(`${message.prepared.instrument}.${message.prepared.command}`);
     if (message.is === 'up') up = true;
     else if (message.is === 'reply') {
       waiting.get(message.id)?.(message.reply);
@@ -322,7 +325,11 @@ async function laboratory(rig: Rig, wanted: Wanted, io: Io): Promise<number> {
   handle = (request, reply) => {
     if (request.do === 'stop') {
       tell(`STOP by ${request.by}`);
-      watch.stop(`stop by ${request.by}`, (stopped) => reply({ ok: true, stopped }));
+      watch.stop(`stop by ${request.by}`, ({ by, unsafe }) => {
+        const absent = hazardous(rig).filter((name) => !met.has(name) && !unsafe.some((u) => u.name === name));
+        const all = [...unsafe, ...absent.map((name) => ({ name, why: 'it has not been there since the run began' }))];
+        reply({ ok: true, stopped: { by, unsafe: all } });
+      });
     } else askHost(request, reply);
   };
 
@@ -337,11 +344,17 @@ async function laboratory(rig: Rig, wanted: Wanted, io: Io): Promise<number> {
     }
   }
   if (screen) process.stdout.write('\x1b[?25h\x1b[?1049l');
-  const words = summary ? closing(summary, { simulated: wanted.simulate }) : `the session lies in ${folder}\n`;
+  const words = summary
+    ? closing(summary, { simulated: wanted.simulate, instruments: rig.instruments.map((i) => i.name) })
+    : `the session lies in ${folder}\n`;
   if (wanted.print === 'jsonl') io.err(words);
   else io.out(words);
   return code;
 }
+
+/** The commands that have a lease, as INSTRUMENT.COMMAND. */
+const hazardous = (rig: Rig): readonly string[] =>
+  rig.instruments.flatMap((i) => Object.keys(i.leases).map((command) => `${i.name}.${command}`));
 
 function notBegun(io: Io): number {
   io.err('bridgman run: ended before any instrument was opened\n');
