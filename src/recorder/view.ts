@@ -15,6 +15,7 @@ export interface View {
 
 const EVERY = 250; // ms between two pictures
 const WORDS = 6;
+const LEAST_ROWS = 6; // of readings, before links without trouble are shown
 
 export function view(
   out: NodeJS.WriteStream | WriteStream,
@@ -34,17 +35,17 @@ export function view(
   const rank = (name: string): number => {
     const kind = latest.get(name)?.r.kind;
     const derived = rig.derive.some((d) => name.startsWith(`${d.name}.`));
-    const group = derived ? 0 : kind === 'flag' ? 3 : kind === 'state' || kind === 'trace' ? 2 : 1;
+    const group = derived ? (kind === '1' ? 0.5 : 0) : kind === 'flag' ? 3 : kind === 'state' || kind === 'trace' ? 2 : 1;
     return group * 1000 + owners.findIndex((owner) => name.startsWith(`${owner}.`));
   };
 
   const line = (r: Reading, now: number): string => {
     const name = r.index === undefined ? r.from : `${r.from}[${r.index}]`;
     const age = Math.max(0, (now - r.t) / 1e6);
-    const shown = value(r);
+    const shown = printable(value(r));
     const text = `${name.padEnd(30).slice(0, 30)} ${shown.padEnd(30).slice(0, 34)} ${ageText(age).padStart(6)}`;
     if (r.quality === 'bad') return paint('31', `${text} bad`);
-    if (r.quality === 'suspect') return paint('33', `${text} suspect: ${r.why ?? ''}`);
+    if (r.quality === 'suspect') return paint('33', `${text} suspect: ${printable(r.why ?? '')}`);
     return text;
   };
 
@@ -58,7 +59,7 @@ export function view(
       latest.set(name, { r, n: (had?.n ?? 0) + 1 });
     },
     tell(text) {
-      words.push(`${new Date().toISOString().slice(11, 19)} ${text}`);
+      words.push(`${new Date().toISOString().slice(11, 19)} ${printable(text)}`);
       if (words.length > WORDS) words.shift();
     },
     draw(summaryOf, influx) {
@@ -74,13 +75,19 @@ export function view(
       head.push(
         `${paint('1', `bridgman ${rig.name}`)} ${mode} ${new Date(wall).toISOString().slice(0, 19)}Z  for ${Math.round((now - summary.began) / 1e6)} s`,
       );
-      if (status?.latched) head.push(paint('1;31', `LATCHED: ${status.latched} (acknowledge: bridgman order rig acknowledge)`));
+      if (status?.latched)
+        head.push(
+          paint('1;31', `LATCHED: ${printable(status.latched)}`),
+          paint('1;31', '  nothing hazardous until: bridgman order rig acknowledge'),
+        );
       for (const l of status?.leases ?? []) {
         const text = l.active ? `ON, ${ageText(l.left ?? 0)} left, evidence ${ageText(l.evidence ?? 0)} old` : 'off';
         head.push(`lease ${l.name}: ${l.active ? paint('1;33', text) : text}, kept by the ${l.holder}`);
       }
       head.push('');
-      const foot: string[] = [''];
+      // Links and instruments without trouble may give way to readings and words on a small screen.
+      const plain: string[] = [];
+      const foot: string[] = [];
       for (const l of status?.links ?? []) {
         const mean = (l.latencyMean * 1000).toFixed(1);
         const faults = [
@@ -90,11 +97,12 @@ export function view(
           l.noise > 0 ? `${l.noise} noise` : '',
         ].filter((t) => t !== '');
         const text = `link ${l.link}: ${l.up ? 'up' : 'DOWN'}, ${l.asked} questions, ${mean} ms (longest ${(l.latencyMax * 1000).toFixed(0)} ms), ${l.waiting} waiting${faults.length > 0 ? `, ${faults.join(', ')}` : ''}`;
-        foot.push(l.up ? text : paint('31', text));
+        if (l.up && faults.length === 0) plain.push(text);
+        else foot.push(l.up ? text : paint('31', text));
       }
       for (const [name, i] of Object.entries(status?.instruments ?? {})) {
-        if (i.state !== 'running') foot.push(paint('31', `${name}: ${i.state}${i.why ? `: ${i.why}` : ''}`));
-        else if (i.skipped > 0) foot.push(`${name}: ${i.skipped} polls skipped, ${i.failed} failed`);
+        if (i.state !== 'running') foot.push(paint('31', `${name}: ${i.state}${i.why ? `: ${printable(i.why)}` : ''}`));
+        else if (i.skipped > 0) plain.push(`${name}: ${i.skipped} polls skipped, ${i.failed} failed`);
       }
       const held = status
         ? `, loop late ${(status.lateness * 1000).toFixed(0)} ms at most, ${status.queued} waiting, ${status.dropped} dropped`
@@ -104,8 +112,14 @@ export function view(
           ? ''
           : `, InfluxDB ${influx}: ${summary.points.written} written, ${summary.points.spooled} waiting, ${summary.points.set_aside} set aside`;
       foot.push(`recorded ${(summary.bytes.recorded / 1e6).toFixed(1)} MB${db}${held}`);
-      foot.push(paint('2', about.folder), ...words.map((w) => paint('2', w)));
+      foot.push(paint('2', about.folder));
       const names = [...latest.keys()].sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
+      const needed = Math.min(names.length, LEAST_ROWS);
+      const spare = Math.max(0, height - 2 - head.length - foot.length - needed);
+      const said = words.slice(-Math.max(1, Math.min(spare, words.length)));
+      const fits = plain.length <= spare - said.length;
+      foot.unshift('', ...(fits ? plain : []));
+      foot.push(...said.map((w) => paint('2', w)));
       const room = Math.max(3, height - head.length - foot.length - 1);
       const rows = names.slice(0, room).map((n) => line(latest.get(n)?.r as Reading, now)); // the name is one of its keys
       if (names.length > room) rows[room - 1] = `... and ${names.length - room + 1} more channels`;
@@ -117,6 +131,9 @@ export function view(
     },
   };
 }
+
+/** What others wrote must not move the cursor. */
+const printable = (text: string): string => text.replace(/\p{Cc}+/gu, ' ');
 
 /** At most `width` visible characters; colour codes take none. */
 function clip(text: string, width: number): string {
