@@ -102,7 +102,7 @@ function answer(q: ModbusAsk, s: State, w: Dac): readonly ModbusTell[] {
   const tell = serveModbus(q, {
     holding: { get: (address, count) => get(s, w, address, count), set: (address, [number = 0]) => set(s, address, number) },
   });
-  return tell ? [tell] : [];
+  return tell && q.unit !== 0 ? [tell] : [];
 }
 
 /** One step of the loop: proportional band, integral that stops at the limits, derivative of the measured value. */

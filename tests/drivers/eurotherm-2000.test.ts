@@ -183,6 +183,15 @@ describe('behind a Modbus TCP gateway', () => {
     expect(units[1].readings.filter((r) => r.quality === 'bad')).toEqual([]);
   });
 
+  test('what goes to every unit is taken by all and answered by none', () => {
+    const { all } = place(eurotherm, simulated, [{ name: 'a', options: { unit: 1, framing } }]);
+    const device = all.device('b', simulated, { unit: 5, framing });
+    const ask = (bytes: string) => Buffer.from(device.ask('main', Buffer.from(bytes, 'hex')) ?? []).toString('hex');
+    expect(ask('000100000006000600020064')).toBe('');
+    expect(ask('000200000006000300020001')).toBe('');
+    expect(ask('000300000006050300020001')).toBe('0003000000050503020064');
+  });
+
   test('a gateway that hears nothing from the unit is no refusal', () => {
     for (const exception of [10, 11]) {
       const talk = eurotherm.identify(
