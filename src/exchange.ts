@@ -8,100 +8,13 @@
 import { Subject } from 'rxjs';
 import { Fault, type Protocol } from '../protocols/protocol.ts';
 import type { Clock } from './clock.ts';
-import type { Came, Proof } from './instrument.ts';
+import { type Ended, type Exchange, type Exchanged, type Job, type Member, SAFE, type Statistics } from './exchange-job.ts';
+import type { Came } from './instrument.ts';
 import type { Arrival, Link } from './link.ts';
+import { type Key, trusts } from './trust.ts';
 
-/** What the session holds of each exchange: replay through the drivers starts here. Times in microseconds since 1970. */
-export interface Exchanged {
-  readonly id: number;
-  readonly instrument: string;
-  readonly role: string;
-  readonly by: string;
-  readonly asked: number;
-  readonly sent: Uint8Array;
-  readonly came?: number;
-  readonly reply?: Uint8Array;
-  readonly fault?: string;
-}
-
-/** `sent`: whether its bytes may have gone. */
-export type Ended =
-  | { readonly ok: true; readonly m: unknown; readonly came: Came }
-  | { readonly ok: false; readonly why: string; readonly sent: boolean };
-
-export const POLL = 0;
-export const ORDER = 1;
-export const SAFE = 2;
-
-export interface Job {
-  readonly instrument: string;
-  readonly role: string;
-  /** poll:NAME, order:NAME, identify ... */
-  readonly by: string;
-  readonly q: unknown;
-  readonly reply: boolean;
-  /** Seconds. */
-  readonly within: number;
-  readonly urgency: typeof POLL | typeof ORDER | typeof SAFE;
-  /** Talks that hold the link share a token. */
-  readonly token?: object;
-  /** Asked just before the bytes go: a reason not to send them any more. */
-  readonly void?: () => string | undefined;
-  readonly done: (ended: Ended) => void;
-}
-
-export interface Member {
-  readonly instrument: string;
-  readonly role: string;
-  readonly proof?: Proof<unknown, unknown>;
-  readonly pace: number;
-  readonly within: number;
-  /** Messages that nobody asked for; true when taken. */
-  readonly unasked?: (m: unknown, came: Came) => boolean;
-  /** The member's trust has changed: it may be asked, or it has been set aside and why. */
-  readonly trusted: (state: Trust) => void;
-}
-export type Trust = { readonly proven: true } | { readonly proven: false; readonly why: string };
-
-export interface Statistics {
-  asked: number;
-  answered: number;
-  timeouts: number;
-  garbled: number;
-  dropped: number;
-  noise: number;
-  proofs: number;
-  latencySum: number;
-  latencyMax: number;
-}
-
-export interface Exchange {
-  readonly exchanged: Subject<Exchanged>;
-  readonly stats: Statistics;
-  join(member: Member): void;
-  submit(job: Job): void;
-  /** What arrived made no sense to the driver: the member's key is distrusted. */
-  doubt(instrument: string, role: string, why: string): void;
-  /** Reserves the link for one talk; `granted` is called when no other holds it. A safe order does not wait for it. */
-  hold(token: object, granted: () => void): void;
-  release(token: object): void;
-  readonly isUp: boolean;
-  readonly waiting: number;
-  close(): void;
-}
-
-interface Key {
-  readonly name: string;
-  proof: Proof<unknown, unknown> | undefined;
-  within: number;
-  /** proven: may be asked; unproven: the proof is due; settling: answered, waiting for those of earlier proofs; aside: silent, asked ever more rarely. */
-  state: 'proven' | 'unproven' | 'settling' | 'aside';
-  sent: number;
-  answers: number;
-  failures: number;
-  why: string;
-  cancel: () => void;
-}
+export { type Ended, type Exchange, type Exchanged, type Job, type Member, ORDER, POLL, SAFE, type Statistics } from './exchange-job.ts';
+export type { Trust } from './trust.ts';
 
 interface Open {
   readonly job: Job | undefined; // absent: a proof
@@ -117,10 +30,9 @@ interface Open {
 
 const EMPTY = new Uint8Array(0);
 const NEVER = (): void => {};
-const FIRST_WAIT = 0.5;
-const LONGEST_WAIT = 30;
 const WRITE_RETRY = 0.001; // seconds between two attempts to hand a question to a busy port
 const STUCK = 1; // seconds after which a port that takes nothing is said to be stuck
+const SILENT = 3; // seconds without a byte after which a link whose instruments are all set aside is opened anew
 const SAFE_RETRY = 0.002; // seconds between two attempts to hand a safe order to a busy port
 const SAFE_REOPEN = 0.3; // seconds after which a port that takes no safe order is opened anew
 const SAFE_PATIENCE = 3; // seconds after which the safe order counts as not given: whoever gave it gives it again
@@ -149,7 +61,6 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
   };
   const latest = options.latest ?? 2;
   const members: Member[] = [];
-  const keys = new Map<string, Key>();
   const queue: Job[] = [];
   let decoder = protocol.tells.decoder();
   let open: Open | undefined;
@@ -171,29 +82,7 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
   let pumping = false;
 
   const keyOf = (q: unknown): string => String(protocol.unit?.(q) ?? '');
-  const keyNamed = (name: string): Key => {
-    let key = keys.get(name);
-    if (!key) {
-      key = {
-        name,
-        proof: undefined,
-        within: 1,
-        state: 'proven',
-        sent: 0,
-        answers: 0,
-        failures: 0,
-        why: '',
-        cancel: NEVER,
-      };
-      keys.set(name, key);
-    }
-    return key;
-  };
-  const memberKey = (m: Member): Key => keyNamed(m.proof ? keyOf(m.proof.ask(0)) : '');
-
-  const tell = (key: Key, trust: Trust): void => {
-    for (const m of members) if (memberKey(m) === key) m.trusted(trust);
-  };
+  const memberKey = (m: Member): Key => keys.named(m.proof ? keyOf(m.proof.ask(0)) : '');
 
   const finish = (job: Job, ended: Ended): void => {
     job.done(ended);
@@ -219,90 +108,37 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
     return was;
   };
 
-  const distrust = (key: Key, why: string): void => {
-    if (protocol.apart === 'question' && !key.proof) return; // each reply tells its own question
-    key.why = why;
-    if (key.state === 'aside') return;
-    key.cancel();
-    key.cancel = NEVER;
-    if (key.state === 'proven') {
-      key.sent = 0;
-      key.answers = 0;
-    }
-    key.state = 'unproven';
-    if (!key.proof) {
-      // Nothing can prove it: all that comes within the longest reply time is dropped.
-      key.state = 'settling';
-      key.cancel = clock.after(latest, () => trust(key));
-    }
-  };
-
-  const trust = (key: Key): void => {
-    key.cancel();
-    key.cancel = NEVER;
-    key.state = 'proven';
-    key.sent = 0;
-    key.answers = 0;
-    key.failures = 0;
-    tell(key, { proven: true });
-    pump();
-  };
-
   const failQueued = (key: Key, why: string): void => {
-    const failed = queue.filter((job) => job.urgency !== SAFE && keyNamed(keyOf(job.q)) === key);
+    const failed = queue.filter((job) => job.urgency !== SAFE && keys.named(keyOf(job.q)) === key);
     for (const job of failed) queue.splice(queue.indexOf(job), 1);
     for (const job of failed) finish(job, { ok: false, why, sent: false });
   };
 
-  const setAside = (key: Key): void => {
-    key.state = 'aside';
-    const wait = Math.min(FIRST_WAIT * 2 ** Math.max(0, key.failures - 2), LONGEST_WAIT);
-    key.cancel = clock.after(wait, () => {
-      key.state = 'unproven';
-      pump();
-    });
-    if (key.failures === 2) tell(key, { proven: false, why: key.why });
-    failQueued(key, key.why);
-    const proved = [...keys.values()].filter((k) => k.proof);
-    if (proved.every((k) => k.state === 'aside' && k.failures >= 3) && clock.mono() - lastArrival > 3) link.reopen();
-  };
-
-  const proofTimedOut = (o: Open): void => {
-    const key = o.key;
-    record(o, { fault: 'no answer' });
-    key.failures++;
-    if (key.failures === 1) {
-      pump(); // one reply may have been lost: once more at once
-      return;
-    }
-    key.why = `no answer to its identify question${key.why && key.why !== 'not asked yet' ? ` (after: ${key.why.replace(/^no answer to its identify question \(after: (.*)\)$/, '$1')})` : ''}`;
-    setAside(key);
-    pump();
-  };
-
-  const proofAnswered = (o: Open): void => {
-    const key = o.key;
-    key.answers++;
-    key.failures = 0;
-    if (o.key.proof?.fresh || key.answers >= key.sent) {
-      trust(key);
-      return;
-    }
-    key.state = 'settling';
-    key.cancel = clock.after(Math.max(0, o.mono + latest - clock.mono()), () => trust(key));
-  };
+  const keys = trusts(clock, {
+    latest,
+    exact: protocol.apart === 'question',
+    tell(key, trust) {
+      for (const m of members) if (memberKey(m) === key) m.trusted(trust);
+    },
+    fail: failQueued,
+    silent() {
+      if (clock.mono() - lastArrival > SILENT) link.reopen();
+    },
+    go: () => pump(),
+  });
 
   const timedOut = (): void => {
     const o = shut();
     if (!o) return;
     readyAt = clock.mono() + pace;
     if (!o.job) {
-      proofTimedOut(o);
+      record(o, { fault: 'no answer' });
+      keys.silent(o.key);
       return;
     }
     stats.timeouts++;
     record(o, { fault: 'no answer' });
-    distrust(o.key, 'no answer');
+    keys.distrust(o.key, 'no answer');
     finish(o.job, { ok: false, why: `no answer within ${o.job.within} s`, sent: true });
     pump();
   };
@@ -321,11 +157,8 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
     const n = ++count;
     const encoded = bytesOf(job ? job.q : key.proof?.ask(n), n);
     if (typeof encoded === 'string') {
-      if (!job) {
-        key.why = encoded;
-        key.failures = Math.max(key.failures, 1) + 1;
-        setAside(key);
-      } else finish(job, { ok: false, why: encoded, sent: false });
+      if (!job) keys.unaskable(key, encoded);
+      else finish(job, { ok: false, why: encoded, sent: false });
       return;
     }
     const { q, sent } = encoded;
@@ -350,7 +183,7 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
       }
       record(o, { fault: 'not written' });
       if (job) finish(job, { ok: false, why: 'the link does not take bytes', sent: false });
-      else proofTimedOut(o);
+      else keys.silent(key);
       return;
     }
     stuckSince = undefined;
@@ -363,24 +196,20 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
   };
 
   const next = (): { job: Job | undefined; key: Key } | undefined => {
-    if (!holder) {
-      for (const key of keys.values()) if (key.state === 'unproven' && key.proof) return { job: undefined, key };
-    }
+    const due = keys.due();
+    if (due && !holder) return { job: undefined, key: due };
     let best = -1;
     for (let i = 0; i < queue.length; i++) {
       const job = queue[i];
       if (holder && job.token !== holder) continue;
       if (best >= 0 && queue[best].urgency >= job.urgency) continue;
-      if (keyNamed(keyOf(job.q)).state !== 'proven') continue;
+      if (keys.named(keyOf(job.q)).state !== 'proven') continue;
       best = i;
     }
-    if (best < 0) {
-      // A holder whose key has lost trust cannot go on before the proof.
-      if (holder) for (const key of keys.values()) if (key.state === 'unproven' && key.proof) return { job: undefined, key };
-      return undefined;
-    }
+    // A holder whose key has lost trust cannot go on before the proof.
+    if (best < 0) return due && { job: undefined, key: due };
     const [job] = queue.splice(best, 1);
-    return { job, key: keyNamed(keyOf(job.q)) };
+    return { job, key: keys.named(keyOf(job.q)) };
   };
 
   const noisy = (): boolean => {
@@ -388,9 +217,9 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
     if (held.length === 0) return false;
     stats.noise += held.length;
     if (protocol.apart !== undefined) return false;
-    const key = keyNamed('');
+    const key = keys.named('');
     if (key.state !== 'proven') return false;
-    distrust(key, 'bytes that nobody asked for');
+    keys.distrust(key, 'bytes that nobody asked for');
     return true;
   };
 
@@ -398,7 +227,7 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
     if (pumping || hearing || closed) return;
     pumping = true;
     try {
-      while (up && !open && safes.length === 0 && (queue.length > 0 || [...keys.values()].some((k) => k.state === 'unproven'))) {
+      while (up && !open && safes.length === 0 && (queue.length > 0 || keys.due() !== undefined)) {
         const wait = readyAt - clock.mono();
         if (wait > 1e-6) {
           if (!waking) {
@@ -435,22 +264,14 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
     stats.latencyMax = Math.max(stats.latencyMax, latency);
     record(o, { came: a.t, reply: protocol.tells.encode(m) });
     if (o.job) finish(o.job, { ok: true, m, came: { asked: o.asked, t: a.t, name: a.name } });
-    else proofAnswered(o);
-  };
-
-  const proves = (key: Key, m: unknown, n: number): boolean => {
-    try {
-      return key.proof?.is(m, n) === true;
-    } catch {
-      return false; // a reply of another shape than the driver thought of
-    }
+    else keys.answered(o.key, o.mono);
   };
 
   const heard = (m: unknown, a: Arrival): void => {
     const came: Came = { asked: a.t, t: a.t, name: a.name };
     if (open) {
       const fit = protocol.fits(m, open.q);
-      if (fit === 'answer' && !open.job && !proves(open.key, m, open.n)) {
+      if (fit === 'answer' && !open.job && !keys.proves(open.key, m, open.n)) {
         stats.dropped++; // from before the proof
         return;
       }
@@ -465,25 +286,23 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
     if (members.some((member) => member.unasked?.(m, came))) return;
     stats.dropped++;
     if (protocol.apart !== undefined) return;
-    const key = keyNamed('');
-    if (key.state === 'settling' && proves(key, m, count)) {
-      key.answers++;
-      if (key.answers >= key.sent) trust(key);
-    } else if (key.state === 'proven') distrust(key, 'a reply that nobody asked for');
+    const key = keys.named('');
+    if (key.state === 'settling') keys.late(key, m, count);
+    else if (key.state === 'proven') keys.distrust(key, 'a reply that nobody asked for');
   };
 
   const onNoise = (fault: Fault): void => {
     stats.noise++;
     if (protocol.apart !== undefined) return; // checksums and addresses: the true reply may still come
-    const key = keyNamed('');
+    const key = keys.named('');
     if (open?.job) {
       const o = shut();
       if (!o?.job) return;
       stats.garbled++;
       record(o, { came: clock.now(), reply: fault.bytes, fault: fault.fault });
-      distrust(key, 'garbled reply');
+      keys.distrust(key, 'garbled reply');
       finish(o.job, { ok: false, why: `garbled reply (${fault.fault})`, sent: true });
-    } else if (!open && key.state === 'proven') distrust(key, 'noise');
+    } else if (!open && key.state === 'proven') keys.distrust(key, 'noise');
   };
 
   /**
@@ -519,7 +338,7 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
   };
 
   const sendSafe = (job: Job): boolean => {
-    const key = keyNamed(keyOf(job.q));
+    const key = keys.named(keyOf(job.q));
     const n = ++count;
     const encoded = bytesOf(job.q, n);
     if (typeof encoded === 'string') {
@@ -545,9 +364,9 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
     if (before) {
       before.cancel();
       record(before, { fault: 'given up for a safe order' });
-      distrust(before.key, 'given up for a safe order');
+      keys.distrust(before.key, 'given up for a safe order');
     }
-    if (before || key.state !== 'proven') distrust(key, 'after a safe order');
+    if (before || key.state !== 'proven') keys.distrust(key, 'after a safe order');
     if (!job.reply) {
       record(o, {});
       finish(job, { ok: true, m: undefined, came: { asked, t: clock.now() } });
@@ -578,13 +397,7 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
     if (!up) {
       const o = shut();
       if (o) record(o, { fault: 'link down' });
-      for (const key of keys.values()) {
-        key.cancel();
-        key.cancel = NEVER;
-        key.state = key.proof ? 'unproven' : 'proven';
-        key.why = 'link down';
-        key.failures = 0;
-      }
+      keys.down();
       if (o?.job) finish(o.job, { ok: false, why: 'link down', sent: true });
       for (const job of queue.splice(0)) finish(job, { ok: false, why: 'link down', sent: false });
       for (const m of members) m.trusted({ proven: false, why: 'link down' });
@@ -609,11 +422,7 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
       members.push(member);
       pace = Math.max(pace, member.pace);
       if (member.proof) {
-        const key = memberKey(member);
-        key.proof = member.proof;
-        key.within = Math.max(member.within, key.proof ? key.within : 0);
-        key.state = 'unproven';
-        key.why = 'not asked yet';
+        keys.add(memberKey(member), member.proof, member.within);
         pump();
       } else if (up) member.trusted({ proven: true });
     },
@@ -633,7 +442,7 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
         finish(job, { ok: false, why: 'link down', sent: false });
         return;
       }
-      const key = keyNamed(keyOf(job.q));
+      const key = keys.named(keyOf(job.q));
       if (key.state === 'aside') {
         finish(job, { ok: false, why: key.why, sent: false });
         return;
@@ -644,7 +453,7 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
     doubt(instrument, role, why) {
       const member = members.find((m) => m.instrument === instrument && m.role === role);
       stats.garbled++;
-      if (member) distrust(memberKey(member), why);
+      if (member) keys.distrust(memberKey(member), why);
       pump();
     },
     hold(token, granted) {
@@ -668,7 +477,7 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
       closed = true;
       arrivals.unsubscribe();
       states.unsubscribe();
-      for (const key of keys.values()) key.cancel();
+      keys.close();
       const o = shut();
       retry();
       if (o?.job) finish(o.job, { ok: false, why: 'closed', sent: true });
