@@ -26,7 +26,7 @@ export interface SafePorts {
 }
 
 const REPEAT = 0.1;
-const LONGEST_ANSWER = 0.25; // seconds: who does not answer by then is asked again
+const FIRST_ANSWER = 0.25; // seconds: who does not answer by then is asked again, with twice as long, up to the model's own time-out
 
 export function safeMaker(ports: SafePorts): MakeSafe {
   const { catalogue, clock } = ports;
@@ -67,7 +67,7 @@ export function safeMaker(ports: SafePorts): MakeSafe {
         e.join({ instrument: name, role, proof: proofs[role], pace: 0, within: model.within, trusted() {} });
       }
       const actors = Object.fromEntries(Object.keys(roles).map((role) => [role, actor(role)])) as Actors<Links>; // one per role
-      return { body, roles, actors, within: Math.min(model.within, LONGEST_ANSWER) };
+      return { body, roles, actors, within: model.within };
     };
     const openThrough = (address: string, carriers: Prepared['carriers']): Link | string => {
       const [, name, at] = /^gpib:([^/]+)\/(.*)$/.exec(address) ?? [];
@@ -103,7 +103,8 @@ export function safeMaker(ports: SafePorts): MakeSafe {
         continue;
       }
       const safe: unknown = command.safe === true && command.takes === 'nothing' ? undefined : command.safe;
-      const running = { instrument: p.instrument, roles, within: placed.within, clock };
+      let patience = FIRST_ANSWER;
+      const running = () => ({ instrument: p.instrument, roles, within: Math.min(placed.within, patience), clock });
       const confirm = (): void => {
         if (over) return;
         if (!poll || !readback) {
@@ -113,7 +114,7 @@ export function safeMaker(ports: SafePorts): MakeSafe {
         }
         runTalk(
           begun(() => poll.talk(actors)),
-          { ...running, by: 'guardian:readback', urgency: ORDER },
+          { ...running(), by: 'guardian:readback', urgency: ORDER },
           (outcome) => {
             if (over) return;
             if (outcome.ok && shows(poll, outcome.value, readback, safe, p.index)) {
@@ -131,7 +132,10 @@ export function safeMaker(ports: SafePorts): MakeSafe {
         if (!Object.values(roles).every((e) => e.isUp)) left.set(p.name, 'its link does not open');
         // A command's own type is lost in the list of commands; `safe` is a value of it.
         const talk = begun(() => command.talk(actors, safe as never, p.index ?? 0, here));
-        runTalk(talk, { ...running, by: `guardian:${p.command}`, urgency: SAFE }, () => confirm());
+        runTalk(talk, { ...running(), by: `guardian:${p.command}`, urgency: SAFE }, () => {
+          confirm();
+          patience *= 2;
+        });
       };
       attempt();
     }

@@ -9,6 +9,7 @@ import type { Rig } from '../rig.ts';
 import { show, type Unit } from '../units.ts';
 import { jsonLine } from './jsonl.ts';
 import { catchUp, recorder, type Summary } from './recorder.ts';
+import { seriesOf } from './session-json.ts';
 import { type View, view } from './view.ts';
 
 export interface RecorderInit {
@@ -36,10 +37,17 @@ export type FromRecorder =
 
 const INFLUX_WAIT = 10; // seconds that the end of a run waits for InfluxDB; the cursor keeps what is left
 const TICK = 50; // ms
+const UNREAD = 32 << 20; // bytes of output that may wait for their reader
 
 const send = (message: FromRecorder): void => {
   if (process.connected) process.send?.(message);
 };
+
+/** The rig names instruments; their raw series are those of their links. */
+const rawSeries = (rig: Rig): readonly `raw-${string}`[] =>
+  rig.record.rawOrder.flatMap((name) =>
+    Object.values(rig.instruments.find((i) => i.name === name)?.links ?? {}).map(({ wire }) => seriesOf(wire)),
+  );
 
 async function start(init: RecorderInit): Promise<void> {
   const clock = realClock();
@@ -62,7 +70,7 @@ async function start(init: RecorderInit): Promise<void> {
     rig: { name: init.rig.name, text: init.rig.text, files },
     influx: init.influx,
     version: init.version,
-    rawOrder: init.rig.record.rawOrder,
+    rawOrder: rawSeries(init.rig),
     limits: init.rig.record.reserve === undefined ? undefined : { reserve: init.rig.record.reserve },
     now: () => clock.now(),
     mono: () => clock.mono() * 1000,
@@ -72,8 +80,13 @@ async function start(init: RecorderInit): Promise<void> {
   const older = init.influx ? catchUp(init.rig, init.influx, init.folder, told) : undefined;
   if (init.print === 'screen') screen = view(out, init.rig, { simulated: init.simulated, folder: init.folder });
 
+  let behind = false;
   const print = (entries: readonly Entry[]): void => {
-    if (init.print === 'jsonl') {
+    // A reader that is too slow for what comes loses lines, never the session; it is told once.
+    const slow = out.writableLength > UNREAD;
+    if (slow && !behind) process.stderr.write('the reader of stdout is too slow: lines are left out; the session has all\n');
+    behind = slow;
+    if (init.print === 'jsonl' && !slow) {
       const lines = entries.flatMap((e) => (e.kind === 'reading' ? [jsonLine(e.reading)] : [])).join('');
       if (lines !== '') out.write(lines);
     }

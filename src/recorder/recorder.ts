@@ -21,7 +21,8 @@ export interface RecorderOptions {
   /** Of the program that writes. */
   readonly version?: string;
   readonly influx?: string;
-  readonly rawOrder?: readonly string[];
+  /** Raw series in the order in which they stop when the disk fills. */
+  readonly rawOrder?: readonly `raw-${string}`[];
   readonly limits?: Partial<Limits>;
   /** Microseconds since 1970, and milliseconds of a clock that only goes forward. */
   readonly now: () => number;
@@ -165,7 +166,7 @@ export async function recorder(options: RecorderOptions): Promise<Recorder> {
   const session = sessionWriter({
     folder,
     now: options.mono,
-    rawOrder: (options.rawOrder ?? []).map((name): `raw-${string}` => `raw-${name}`),
+    rawOrder: options.rawOrder,
     limits: options.limits,
     onConfirmed(place, klass) {
       if (klass === 'slow') confirmed = place;
