@@ -164,7 +164,7 @@ const PREFIXES: readonly (readonly [number, string])[] = [
 ];
 
 function prefixed(value: number, unit: Unit | ''): readonly [number, string] {
-  if (unit === '1' || unit === 'K' || unit === '' || unit === 'kg' || value === 0) return [value, ''];
+  if (unit.startsWith('1') || unit === 'K' || unit === '' || unit === 'kg' || value === 0) return [value, ''];
   if (unit === 's' && Math.abs(value) >= 1) return [value, ''];
   for (const [size, prefix] of PREFIXES) if (Math.abs(value) >= size) return [value / size, prefix];
   return [value, ''];
