@@ -13,7 +13,7 @@ export default defineConfig({
           include: ['tests/**/*.prove.ts'],
           testTimeout: 600_000,
           hookTimeout: 60_000,
-          fileParallelism: false,
+          maxWorkers: 2,
         },
       },
     ],
