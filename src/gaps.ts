@@ -2,6 +2,10 @@
 import type { Gap } from './entry.ts';
 import type { Reading } from './reading.ts';
 
+/** A reason that differs in its numbers only ("signal-to-noise 3.1") is the same cause. */
+const sameCause = (a: string, b: string): boolean => a === b || a.replace(NUMBERS, '#') === b.replace(NUMBERS, '#');
+const NUMBERS = /-?\d+(?:\.\d+)?(?:e[+-]?\d+)?/gi;
+
 /** Gives what changed: a gap that opens (no `to`), or one that closes. A change of cause within a gap closes it and opens another. */
 export function gapLedger(): { see(r: Reading): readonly Gap[]; end(t: number): readonly Gap[] } {
   const open = new Map<string, { from: number; cause: string; missed: number }>();
@@ -14,7 +18,7 @@ export function gapLedger(): { see(r: Reading): readonly Gap[]; end(t: number): 
         open.delete(channel);
         return [{ channel, from: now.from, to: r.t, cause: now.cause, missed: now.missed }];
       }
-      if (now && now.cause === r.why) {
+      if (now && sameCause(now.cause, r.why)) {
         now.missed++;
         return [];
       }

@@ -1,0 +1,27 @@
+import { expect, test } from 'vitest';
+import { gapLedger } from '../src/gaps.ts';
+import type { Reading } from '../src/reading.ts';
+
+const reading = (t: number, why?: string): Reading => {
+  const plain = { from: 'up.temperature', kind: 'K' as const, t, seq: 0, origin: 'simulator' as const };
+  return why === undefined ? { ...plain, quality: 'good', value: 1 } : { ...plain, quality: 'bad', why };
+};
+
+test('a gap opens with its cause, counts, and closes with the next good reading', () => {
+  const ledger = gapLedger();
+  expect(ledger.see(reading(1))).toEqual([]);
+  expect(ledger.see(reading(2, 'no answer'))).toEqual([{ channel: 'up.temperature', from: 2, cause: 'no answer', missed: 1 }]);
+  expect(ledger.see(reading(3, 'no answer'))).toEqual([]);
+  expect(ledger.see(reading(4))).toEqual([{ channel: 'up.temperature', from: 2, to: 4, cause: 'no answer', missed: 2 }]);
+});
+
+test('reasons that differ in numbers only are one cause; another reason is another gap', () => {
+  const ledger = gapLedger();
+  ledger.see(reading(1, 'signal-to-noise 3.1 is below 10'));
+  expect(ledger.see(reading(2, 'signal-to-noise 2.9e-1 is below 10'))).toEqual([]);
+  expect(ledger.see(reading(3, 'link down'))).toEqual([
+    { channel: 'up.temperature', from: 1, to: 3, cause: 'signal-to-noise 3.1 is below 10', missed: 2 },
+    { channel: 'up.temperature', from: 3, cause: 'link down', missed: 1 },
+  ]);
+  expect(ledger.end(9)).toEqual([{ channel: 'up.temperature', from: 3, to: 9, cause: 'link down', missed: 1 }]);
+});
