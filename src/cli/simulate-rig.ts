@@ -236,9 +236,7 @@ async function copy(rig: Rig, known: Catalogue, served: ReadonlyMap<string, stri
     return EXIT.failed;
   }
   if (rig.influx !== undefined)
-    io.err(
-      'the copy writes to the InfluxDB of the rig, marked as simulated: give "run" another --influx where that is not wanted\n',
-    );
+    io.err('the copy writes to the InfluxDB of the rig, marked as simulated: give "run" another --influx where that is not wanted\n');
   say(scene, { rig: file }, `rig ${file}   bridgman run ${file}`);
   return EXIT.ok;
 }
