@@ -53,3 +53,14 @@ test('an output that was never met is not called safe; waiting start orders are 
   expect(await running.exit).toBe(0);
   expect(running.out()).toContain('no reading of: laser');
 }, 60_000);
+
+test('a summary that cannot be written is refused before the run', () => {
+  for (const file of [join(folder, 'nowhere', 'x.json'), folder]) {
+    const { status, stderr } = spawnSync(process.execPath, [entry, 'run', rig, '--summary', file], {
+      env: { ...process.env, ...env },
+      encoding: 'utf8',
+    });
+    expect(status).toBe(2);
+    expect(stderr).toContain(`--summary: ${file}`);
+  }
+});

@@ -303,6 +303,13 @@ describe('a session that is not whole', () => {
   });
 });
 
+test('a session without any slow part says that it is missing', async () => {
+  const folder = await ended('no-slow');
+  unlinkSync(join(folder, 'slow-0001.mcap'));
+  expect((await json(folder)).trouble).toMatchObject([{ kind: 'missing', part: 'slow-0001' }]);
+  expect((await run(folder)).out).toContain('slow-0001 is not in the folder');
+});
+
 describe('a folder', () => {
   test('of sessions is listed: date, duration, size', async () => {
     const parent = 'all';

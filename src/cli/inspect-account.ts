@@ -66,6 +66,8 @@ export interface Account {
 const plain = <V>(map: ReadonlyMap<string, V>): Record<string, V> =>
   Object.fromEntries([...map].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
 
+const FIRST_SLOW = 'slow-0001'; // every session begins with it
+
 /** Reads all parts once, series by series. Throws a SessionError, or the error of the system, where the folder cannot be read. */
 export async function account(folder: string): Promise<Account> {
   const trouble: Trouble[] = [];
@@ -73,6 +75,8 @@ export async function account(folder: string): Promise<Account> {
   const names = (await readdir(folder)).flatMap((file) => parsePartName(file)?.name ?? []);
   for (const part of names.filter((name) => !parts.some((p) => p.name === name)))
     trouble.push({ kind: 'missing', part, offset: 0, bytes: 0, why: 'the file cannot be read' });
+  if (!names.some((name) => name.startsWith(FIRST_SLOW.slice(0, -'0001'.length))))
+    trouble.push({ kind: 'missing', part: FIRST_SLOW, offset: 0, bytes: 0, why: `${FIRST_SLOW} is not in the folder` });
 
   const slow = slowTally();
   const wire = new Map<string, Wire>();

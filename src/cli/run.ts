@@ -1,13 +1,13 @@
 /** `bridgman run`: the guardian. It starts the recorder and the host, owns the stop socket, and is the last to go. */
 import { type ChildProcess, fork } from 'node:child_process';
-import { mkdirSync, unlinkSync } from 'node:fs';
+import { unlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { catalogue } from '../catalogue.ts';
 import { type Clock, realClock } from '../clock.ts';
 import type { Reply, Request, ToGuardian, ToHost } from '../guardian/armed.ts';
 import { guardian, type Unsafe } from '../guardian/guardian.ts';
 import { safeMaker } from '../guardian/make-safe.ts';
-import { type Local, type LocalReply, localFolder, serveLocal, socketOf, user } from '../local.ts';
+import { type Local, type LocalReply, localFolder, serveLocal, socketOf } from '../local.ts';
 import { methods } from '../methods.ts';
 import { influxTarget } from '../recorder/influx-http.ts';
 import type { FromRecorder, RecorderInit, ToRecorder } from '../recorder/process.ts';
@@ -18,6 +18,7 @@ import { openReal } from '../rig-open.ts';
 import { quantity } from '../units.ts';
 import { version } from '../version.ts';
 import { type Command, EXIT, guarded, type Io, parse, Usage } from './command.ts';
+import { sessionFolder, unwritable } from './run-files.ts';
 import { closing } from './run-summary.ts';
 
 const help = `Examples:
@@ -67,6 +68,8 @@ export const run: Command = {
         const target = influxTarget(options.influx);
         if (typeof target === 'string') throw new Usage(`--influx: ${target}`);
       }
+      const wrong = options.summary === undefined ? undefined : unwritable(options.summary);
+      if (wrong !== undefined) throw new Usage(`--summary: ${wrong}`);
       const known = await catalogue();
       const loaded = await loadRig(path, known, methods);
       if (!loaded.ok) {
@@ -360,28 +363,3 @@ function notBegun(io: Io): number {
   io.err('bridgman run: ended before any instrument was opened\n');
   return FORCED;
 }
-
-/** A new folder named after the present second, in the rig's sessions folder, or beside the user where that cannot be written. */
-function sessionFolder(rig: Rig, io: Io): string | undefined {
-  const stamp = new Date()
-    .toISOString()
-    .replace(/\.\d+Z$/, 'Z')
-    .replaceAll(':', '-');
-  for (const parent of [rig.sessions, resolve('sessions')]) {
-    for (let n = 1; n < 100; n++) {
-      const folder = join(parent, n === 1 ? stamp : `${stamp}-${n}`);
-      try {
-        mkdirSync(parent, { recursive: true });
-        mkdirSync(folder);
-        return folder;
-      } catch (error) {
-        if (error instanceof Error && 'code' in error && error.code === 'EEXIST') continue;
-        io.err(`no session can be made in ${parent} (${error instanceof Error ? error.message : error})\n`);
-        break;
-      }
-    }
-  }
-  return undefined;
-}
-
-export const by = user;
