@@ -125,7 +125,7 @@ start:
 `,
   );
   const run = here.start(['run', rig]);
-  await run.said('order laser.emission true (rig): done');
+  await run.said('order laser.emission on (rig): done');
   return { bench, run, here, disk, name };
 }
 

@@ -35,7 +35,7 @@ async function ran(seconds: number, url: string, meanwhile: (run: Running) => Pr
   const here = place();
   const rig = demoIn(here.folder);
   const run = here.start(['run', rig, '--simulate', '--for', `${seconds}s`, '--influx', `${url}/lab`]);
-  await run.said('order laser.emission true');
+  await run.said('order laser.emission on');
   await meanwhile(run);
   expect(await run.exit, run.out()).toBe(0);
   expect(run.out()).toMatch(/InfluxDB: \d+ points written, 0 waiting/);

@@ -43,7 +43,7 @@ describe.skipIf(!linux)(`memory${linux ? '' : ' (skipped: there is no /proc)'}`,
   test('of the demonstration after 30 s: 300 MB in all, the host 120 MB', async () => {
     const here = place();
     const run = here.start(['run', demoIn(here.folder), '--simulate']);
-    await run.said('order laser.emission true');
+    await run.said('order laser.emission on');
     await until(realClock(), 30, () => false);
     const all = family(run.child.pid ?? 0).map(({ pid, name }) => ({
       name,
