@@ -353,7 +353,7 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
     // The question is open before its bytes go, as in send(); the one that was open is only given up when they have gone.
     if (job.reply) open = { ...o, cancel: clock.after(job.within, timedOut) };
     else open = undefined;
-    if (!link.write(sent, job.reply)) {
+    if (!link.write(sent, job.reply, true)) {
       open?.cancel();
       open = before;
       return false;

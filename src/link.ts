@@ -19,8 +19,11 @@ export interface Link {
   readonly arrivals: Observable<Arrival>;
   /** Emits the present state on subscription. A closed link completes. */
   readonly up: Observable<boolean>;
-  /** False when the bytes were not taken: nothing is queued inside. `reply` says whether an answer is expected (a tunnel must know). */
-  write(bytes: Uint8Array, reply?: boolean): boolean;
+  /**
+   * False when the bytes were not taken: nothing is queued inside. `reply` says whether an answer is expected, `safe` that the bytes
+   * are a safe order's: a tunnel must know both.
+   */
+  write(bytes: Uint8Array, reply?: boolean, safe?: boolean): boolean;
   /** Closes and opens anew, where the other end has fallen silent without a word. */
   reopen(): void;
   close(): void;
@@ -36,7 +39,7 @@ export function wrapped(link: Link, change: Partial<Pick<Link, 'origin' | 'arriv
     arrivals: link.arrivals,
     up: link.up,
     halfDuplex: link.halfDuplex,
-    write: (bytes, reply) => link.write(bytes, reply),
+    write: (bytes, reply, safe) => link.write(bytes, reply, safe),
     reopen: () => link.reopen(),
     close: () => link.close(),
     ...change,

@@ -151,8 +151,8 @@ function afresh(link: Link, resync: Uint8Array | undefined): Link {
     if (up) first = true;
   });
   return wrapped(link, {
-    write(bytes, reply) {
-      const taken = link.write(first ? concat(resync, bytes) : bytes, reply);
+    write(bytes, reply, safe) {
+      const taken = link.write(first ? concat(resync, bytes) : bytes, reply, safe);
       if (taken) first = false;
       return taken;
     },

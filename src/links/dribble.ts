@@ -15,8 +15,8 @@ export function dribbleLink(link: Link): Link {
   });
   return wrapped(link, {
     arrivals,
-    write(bytes, reply) {
-      for (let i = 0; i < bytes.length; i++) if (!link.write(bytes.slice(i, i + 1), reply)) return false;
+    write(bytes, reply, safe) {
+      for (let i = 0; i < bytes.length; i++) if (!link.write(bytes.slice(i, i + 1), reply, safe)) return false;
       return true;
     },
   });

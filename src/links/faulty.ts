@@ -126,7 +126,7 @@ export function faultyLink(link: Link, clock: Clock, options: FaultyOptions): Fa
     arrivals,
     up,
     happened,
-    write(bytes, reply) {
+    write(bytes, reply, safe) {
       if (!up.value || stuck) return false;
       if (strikes('disconnect')) {
         disconnect();
@@ -146,7 +146,7 @@ export function faultyLink(link: Link, clock: Clock, options: FaultyOptions): Fa
         });
       }
       if (strikes('drop')) return true;
-      return link.write(bytes.length > 0 && strikes('garble') ? garbled(bytes) : bytes, reply);
+      return link.write(bytes.length > 0 && strikes('garble') ? garbled(bytes) : bytes, reply, safe);
     },
     reopen() {
       stuck = false;

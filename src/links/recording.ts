@@ -36,12 +36,12 @@ export function recording(link: Link, sink: (recorded: Recorded) => void, name: 
   });
   return wrapped(link, {
     arrivals,
-    write(bytes, reply) {
+    write(bytes, reply, safe) {
       const t = clock.now();
       const outer = writing;
       const answers: Recorded[] = [];
       writing = answers;
-      const taken = link.write(bytes, reply);
+      const taken = link.write(bytes, reply, safe);
       writing = outer;
       const all: Recorded[] = taken ? [{ link: name, direction: 'out', t, bytes }, ...answers] : answers;
       if (outer) outer.push(...all);

@@ -1,7 +1,7 @@
 /** A link through another instrument: a GPIB adapter's bus, a serial relay. */
 import { BehaviorSubject, Subject } from 'rxjs';
 import { type Clock, every } from '../clock.ts';
-import { type Exchange, ORDER } from '../exchange.ts';
+import { type Exchange, ORDER, SAFE } from '../exchange.ts';
 import type { Actors, Body, Links } from '../instrument.ts';
 import type { Arrival, Link } from '../link.ts';
 import type { Origin } from '../reading.ts';
@@ -25,7 +25,7 @@ const LOOK = 0.1; // seconds between two looks at whether the carrier is running
 const MOST = 16; // talks that may wait for the carrier
 
 /**
- * Each write is one talk of the carrier, in order; what the talk returns arrives. Up while the carrier is running. A talk that fails
+ * Each write is one talk of the carrier, in order, a safe order's in front of all; what the talk returns arrives. Up while the carrier is running. A talk that fails
  * brings nothing: the question that caused it times out.
  */
 export function tunnelLink(carrier: Carrier, address: string, clock: Clock, origin: Origin): Link {
@@ -53,17 +53,17 @@ export function tunnelLink(carrier: Carrier, address: string, clock: Clock, orig
     origin,
     arrivals,
     up,
-    write(bytes, reply = true) {
+    write(bytes, reply = true, safe = false) {
       look();
       const { tunnel } = acquired;
-      if (!up.value || !tunnel || running.size >= MOST) return false;
+      if (!up.value || !tunnel || (running.size >= MOST && !safe)) return false;
       const talk: { stop?: () => void; ended?: boolean } = {};
       const arrive = (back: Uint8Array, t: number): void => {
         if (!closed && up.value) arrivals.next({ bytes: back, t, mono: clock.mono() });
       };
       const stop = runTalk(
         tunnel(acquired.actors, address, bytes, reply, here),
-        { instrument: name, by: `tunnel:${address}`, urgency: ORDER, roles, within, clock },
+        { instrument: name, by: `tunnel:${address}`, urgency: safe ? SAFE : ORDER, roles, within, clock },
         (outcome) => {
           talk.ended = true;
           if (talk.stop) running.delete(talk.stop);
