@@ -92,7 +92,7 @@ export function trusts(clock: Clock, options: TrustOptions): Trusts {
       key.state = 'unproven';
       options.go();
     });
-    if (key.failures === 2) options.tell(key, { proven: false, why: key.why });
+    if (key.failures >= 2) options.tell(key, { proven: false, why: key.why });
     options.fail(key, key.why);
     const proved = [...keys.values()].filter((k) => k.proof);
     if (proved.every((k) => k.state === 'aside' && k.failures >= 3)) options.silent();
@@ -173,9 +173,10 @@ export function trusts(clock: Clock, options: TrustOptions): Trusts {
       for (const key of keys.values()) {
         key.cancel();
         key.cancel = NEVER;
+        // Who was silent before stays on its growing waits: a link that comes and goes is no answer.
+        if (key.state === 'proven') key.failures = 0;
         key.state = key.proof ? 'unproven' : 'proven';
         key.why = 'link down';
-        key.failures = 0;
       }
     },
     close() {

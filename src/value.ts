@@ -12,7 +12,7 @@ export interface GivenValue {
 const ON = ['on', 'true', 'yes', '1'];
 const OFF = ['off', 'false', 'no', '0'];
 
-/** A sentence where it does not fit; a bare number is taken in the command's own SI unit. */
+/** A sentence where it does not fit. A number from a program is in the command's own SI unit; a person writes the unit. */
 export function givenValue(takes: Takes, written: string | number | boolean | undefined): GivenValue | string {
   if (takes === 'nothing') return written === undefined ? {} : 'this command takes no value';
   if (written === undefined)
@@ -28,7 +28,10 @@ export function givenValue(takes: Takes, written: string | number | boolean | un
   if (typeof written === 'boolean') return `the value must be a number in ${takes}, not on or off`;
   const q = quantity(typeof written === 'number' ? written : written.trim());
   if (typeof q === 'string') return q;
-  const bare = typeof written === 'number' || /^[-+.\deE\s±]*$/.test(written);
-  if (q.unit !== takes && !bare) return `the value must be in ${takes}, and "${written}" is in ${q.unit}`;
+  // A bare number in a person's words may have been meant in any unit: 20 is not 20 Pa for whoever thinks in bar.
+  const bare = typeof written === 'string' && /^[-+.\deE\s±]*$/.test(written);
+  if (bare && takes !== '1')
+    return `the unit is missing in "${written}": the value must be in ${takes}, such as "${written.trim()} ${takes}"`;
+  if (q.unit !== takes && typeof written !== 'number') return `the value must be in ${takes}, and "${written}" is in ${q.unit}`;
   return { value: q.value, ...(q.sigma === undefined ? {} : { sigma: q.sigma }) };
 }

@@ -274,4 +274,36 @@ describe('stop', () => {
     b.acts[0]?.done([{ name: 'laser.emission', why: 'no answer' }]);
     expect(stopped).toEqual({ by: 'guardian', unsafe: [{ name: 'laser.emission', why: 'no answer' }] });
   });
+
+  test('a host that beats is not ended for an output that does not answer, and may still be the one that makes it safe', () => {
+    const b = bench();
+    b.arm('laser.emission');
+    b.beat(1);
+    const answers: string[] = [];
+    b.watch.stop('stop by a person', (s) => answers.push(`${s.by} ${s.unsafe.map((u) => u.name)}`));
+    b.beat(0.5);
+    b.acts[0]?.done([{ name: 'laser.emission', why: 'no answer' }]);
+    b.beat(0.5);
+    expect(b.kills).toEqual([]);
+    expect(b.acts.map((a) => a.names)).toEqual([['laser.emission'], ['laser.emission']]);
+    b.watch.heard({ is: 'stopped', unsafe: [] });
+    b.acts[1]?.done([{ name: 'laser.emission', why: 'no answer' }]);
+    expect(answers).toEqual(['host ']);
+    expect(b.told.filter((t) => t.includes('NO ANSWER'))).toEqual([]);
+  });
+
+  test('an output that answers neither host nor guardian is named, and the host goes on', () => {
+    const b = bench();
+    b.arm('laser.emission');
+    b.beat(1);
+    const answers: string[] = [];
+    b.watch.stop('stop by a person', (s) => answers.push(`${s.by} ${s.unsafe.map((u) => u.name)}`));
+    b.beat(0.5);
+    b.acts[0]?.done([{ name: 'laser.emission', why: 'link down' }]);
+    b.beat(0.5);
+    b.acts[1]?.done([{ name: 'laser.emission', why: 'link down' }]);
+    expect(answers).toEqual(['guardian laser.emission']);
+    expect(b.told.at(-1)).toBe('NO ANSWER from laser.emission (link down): use the wall button');
+    expect(b.kills).toEqual([]);
+  });
 });

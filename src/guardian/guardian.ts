@@ -37,6 +37,7 @@ export interface GuardianOptions {
 const LOOK = 0.02; // seconds between two looks at the heartbeat
 const STOP_WAIT = 0.35; // what the host gets to answer a stop before the guardian acts itself
 const PORT_WAIT = 0.3; // what a port held by a hung host gets before the host is killed
+const BESIDE = 2; // seconds of trying beside a host that lives
 const LONGEST = 10; // seconds of repeating before a person must act
 const SHORTEST = 0.25; // a loop that is late by less is not hung
 
@@ -89,14 +90,16 @@ export function guardian(options: GuardianOptions): Guardian {
         finish([]);
         return;
       }
+      const left = new Set(unsafe.map((u) => u.name));
+      const again = wanted.filter((p) => left.has(p.name));
+      // A host that beats is no obstacle: it tries by itself, and what does not answer it will hardly answer us. It goes on measuring.
+      if (clock.mono() - lastBeat < SHORTEST) {
+        options.makeSafe(again, BESIDE, finish);
+        return;
+      }
       told(`${unsafe.map((u) => u.name).join(', ')} not read back while the host holds the ports: the host is ended`);
       host.kill();
-      const left = new Set(unsafe.map((u) => u.name));
-      options.makeSafe(
-        wanted.filter((p) => left.has(p.name)),
-        LONGEST,
-        finish,
-      );
+      options.makeSafe(again, LONGEST, finish);
     });
   };
 
@@ -181,12 +184,14 @@ export function guardian(options: GuardianOptions): Guardian {
       };
       const byGuardian = (): void => {
         if (answered) return;
-        answered = true;
-        stopping.delete(byHost);
         acts((free) =>
           act(wanted, (unsafe) => {
-            report('stop', unsafe, wanted);
             free();
+            // The host may have been quicker after all.
+            if (answered) return;
+            answered = true;
+            stopping.delete(byHost);
+            report('stop', unsafe, wanted);
             done({ by: 'guardian', unsafe });
           }),
         );
