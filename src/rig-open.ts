@@ -1,12 +1,12 @@
 /** The links of a rig: real ones, or simulators in their place, all in one universe. */
 import type { Catalogue } from './catalogue.ts';
 import type { Clock } from './clock.ts';
-import { type Wire, wires } from './host.ts';
 import type { Link } from './link.ts';
 import { type Address, openLink, parseAddress } from './links/open.ts';
 import { simulatedLink } from './links/simulated.ts';
 import type { Rig, RigInstrument } from './rig.ts';
 import { simulatorOptions } from './rig-shape.ts';
+import { type Wire, wires } from './rig-wires.ts';
 import { type Device, type Universe, universe } from './simulate.ts';
 
 export interface SimulatedRig {

@@ -3,21 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { type VirtualClock, virtualClock } from '../src/clock.ts';
 import type { Prepared, ToHost } from '../src/guardian/armed.ts';
 import { type Guardian, guardian, type MakeSafe, type Unsafe } from '../src/guardian/guardian.ts';
-
-const prepared = (name: string, more: Partial<Prepared> = {}): Prepared => ({
-  name,
-  instrument: name.split('.')[0] ?? '',
-  model: 'toy',
-  options: {},
-  id: {},
-  command: name.split('.')[1] ?? '',
-  deadline: 0.5,
-  then: 'safe',
-  outside: true,
-  links: { main: 'simulated' },
-  carriers: {},
-  ...more,
-});
+import { prepared } from './prepared.ts';
 
 interface Act {
   readonly at: number;

@@ -4,13 +4,14 @@ import type { Catalogue } from '../src/catalogue.ts';
 import { leastOptions } from '../src/cli/instruments.ts';
 import { type VirtualClock, virtualClock } from '../src/clock.ts';
 import type { Entry } from '../src/entry.ts';
-import { type Host, host, type Wire } from '../src/host.ts';
+import { type Host, host } from '../src/host.ts';
 import type { Keeper } from '../src/lease.ts';
 import type { Link } from '../src/link.ts';
 import { nodesOf } from '../src/methods.ts';
 import type { Reading } from '../src/reading.ts';
 import type { Rig } from '../src/rig.ts';
 import { type SimulatedRig, simulatedRig } from '../src/rig-open.ts';
+import type { Wire } from '../src/rig-wires.ts';
 
 export interface Laboratory {
   readonly clock: VirtualClock;

@@ -3,28 +3,13 @@ import { BehaviorSubject } from 'rxjs';
 import { describe, expect, test } from 'vitest';
 import { catalogue } from '../src/catalogue.ts';
 import { type VirtualClock, virtualClock } from '../src/clock.ts';
-import type { Prepared } from '../src/guardian/armed.ts';
 import type { Unsafe } from '../src/guardian/guardian.ts';
 import { safeMaker } from '../src/guardian/make-safe.ts';
 import { type Link, wrapped } from '../src/link.ts';
 import { type SimulatedLink, simulatedLink } from '../src/links/simulated.ts';
 import { type Device, universe } from '../src/simulate.ts';
+import { prepared } from './prepared.ts';
 import { type ToyState, toys } from './toys.ts';
-
-const prepared = (name: string, more: Partial<Prepared> = {}): Prepared => ({
-  name,
-  instrument: name.split('.')[0] ?? '',
-  model: 'toy',
-  options: {},
-  id: {},
-  command: name.split('.')[1] ?? '',
-  deadline: 0.5,
-  then: 'safe',
-  outside: true,
-  links: { main: 'simulated' },
-  carriers: {},
-  ...more,
-});
 
 const known = await catalogue();
 
