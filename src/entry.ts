@@ -36,6 +36,47 @@ export interface Alarm {
   readonly text: string;
 }
 
+export type Severity = 'warning' | 'alarm' | 'critical';
+
+/** One alarm with one cause, as it stands after a change. Times in microseconds since 1970. */
+export interface AlarmState {
+  /** As the rig names it, or what the program watches by itself ("link tcp:10.0.0.5:10001", "silence laser.set_point"). */
+  readonly name: string;
+  /** The severity of now; absent when its cause has gone. */
+  readonly now?: Severity;
+  /** The highest since it was last acknowledged. */
+  readonly severity: Severity;
+  readonly since: number;
+  readonly changed: number;
+  /** The value or the reason. */
+  readonly text: string;
+  readonly guidance?: string;
+  /** Waits for a person. */
+  readonly unacknowledged: boolean;
+  readonly acknowledged?: { readonly by: string; readonly t: number };
+  readonly shelved?: { readonly by: string; readonly until: number; readonly why: string };
+}
+
+export interface InterlockStatus {
+  readonly name: string;
+  readonly is: 'holds' | 'broken' | 'unknown';
+  readonly why?: string;
+  readonly since: number;
+  readonly latched?: string;
+  readonly forbids: readonly string[];
+  readonly guidance?: string;
+}
+
+export interface RampStatus {
+  readonly output: string;
+  readonly state: 'ramping' | 'held' | 'stopped' | 'done';
+  readonly from: number;
+  readonly at: number;
+  readonly to: number;
+  readonly unit: string;
+  readonly why?: string;
+}
+
 export interface Note {
   readonly t: number;
   readonly by: string;
@@ -89,6 +130,10 @@ export interface Status {
   readonly links: readonly LinkStatus[];
   readonly leases: readonly LeaseStatus[];
   readonly latched?: string;
+  readonly interlocks?: readonly InterlockStatus[];
+  /** Those that are not normal. */
+  readonly alarms?: readonly AlarmState[];
+  readonly ramps?: readonly RampStatus[];
   /** Seconds by which the main loop's last second was late at most. */
   readonly lateness: number;
   /** Entries waiting on their way to the recorder, and dropped there. */
@@ -106,6 +151,10 @@ export type Entry =
   | { readonly kind: 'order'; readonly order: OrderEntry }
   | { readonly kind: 'gap'; readonly gap: Gap }
   | { readonly kind: 'alarm'; readonly alarm: Alarm }
+  /** A change of an alarm's state; `alarm` entries are words. */
+  | { readonly kind: 'alarm-state'; readonly state: AlarmState }
+  /** A change of an interlock's level or latch. */
+  | { readonly kind: 'interlock'; readonly interlock: InterlockStatus; readonly t: number }
   | { readonly kind: 'note'; readonly note: Note }
   | { readonly kind: 'mark'; readonly mark: Mark }
   | { readonly kind: 'status'; readonly status: Status };

@@ -89,7 +89,20 @@ export interface Command<L extends Links = Links, K extends Takes = Takes> {
 
 // biome-ignore lint/suspicious/noExplicitAny: polls, streams and commands of different message types stand in one list
 type Any = any;
+/** The instrument's own watchdog: it makes outputs safe by itself when it has heard nothing from the host for so long. */
+export interface Watchdog<L extends Links> {
+  /** Its own commands whose outputs it makes safe; the rig may let it hold outputs of other instruments that it is wired to. */
+  readonly holds: readonly string[];
+  /** Seconds that it can be set to; 0 beside them is off. */
+  readonly limits: readonly [number, number];
+  readonly set: (act: Actors<L>, seconds: number) => Talk<void>;
+  /** The channel (in s) that shows what it is set to, 0 for off. */
+  readonly readback: string;
+  /** What keeps it quiet, given while every output that it holds has evidence; absent where any question does. */
+  readonly feed?: (act: Actors<L>) => Talk<void>;
+}
 export interface Body<L extends Links> {
+  readonly watchdog?: Watchdog<L>;
   readonly polls?: readonly Poll<L, Any, Any>[];
   readonly streams?: { readonly [R in keyof L]?: readonly Stream<Any, Any>[] };
   readonly commands?: Readonly<Record<string, Command<L, Any>>>;

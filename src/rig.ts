@@ -2,6 +2,8 @@
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Catalogue } from './catalogue.ts';
+import type { Condition } from './condition.ts';
+import type { Severity } from './entry.ts';
 import type { Kinds, Schema } from './instrument.ts';
 import { influxTarget } from './recorder/influx-http.ts';
 import { checkAgainstShape } from './rig-check.ts';
@@ -23,6 +25,56 @@ export interface Lease {
   readonly longest: number;
   readonly deadline: number;
   readonly then: 'safe' | 'keep';
+  /** The rig says that no interlock is wanted for it. */
+  readonly bare?: boolean;
+  /** The instrument whose watchdog holds this output as well (a dead-man board in the laser's interlock line). */
+  readonly heldBy?: string;
+}
+
+/** A condition that must hold, what is forbidden while it does not, and the safe orders that are given, in their order. */
+export interface RigInterlock {
+  readonly name: string;
+  readonly when: Condition;
+  /** instrument.command, or instrument.command[index]: orders refused while it does not hold, but for their safe value. */
+  readonly forbids: readonly string[];
+  /** instrument.command of hazardous commands, given their safe value in this order. */
+  readonly trips: readonly string[];
+  /** After a trip the outputs stay forbidden until somebody acknowledges by name. */
+  readonly latch: boolean;
+  /** For whoever stands before it at night. */
+  readonly guidance?: string;
+}
+
+/** Active while its condition holds. */
+export interface RigAlarm {
+  readonly name: string;
+  /** From the mildest to the worst. */
+  readonly levels: readonly { readonly severity: Severity; readonly when: Condition }[];
+  /** Seconds for which a condition must hold before the alarm is raised. */
+  readonly delay: number;
+  /** Stays until acknowledged, even when it has gone by itself. */
+  readonly latch: boolean;
+  readonly guidance?: string;
+}
+
+/** Who is told of an alarm that nobody acknowledges. */
+export interface RigEscalation {
+  readonly severity: Severity;
+  /** Seconds without acknowledgement. */
+  readonly after: number;
+  /** Program and arguments. */
+  readonly command?: readonly string[];
+  readonly webhook?: string;
+}
+
+/** Orders of this command go in steps from the present output. SI; seconds. */
+export interface RigRamp {
+  /** Unit of the command per second. */
+  readonly rate: number;
+  /** How far the readback may lie from where the ramp is before the ramp stops. */
+  readonly band: number;
+  /** Seconds between two steps. */
+  readonly every: number;
 }
 
 export interface RigInstrument {
@@ -40,6 +92,8 @@ export interface RigInstrument {
   /** Command -> limits in SI; never wider than the driver's. */
   readonly limits: Readonly<Record<string, readonly [number, number]>>;
   readonly leases: Readonly<Record<string, Lease>>;
+  /** Command -> how it is ramped. */
+  readonly ramps?: Readonly<Record<string, RigRamp>>;
   /** Options of its simulator: see `simulatorOptions`. */
   readonly simulate: Readonly<Record<string, unknown>>;
 }
@@ -96,6 +150,13 @@ export interface Rig {
   readonly instruments: readonly RigInstrument[];
   readonly derive: readonly RigDerivation[];
   readonly start: readonly StartOrder[];
+  readonly interlocks?: readonly RigInterlock[];
+  readonly alarms?: readonly RigAlarm[];
+  readonly escalate?: readonly RigEscalation[];
+  /** Hazardous outputs (instrument.command) in the order in which they are made safe when everything is; those not named come last, together. */
+  readonly safeOrder?: readonly string[];
+  /** A stop while this file exists; absolute. */
+  readonly stopFile?: string;
   /** Raw streams stop in this order when the disk fills; bytes kept for the slow parts. */
   readonly record: { readonly rawOrder: readonly string[]; readonly reserve?: number };
 }

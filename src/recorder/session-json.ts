@@ -71,6 +71,10 @@ export function written(entry: Entry): readonly Written[] {
       return [{ topic: 'gaps', klass: 'slow', t: entry.gap.to ?? entry.gap.from, bytes: json(entry.gap) }];
     case 'alarm':
       return [{ topic: 'alarms', klass: 'slow', t: entry.alarm.t, bytes: json(entry.alarm) }];
+    case 'alarm-state':
+      return [{ topic: 'alarm-states', klass: 'slow', t: entry.state.changed, bytes: json(entry.state) }];
+    case 'interlock':
+      return [{ topic: 'interlocks', klass: 'slow', t: entry.t, bytes: json({ ...entry.interlock, t: entry.t }) }];
     case 'note':
       return [{ topic: 'notes', klass: 'slow', t: entry.note.t, bytes: json(entry.note) }];
     case 'mark':
