@@ -34,6 +34,7 @@ export interface Acquired {
   readonly id: unknown;
   readonly commands: Readonly<Record<string, Command>>;
   readonly tunnel: Body<Links>['tunnel'];
+  readonly watchdog: Body<Links>['watchdog'];
   /** Statistics per poll, by the poll's name (its channels). */
   readonly polls: ReadonlyMap<string, PollStatistics>;
   /** Channel -> kind, for what the body gives. */
@@ -363,6 +364,9 @@ export function acquire(placed: Placed, clock: Clock, on: AcquireEvents): Acquir
     },
     get tunnel() {
       return body?.tunnel;
+    },
+    get watchdog() {
+      return body?.watchdog;
     },
     get channels() {
       const all: Record<string, Kind> = { ...body?.gives };
