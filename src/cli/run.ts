@@ -290,7 +290,7 @@ async function laboratory(rig: Rig, wanted: Wanted, io: Io): Promise<number> {
       finish();
     });
   });
-  hostSend({ is: 'init', init: { rig, simulate: wanted.simulate, seed: wanted.seed, recorder: recorderSocket } });
+  hostSend({ is: 'init', init: { rig, simulate: wanted.simulate, seed: wanted.seed, recorder: recorderSocket, unsettled: [] } });
 
   function finish(): void {
     if (finishing) return;

@@ -1,9 +1,9 @@
 /** What passes between host and guardian. */
-import type { OrderEntry } from '../entry.ts';
+import type { AlarmState, OrderEntry } from '../entry.ts';
 import type { WrittenOrder } from '../host.ts';
 import type { Rig } from '../rig.ts';
 
-/** All that is needed to make one output safe without the host. */
+/** All that is needed to make one output safe without the host. `deadline` and `order` are those of its lease. */
 export interface Prepared {
   /** instrument.command, or instrument.command[index] */
   readonly name: string;
@@ -13,9 +13,11 @@ export interface Prepared {
   readonly id: unknown;
   readonly command: string;
   readonly index?: number;
-  /** Seconds without a heartbeat after which the guardian acts. */
+  /** Seconds without a heartbeat that names it after which the guardian acts. */
   readonly deadline: number;
   readonly then: 'safe' | 'keep';
+  /** Its place when several are made safe: smaller ones first, equal ones together, those without one last. */
+  readonly order?: number;
   /** False for a simulator in the host's own process: it dies with the host. */
   readonly outside: boolean;
   /** role -> address, as in the rig. */
@@ -37,6 +39,16 @@ export interface HostInit {
   readonly seed: number;
   /** Where the recorder listens. */
   readonly recorder: string;
+  /** What earlier runs have left behind unsigned: nothing hazardous until a person has acknowledged the record. */
+  readonly unsettled: readonly Unsettled[];
+  /** Alarms as they stood when the last run ended. */
+  readonly restored?: readonly AlarmState[];
+}
+
+export interface Unsettled {
+  /** The output, or "record" where the record itself says too little. */
+  readonly name: string;
+  readonly why: string;
 }
 
 export type ToHost =
@@ -44,6 +56,8 @@ export type ToHost =
   | { readonly is: 'armed'; readonly name: string; readonly why?: string }
   | { readonly is: 'watch' }
   | { readonly is: 'stop'; readonly why: string }
+  /** No hazardous order while there is a reason; without one they are allowed again. */
+  | { readonly is: 'forbid'; readonly why?: string }
   | { readonly is: 'end' }
   | { readonly is: 'ask'; readonly id: number; readonly request: Request };
 
@@ -51,7 +65,10 @@ export type Request =
   | { readonly do: 'order'; readonly order: WrittenOrder }
   | { readonly do: 'note'; readonly by: string; readonly text: string }
   | { readonly do: 'mark'; readonly by: string; readonly what: 'start' | 'stop' }
-  | { readonly do: 'acknowledge'; readonly by: string }
+  /** What is named, or everything; without a name, the one thing that waits for it. */
+  | { readonly do: 'acknowledge'; readonly by: string; readonly name?: string; readonly all?: boolean }
+  | { readonly do: 'shelve'; readonly by: string; readonly name: string; readonly seconds: number; readonly why: string }
+  | { readonly do: 'ramp'; readonly by: string; readonly output: string; readonly what: 'hold' | 'resume' | 'stop' }
   | { readonly do: 'status' };
 
 export type Reply =
@@ -63,7 +80,10 @@ export type ToGuardian =
   | { readonly is: 'prepare'; readonly prepared: Prepared }
   | { readonly is: 'arm'; readonly name: string }
   | { readonly is: 'release'; readonly name: string }
+  /** The main loop turns; `active` are the leases that have fresh evidence. */
   | { readonly is: 'beat'; readonly active: readonly string[] }
+  /** A person has acknowledged it; "record": what earlier runs have left behind. */
+  | { readonly is: 'acknowledged'; readonly name: string }
   /** Every output is safe and read back after a stop. */
   | { readonly is: 'stopped'; readonly unsafe: readonly string[] }
   | { readonly is: 'ended'; readonly unsafe: readonly string[] }
