@@ -1,0 +1,187 @@
+import { type Decoder, Fault, fromLatin1, latin1, type Protocol } from './protocol.ts';
+import { Unsendable, whole } from './unsendable.ts';
+
+/** A question of the dead-man board: who, state, timeout MS, relay 0|1, shutter 0|1, feed. */
+export interface DeadmanAsk {
+  /** The question's number, 0 to 65535, which the answer repeats; 0 unless given. */
+  readonly n?: number;
+  /** One to eight small letters; the board answers words that it does not know with the outcome `unknown`. */
+  readonly word: string;
+  /** 0 to 99999. */
+  readonly value?: number;
+}
+
+export const OUTCOMES = ['ok', 'tripped', 'disarmed', 'input', 'range', 'unknown'] as const;
+export const TRIPS = ['none', 'reset', 'heartbeat', 'door', 'button', 'key'] as const;
+export const RESETS = ['power', 'external', 'brownout', 'watchdog', 'unknown'] as const;
+export type Outcome = (typeof OUTCOMES)[number];
+export type Trip = (typeof TRIPS)[number];
+export type Reset = (typeof RESETS)[number];
+
+/** An answer: what became of the question, and the whole state of the board after it. Times in milliseconds, as on the wire. */
+export interface DeadmanTell {
+  readonly n: number;
+  readonly word: string;
+  readonly outcome: Outcome;
+  /** Inputs: true is closed, which is safe. */
+  readonly door: boolean;
+  readonly button: boolean;
+  readonly key: boolean;
+  /** Outputs as their pins are: true is energised. */
+  readonly relay: boolean;
+  readonly shutter: boolean;
+  /** What the time-out of the heartbeat is set to; 0 is off. */
+  readonly timeout: number;
+  /** What is left of it. */
+  readonly left: number;
+  readonly trip: Trip;
+  /** Since the board's last reset, modulo 2^32. */
+  readonly uptime: number;
+  readonly reset: Reset;
+  /** Words behind the state: the answer to `who` alone. */
+  readonly more?: string;
+}
+
+/**
+ * CRC-16/IBM-3740 (polynomial 0x1021, initial value 0xFFFF, not reflected, no final inversion; also known as CRC-16/CCITT-FALSE).
+ * Its check value, of "123456789", is 0x29B1 (G. Cook, Catalogue of parametrised CRC algorithms).
+ */
+export function crc16ccitt(bytes: Uint8Array): number {
+  let crc = 0xffff;
+  for (const byte of bytes) {
+    crc ^= byte << 8;
+    for (let bit = 0; bit < 8; bit++) crc = crc & 0x8000 ? ((crc << 1) ^ 0x1021) & 0xffff : crc << 1;
+  }
+  return crc;
+}
+
+const LF = 0x0a;
+const CR = 0x0d;
+const STAR = 0x2a;
+/** Bytes of a line between its first one and its end (LF). The board keeps no more of a question. */
+export const LONGEST_ASK = 32;
+const LONGEST_TELL = 160;
+
+const checksum = (body: string): string => crc16ccitt(fromLatin1(body)).toString(16).toUpperCase().padStart(4, '0');
+
+function line(start: string, body: string, longest: number): Uint8Array {
+  if (body.length + 5 > longest) throw new Unsendable(`${JSON.stringify(body)} is longer than a line of ${longest} bytes`);
+  return fromLatin1(`${start}${body}*${checksum(body)}\n`);
+}
+
+const isText = (byte: number): boolean => byte >= 0x20 && byte < 0x7f;
+
+/**
+ * Lines of one direction. The first byte of a line begins anew wherever it comes, so that half a line costs no other than itself; CR
+ * is passed over.
+ * Faults: PROTO_BAD_CRC, PROTO_UNFINISHED (another line began, or silence), PROTO_NOISE (all else that is no line).
+ */
+function framed<M>(start: number, longest: number, read: (body: string) => M | undefined): Decoder<M> {
+  let held: number[] = [];
+  let inside = false;
+
+  const give = (said: (M | Fault)[], fault: string): void => {
+    if (held.length > 0) said.push(new Fault(fault, Uint8Array.from(held)));
+    held = [];
+    inside = false;
+  };
+
+  const judge = (said: (M | Fault)[]): void => {
+    const bytes = Uint8Array.from(held.slice(1));
+    const star = bytes.length - 5;
+    const body = latin1(bytes.subarray(0, Math.max(0, star)));
+    if (star < 0 || bytes[star] !== STAR || latin1(bytes.subarray(star + 1)) !== checksum(body)) {
+      give(said, 'PROTO_BAD_CRC');
+      return;
+    }
+    const m = read(body);
+    if (m === undefined) {
+      give(said, 'PROTO_NOISE');
+      return;
+    }
+    held = [];
+    inside = false;
+    said.push(m);
+  };
+
+  return (bytes) => {
+    const said: (M | Fault)[] = [];
+    if (bytes.length === 0) give(said, inside ? 'PROTO_UNFINISHED' : 'PROTO_NOISE');
+    for (const byte of bytes) {
+      if (byte === start) {
+        give(said, inside ? 'PROTO_UNFINISHED' : 'PROTO_NOISE');
+        held = [byte];
+        inside = true;
+      } else if (byte === LF) {
+        if (inside) judge(said);
+        else give(said, 'PROTO_NOISE');
+      } else if (byte !== CR) {
+        if (!isText(byte) || held.length > longest) inside = false;
+        if (held.length <= longest) held.push(byte);
+      }
+    }
+    return said;
+  };
+}
+
+const WORD = /^[a-z]{1,8}$/;
+const ASK = /^(\d{1,5}) ([a-z]{1,8})(?: (\d{1,5}))?$/;
+const TELL = new RegExp(
+  `^(\\d{1,5}) ([a-z]{1,8}) (${OUTCOMES.join('|')}) ([D-])([B-])([K-]) ([R-])([S-]) (\\d{1,5}) (\\d{1,5}) (${TRIPS.join('|')}) (\\d{1,10}) (${RESETS.join('|')})(?: (.+))?$`,
+);
+
+function readAsk(body: string): DeadmanAsk | undefined {
+  const [, n, word = '', value] = ASK.exec(body) ?? [];
+  if (n === undefined || Number(n) > 0xffff) return undefined;
+  return { n: Number(n), word, ...(value === undefined ? {} : { value: Number(value) }) };
+}
+
+function readTell(body: string): DeadmanTell | undefined {
+  const [, n, word = '', outcome, d, b, k, r, s, timeout, left, trip, uptime, reset, more] = TELL.exec(body) ?? [];
+  if (n === undefined || Number(n) > 0xffff || Number(uptime) > 0xffffffff) return undefined;
+  return {
+    n: Number(n),
+    word,
+    outcome: outcome as Outcome, // the expression has let through nothing else; so below
+    door: d === 'D',
+    button: b === 'B',
+    key: k === 'K',
+    relay: r === 'R',
+    shutter: s === 'S',
+    timeout: Number(timeout),
+    left: Number(left),
+    trip: trip as Trip,
+    uptime: Number(uptime),
+    reset: reset as Reset,
+    ...(more === undefined ? {} : { more }),
+  };
+}
+
+function encodeAsk({ n = 0, word, value }: DeadmanAsk): Uint8Array {
+  if (!WORD.test(word)) throw new Unsendable(`${JSON.stringify(word)} is no word of one to eight small letters`);
+  const number = whole('the number of the question', n, 0xffff);
+  return line(':', `${number} ${word}${value === undefined ? '' : ` ${whole('the value', value, 99999)}`}`, LONGEST_ASK);
+}
+
+function encodeTell(m: DeadmanTell): Uint8Array {
+  const inputs = `${m.door ? 'D' : '-'}${m.button ? 'B' : '-'}${m.key ? 'K' : '-'}`;
+  const outputs = `${m.relay ? 'R' : '-'}${m.shutter ? 'S' : '-'}`;
+  const state = `${m.outcome} ${inputs} ${outputs} ${m.timeout} ${m.left} ${m.trip} ${m.uptime} ${m.reset}`;
+  const body = `${m.n} ${m.word} ${state}${m.more === undefined ? '' : ` ${m.more}`}`;
+  if (readTell(body) === undefined) throw new Unsendable(`${JSON.stringify(body)} is no answer of the dead-man board`);
+  return line('=', body, LONGEST_TELL);
+}
+
+/**
+ * The dead-man board's lines: `:17 timeout 500*CRC` is answered by `=17 timeout ok DBK -- 500 500 none 61234 power*CRC`. The CRC is
+ * `crc16ccitt` of what stands between the first byte and the star, as four hexadecimal digits. Source: docs/deadman.md.
+ */
+export function deadman(): Protocol<DeadmanAsk, DeadmanTell> {
+  return {
+    asks: { encode: encodeAsk, decoder: () => framed(0x3a, LONGEST_ASK, readAsk) },
+    tells: { encode: encodeTell, decoder: () => framed(0x3d, LONGEST_TELL, readTell) },
+    fits: (m, q) => (m.n === (q.n ?? 0) && m.word === q.word ? 'answer' : 'late'),
+    apart: 'question',
+    number: (q, n) => ({ ...q, n: n % 0x10000 }),
+  };
+}
