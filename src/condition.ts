@@ -4,6 +4,8 @@
  */
 import type { Kind } from './reading.ts';
 
+export { type Watched, type WatchOptions, watched } from './condition-level.ts';
+
 export type Test =
   | { readonly is: 'above'; readonly limit: number }
   | { readonly is: 'below'; readonly limit: number }
@@ -19,7 +21,8 @@ export interface Leaf {
   /** The kind that the channel was declared with when the rig was checked; a reading of another kind is unknown. */
   readonly kind: Kind;
   readonly test: Test;
-  /** The test is on the slope over so many seconds (unit of the channel per second) instead of on the value. */
+  /** The test is on the slope over so many seconds (unit of the channel per second) instead of on the value; unknown until the readings
+   *  cover half of them. */
   readonly slope?: number;
   /** Once broken, the value must be past the limit by so much to hold again. */
   readonly hysteresis: number;
