@@ -10,16 +10,24 @@ export interface Clock {
   boot(): number;
   /** Calls `work` once after the given seconds; gives a function that cancels. */
   after(seconds: number, work: () => void): () => void;
+  /** Cheap: the machine may have slept since boot() was last asked. */
+  maybeSlept?(): boolean;
 }
 
+const SLEPT = 20; // ms by which wall clock and monotonic clock must have drifted apart
 const MAX_TIMER = 2_000_000; // seconds; setTimeout holds 2^31 ms
 
 export function realClock(): Clock {
   const origin = performance.timeOrigin * 1000;
+  let drift = Date.now() - performance.now();
   return {
+    maybeSlept: () => Math.abs(Date.now() - performance.now() - drift) > SLEPT,
     now: () => Math.round(origin + performance.now() * 1000),
     mono: () => performance.now() / 1000,
-    boot: () => os.uptime(),
+    boot() {
+      drift = Date.now() - performance.now();
+      return os.uptime();
+    },
     after(seconds, work) {
       let left = seconds;
       let timer: NodeJS.Timeout;

@@ -7,14 +7,15 @@ import type { Entry, LinkStatus, OrderEntry, Status } from './entry.ts';
 import { type Exchange, exchange } from './exchange.ts';
 import { gapLedger } from './gaps.ts';
 import { graph, type NodeSpec } from './graph.ts';
-import { each, type Keeper, type LeaseSpec, type Leases, leases } from './lease.ts';
-import type { Link } from './link.ts';
+import type { Keeper } from './lease.ts';
+import { type Link, wrapped } from './link.ts';
 import { recording } from './links/recording.ts';
 import { tunnelLink } from './links/tunnel.ts';
-import { type OrderRequest, orders, type Target } from './order.ts';
+import { type Guard, type OrderRequest, orders, type Target } from './order.ts';
 import type { Reading } from './reading.ts';
 import type { Rig, RigInstrument } from './rig.ts';
 import { adapted, modelOf, parsed, type Wire, wires } from './rig-wires.ts';
+import { safety } from './safety.ts';
 import { givenValue } from './value.ts';
 
 export interface WrittenOrder extends Omit<OrderRequest, 'value' | 'sigma'> {
@@ -37,6 +38,9 @@ export interface HostOptions {
   readonly origin?: Link['origin'];
   /** What is true in the simulators' worlds. */
   readonly truth?: () => Readonly<Record<string, number>>;
+  /** Outputs that an earlier run has left behind unsigned, and what to call when a person has acknowledged that. */
+  readonly unsettled?: readonly { readonly name: string; readonly why: string }[];
+  readonly settled?: () => void;
 }
 
 export interface Host {
@@ -44,9 +48,12 @@ export interface Host {
   order(request: WrittenOrder, done: (order: OrderEntry) => void): void;
   note(by: string, text: string): void;
   mark(by: string, what: 'start' | 'stop'): number | string;
-  acknowledge(by: string): string | undefined;
+  /** One latch by its name, or all; a sentence when that cannot be. */
+  acknowledge(by: string, name?: string): string | undefined;
   /** Makes every hazardous output safe and latches. */
   stop(why: string): void;
+  /** No hazardous order while there is a reason; undefined lifts it. */
+  forbid(why: string | undefined): void;
   status(): Status;
   /** What the guardian needs of an instrument to make it safe: its identity, once it is known. */
   identity(instrument: string): unknown;
@@ -79,69 +86,49 @@ export function host(options: HostOptions): Host {
   const publish = (reading: Reading): void => {
     emit({ kind: 'reading', reading });
     for (const gap of ledger.see(reading)) emit({ kind: 'gap', gap });
+    safe.see(reading);
   };
   const take = (reading: Reading): void => {
     publish(reading);
-    safety.see(reading);
     ordering.see(reading);
     for (const made of derive(reading)) publish(made);
   };
   const alarm = (from: string, text: string): void => emit({ kind: 'alarm', alarm: { t: clock.now(), from, text } });
 
-  const specs: LeaseSpec[] = rig.instruments.flatMap((instrument) =>
-    Object.entries(instrument.leases).map(([command, lease]) => ({
-      instrument: instrument.name,
-      command,
-      ...lease,
-      get count() {
-        const commands = acquired.get(instrument.name)?.commands ?? {};
-        return Object.hasOwn(commands, command) ? commands[command].count : undefined;
-      },
-      get evidence() {
-        const channel = acquired.get(instrument.name)?.commands[command]?.readback?.channel;
-        return `${instrument.name}.${channel ?? command}`;
-      },
-    })),
-  );
-
-  const safety: Leases = leases(specs, clock, keeper, makeSafe, alarm);
-
-  /** Repeats the safe order until it has been read back. */
-  function makeSafe(spec: LeaseSpec, why: string, done: () => void, orderly = closing): void {
-    const command = acquired.get(spec.instrument)?.commands[spec.command];
-    if (!command) {
-      // Never identified, so never ordered anything by us; the guardian keeps what an earlier run has armed.
-      alarm(spec.instrument, 'is not there to be made safe');
-      done();
-      return;
-    }
-    const value = command.safe === true ? undefined : command.safe;
-    const { instrument, command: word, index } = spec;
-    ordering.place({ by: `safe: ${why}`, instrument, command: word, index, value, orderly }, (order) => {
-      if (order.outcome === 'done') done();
-      else if (!closed) clock.after(0.1, () => makeSafe(spec, why, done, false));
-    });
-  }
-
-  const ordering = orders(
-    targets,
+  const ordering = orders(targets, clock, guard(), (order) => emit({ kind: 'order', order }));
+  const safe = safety({
+    rig,
     clock,
-    {
-      refuse: (instrument, command, index) => (closing ? 'the program is ending' : safety.refuse(instrument, command, index)),
-      arm: (instrument, command, index, armed) => safety.arm(instrument, command, index, armed),
-      released: (instrument, command, index) => safety.released(instrument, command, index),
-      doubtful: (instrument, command, index, why) => safety.trip(`order in doubt: ${why}`, { instrument, command, index }),
-      void: (since) => safety.void(since),
-    },
-    (order) => emit({ kind: 'order', order }),
-  );
+    keeper,
+    acquired,
+    targets,
+    emit,
+    place: (request, done) => ordering.place(request, done),
+    unsettled: options.unsettled,
+    settled: options.settled,
+  });
+
+  /** Orders are there before what guards them. */
+  function guard(): Guard {
+    return {
+      refuse: (...which) => safe.refuse(...which),
+      arm: (...which) => safe.arm(...which),
+      released: (...which) => safe.released(...which),
+      doubtful: (...which) => safe.doubtful(...which),
+      void: (since) => safe.void(since),
+    };
+  }
 
   // --- links and instruments, in the rig's order
   const { wires: plain, tunnels } = wires(rig, catalogue);
   const connect = (wire: Wire, link: Link): void => {
     const taped = recording(link, (heard) => emit({ kind: 'bytes', wire: heard }), wire.key, clock);
     const [first] = wire.users;
-    const e = exchange(taped, first.protocol, clock, { name: wire.key });
+    // After a standstill nothing goes out before the safe orders.
+    const gated = wrapped(taped, {
+      write: (bytes, reply, safely) => (safely === true || !safe.stalled() ? taped.write(bytes, reply, safely) : false),
+    });
+    const e = exchange(gated, first.protocol, clock, { name: wire.key });
     exchanges.set(wire.key, e);
     subscriptions.push(e.exchanged.subscribe((exchanged) => emit({ kind: 'exchange', exchanged })));
   };
@@ -171,9 +158,7 @@ export function host(options: HostOptions): Host {
         else if (state.is === 'running') {
           alarm(name, 'is there');
           // The declaration is known a moment later: the instrument itself has to be in the list first.
-          clock.after(0, () => {
-            for (const spec of specs) if (spec.instrument === name) for (const one of each(spec)) keeper.prepare?.(one);
-          });
+          clock.after(0, () => safe.present(name));
         }
       },
     });
@@ -280,8 +265,7 @@ export function host(options: HostOptions): Host {
           latencyMax: e.stats.latencyMax,
         }),
       ),
-      leases: safety.status(),
-      ...(safety.latched ? { latched: safety.latched } : {}),
+      ...safe.status(),
       lateness: Math.max(lateness, latenessBefore),
       ...outflow,
       memory: options.memory?.() ?? 0,
@@ -293,7 +277,7 @@ export function host(options: HostOptions): Host {
     if (closed) return;
     closed = true;
     for (const stop of stops) stop();
-    safety.close();
+    safe.close();
     ordering.close('the program has ended');
     for (const gap of ledger.end(clock.now())) emit({ kind: 'gap', gap });
     for (const a of acquired.values()) a.close();
@@ -320,27 +304,19 @@ export function host(options: HostOptions): Host {
       emit({ kind: 'mark', mark: { t: clock.now(), by, what, run } });
       return run;
     },
-    acknowledge(by) {
-      const why = safety.acknowledge();
-      if (!why) emit({ kind: 'note', note: { t: clock.now(), by, text: 'acknowledged' } });
+    acknowledge(by, name) {
+      const why = safe.acknowledge(name);
+      if (!why) emit({ kind: 'note', note: { t: clock.now(), by, text: name === undefined ? 'acknowledged' : `acknowledged: ${name}` } });
       return why;
     },
-    stop(why) {
-      safety.trip(why);
-    },
+    stop: (why) => safe.stop(why),
+    forbid: (why) => safe.forbid(why),
     close(within, done) {
       closing = true;
-      const live = (): readonly string[] => {
-        const ending = specs.filter((s) => s.then === 'safe').map((s) => `${s.instrument}.${s.command}`);
-        return safety.status().flatMap((l) => (l.active && ending.includes(l.name.replace(/\[\d+\]$/, '')) ? [l.name] : []));
-      };
-      for (const name of live()) {
-        const [, instrument = '', command = '', index] = /^(.*)\.([^.[]+)(?:\[(\d+)\])?$/.exec(name) ?? [];
-        safety.trip('the program ends', { instrument, command, ...(index === undefined ? {} : { index: Number(index) }) });
-      }
+      safe.end();
       const until = clock.mono() + within;
       const look = (): void => {
-        const left = live();
+        const left = safe.live;
         if (left.length === 0 || clock.mono() > until) {
           shut();
           done(left);

@@ -20,6 +20,10 @@ export interface LeaseSpec {
   readonly then: 'safe' | 'keep';
   /** The channel whose fresh good readings are the evidence. */
   readonly evidence: string;
+  /** The instrument whose watchdog holds this output, too. */
+  readonly heldBy?: string;
+  /** When everything is made safe, smaller ones come first and equal ones together. */
+  readonly order?: number;
 }
 
 /** Who acts when the host cannot. `arm` confirms before the first hazardous byte goes; `beat` tells which leases have fresh evidence. */
@@ -31,6 +35,19 @@ export interface Keeper {
   /** All that is needed to make this output safe is known now. */
   prepare?(lease: LeaseSpec): void;
   release(lease: LeaseSpec): void;
+  /** Who holds this output, for people; otherwise the keeper's name. */
+  holder?(lease: LeaseSpec): string;
+}
+
+export interface Output {
+  readonly instrument: string;
+  readonly command: string;
+  readonly index?: number;
+}
+
+export interface Latch {
+  readonly name: string;
+  readonly why: string;
 }
 
 export interface Leases {
@@ -38,12 +55,28 @@ export interface Leases {
   /** `first`: no lease was running for this output. */
   arm(instrument: string, command: string, index: number | undefined, armed: (why: string | undefined, first: boolean) => void): void;
   released(instrument: string, command: string, index?: number): void;
-  /** Makes one lease, or all of them, safe and latches until acknowledged. */
-  trip(why: string, only?: { readonly instrument: string; readonly command: string; readonly index?: number }): void;
-  void(since: number): string | undefined;
-  acknowledge(): string | undefined;
-  see(reading: Reading): void;
+  /** Makes one output safe, and latches under its name until acknowledged. */
+  trip(why: string, output: Output): void;
+  /** Makes everything safe in the rig's order, and latches. `armed`: also what this run has never switched on. */
+  tripAll(why: string, name: string): void;
+  /** Makes these safe, one after the other, without a latch of its own: whoever calls has one. */
+  makeSafe(why: string, outputs: readonly Output[]): void;
+  active(output: Output): boolean;
+  /** Nothing hazardous until this name is acknowledged. */
+  latch(name: string, why: string): void;
+  readonly latches: readonly Latch[];
+  /** A safe order has not been read back yet. */
+  readonly tripping: boolean;
+  /** The first cause, for people. */
   readonly latched: string | undefined;
+  /** Lets go of one latch, or of all; a sentence when that cannot be. */
+  acknowledge(name?: string): string | undefined;
+  /** Takes over an output that is on without an order of ours: watched from now on. */
+  adopt(output: Output): void;
+  void(since: number): string | undefined;
+  /** The loop has stood still for longer than a lease, and the safe orders have not gone yet: nothing else may. Cheap. */
+  stalled(): boolean;
+  see(reading: Reading): void;
   status(): readonly LeaseStatus[];
   close(): void;
 }
@@ -55,8 +88,7 @@ interface Active {
   tripping: boolean;
 }
 
-export const leaseName = (l: { instrument: string; command: string; index?: number }): string =>
-  `${l.instrument}.${l.command}${l.index === undefined ? '' : `[${l.index}]`}`;
+export const leaseName = (l: Output): string => `${l.instrument}.${l.command}${l.index === undefined ? '' : `[${l.index}]`}`;
 
 /** A lease for each output it is about: of an indexed command, one for each index. */
 export const each = (spec: LeaseSpec): readonly LeaseSpec[] =>
@@ -66,6 +98,8 @@ export const each = (spec: LeaseSpec): readonly LeaseSpec[] =>
 
 const TICK = 0.05;
 const LONGEST_STILL = 1; // seconds that the loop may stand still in a rig without leases
+const STEP = 0.25; // seconds that one output of a sequence may take before the next one's safe order goes all the same
+export const STANDSTILL = 'standstill';
 
 export function leases(
   specs: readonly LeaseSpec[],
@@ -75,42 +109,90 @@ export function leases(
   alarm: (from: string, text: string) => void,
 ): Leases {
   const active = new Map<string, Active>();
-  let latched: string | undefined;
+  const latches = new Map<string, string>();
+  const adopting = new Set<string>();
   let lastTick = clock.boot();
   let lastMono = clock.mono();
   let voidedAt = Number.NEGATIVE_INFINITY;
   let voidedWhy = '';
+  let gapNoticed = false;
 
   // A lease for a command counts for each of its indices.
-  const specOf = (instrument: string, command: string, index?: number): LeaseSpec | undefined => {
+  const specOf = ({ instrument, command, index }: Output): LeaseSpec | undefined => {
     const found = specs.find((s) => s.instrument === instrument && s.command === command && (s.index === undefined || s.index === index));
     return found && index !== undefined ? { ...found, evidence: found.evidence, index } : found;
   };
 
-  const makeSafe = (a: Active, why: string): void => {
-    if (a.tripping) return;
-    a.tripping = true;
-    const name = leaseName(a.spec);
-    alarm(name, why);
-    latched ??= `${name}: ${why}`; // the first cause: what follows is mostly its consequence
-    safe(a.spec, why, () => {
-      active.delete(name);
-      keeper.release(a.spec);
-    });
+  const latch = (name: string, why: string): void => {
+    if (!latches.has(name)) latches.set(name, why);
   };
+
+  const activeOf = (spec: LeaseSpec): Active => {
+    const name = leaseName(spec);
+    const now = clock.mono();
+    const one = active.get(name) ?? { spec, since: now, renewed: now, tripping: false };
+    active.set(name, one);
+    return one;
+  };
+
+  /** Group after group: the next one's bytes go when the one before has been read back, or after a while without that. */
+  const inTurn = (groups: readonly (readonly Active[])[], why: string): void => {
+    for (const one of groups.flat()) {
+      one.tripping = true;
+      alarm(leaseName(one.spec), why);
+    }
+    const from = (at: number): void => {
+      const group = groups.at(at);
+      if (!group) return;
+      let left = group.length;
+      let gone = false;
+      const go = (): void => {
+        if (gone) return;
+        gone = true;
+        cancel();
+        from(at + 1);
+      };
+      const cancel = at + 1 < groups.length ? clock.after(STEP, go) : (): void => {};
+      for (const one of group)
+        safe(one.spec, why, () => {
+          active.delete(leaseName(one.spec));
+          keeper.release(one.spec);
+          if (--left === 0) go();
+        });
+    };
+    from(0);
+  };
+
+  const byOrder = (list: readonly Active[]): readonly (readonly Active[])[] => {
+    const groups = new Map<number, Active[]>();
+    for (const one of list) groups.set(one.spec.order ?? 0, [...(groups.get(one.spec.order ?? 0) ?? []), one]);
+    return [...groups].sort(([a], [b]) => a - b).map(([, group]) => group);
+  };
+  const waiting = (list: readonly Active[]): readonly Active[] => list.filter((one) => !one.tripping);
+
+  const tripOne = (one: Active, why: string): void => {
+    if (one.tripping) return;
+    latch(leaseName(one.spec), why);
+    inTurn([[one]], why);
+  };
+
+  const stillLimit = (): number => Math.max(specs.length === 0 ? LONGEST_STILL : Math.min(...specs.map((s) => s.deadline)), 2 * TICK);
 
   /** A loop that stood still for longer than a lease has missed what happened meanwhile: all that was given before is void. */
   const gap = (): void => {
+    gapNoticed = false;
     const boot = clock.boot();
     const mono = clock.mono();
     const still = Math.max(boot - lastTick, mono - lastMono);
     lastTick = boot;
     lastMono = mono;
-    const shortest = specs.length === 0 ? LONGEST_STILL : Math.min(...specs.map((s) => s.deadline));
-    if (still <= Math.max(shortest, 2 * TICK)) return;
+    if (still <= stillLimit()) return;
     voidedAt = mono;
     voidedWhy = `the program stood still for ${still.toFixed(2)} s`;
-    for (const a of active.values()) makeSafe(a, voidedWhy);
+    const on = waiting([...active.values()]);
+    if (on.length === 0) return;
+    latch(STANDSTILL, voidedWhy);
+    inTurn(byOrder(on), voidedWhy);
   };
 
   const stop = every(clock, TICK, () => {
@@ -118,44 +200,52 @@ export function leases(
     const now = clock.mono();
     for (const a of active.values()) {
       if (a.tripping) continue;
-      if (now - a.since > a.spec.longest) makeSafe(a, `its longest on-time of ${a.spec.longest} s is over`);
-      else if (now - a.renewed > a.spec.deadline) makeSafe(a, `no good reading of ${a.spec.evidence} for ${a.spec.deadline} s`);
-      else if (!keeper.alive()) makeSafe(a, 'the guardian does not answer');
+      if (now - a.since > a.spec.longest) tripOne(a, `its longest on-time of ${a.spec.longest} s is over`);
+      else if (now - a.renewed > a.spec.deadline) tripOne(a, `no good reading of ${a.spec.evidence} for ${a.spec.deadline} s`);
+      else if (!keeper.alive()) tripOne(a, 'the guardian does not answer');
     }
     keeper.beat([...active.values()].filter((a) => !a.tripping).map((a) => leaseName(a.spec)));
   });
 
+  const latchedText = (): string | undefined => {
+    const [first] = latches;
+    return first && `${first[0]}: ${first[1]}`;
+  };
+
+  const arm: Leases['arm'] = (instrument, command, index, armed) => {
+    const spec = specOf({ instrument, command, index });
+    if (!spec) {
+      armed('no lease', false);
+      return;
+    }
+    const name = leaseName(spec);
+    if (active.has(name)) {
+      armed(undefined, false);
+      return;
+    }
+    keeper.arm(spec, (why) => {
+      if (why) {
+        armed(why, false);
+        return;
+      }
+      const first = !active.has(name);
+      activeOf(spec);
+      armed(undefined, first);
+    });
+  };
+
   return {
     refuse(instrument, command, index) {
-      const spec = specOf(instrument, command, index);
-      const name = leaseName({ instrument, command, index });
-      if (!spec)
+      const output = { instrument, command, index };
+      const name = leaseName(output);
+      if (!specOf(output))
         return `${name} is hazardous and the rig gives it no lease (leases: { ${command}: { longest: ..., deadline: ..., then: safe } })`;
-      if (latched) return `latched after a safe action (${latched}); acknowledge first`;
+      const latched = latchedText();
+      if (latched !== undefined) return `latched after a safe action (${latched}); acknowledge first`;
       if (!keeper.alive()) return 'the guardian does not answer: no hazardous output without it';
       return undefined;
     },
-    arm(instrument, command, index, armed) {
-      const spec = specOf(instrument, command, index);
-      if (!spec) {
-        armed('no lease', false);
-        return;
-      }
-      const name = leaseName(spec);
-      if (active.has(name)) {
-        armed(undefined, false);
-        return;
-      }
-      keeper.arm(spec, (why) => {
-        if (why) {
-          armed(why, false);
-          return;
-        }
-        const now = clock.mono();
-        active.set(name, { spec, since: now, renewed: now, tripping: false });
-        armed(undefined, true);
-      });
-    },
+    arm,
     released(instrument, command, index) {
       const name = leaseName({ instrument, command, index });
       const a = active.get(name);
@@ -163,31 +253,70 @@ export function leases(
       active.delete(name);
       keeper.release(a.spec);
     },
-    trip(why, only) {
-      const wanted = only ? specOf(only.instrument, only.command, only.index) : undefined;
-      if (only && !wanted) return;
-      if (!only) {
-        // What waits is not to be carried out after a stop.
-        voidedAt = clock.mono();
-        voidedWhy = why;
-      }
-      for (const spec of (wanted ? [wanted] : specs).flatMap(each)) {
-        const name = leaseName(spec);
-        // Safe orders go out for what was never armed by us, too: who stops everything means everything.
-        const a = active.get(name) ?? { spec, since: clock.mono(), renewed: clock.mono(), tripping: false };
-        active.set(name, a);
-        makeSafe(a, why);
-      }
-      if (specs.length === 0) latched ??= why;
+    trip(why, output) {
+      const spec = specOf(output);
+      if (!spec) return;
+      // Safe orders go out for what was never armed by us, too.
+      for (const one of each(spec)) tripOne(activeOf(one), why);
+    },
+    tripAll(why, name) {
+      // What waits is not to be carried out after a stop.
+      voidedAt = clock.mono();
+      voidedWhy = why;
+      latch(name, why);
+      inTurn(byOrder(waiting(specs.flatMap(each).map(activeOf))), why);
+    },
+    makeSafe(why, outputs) {
+      const groups = outputs.map((output) => {
+        const spec = specOf(output);
+        return spec ? waiting(each(spec).map(activeOf)) : [];
+      });
+      inTurn(
+        groups.filter((group) => group.length > 0),
+        why,
+      );
+    },
+    active: (output) => {
+      const spec = specOf(output);
+      return spec !== undefined && each(spec).some((one) => active.has(leaseName(one)));
+    },
+    latch,
+    get latches() {
+      return [...latches].map(([name, why]) => ({ name, why }));
+    },
+    get latched() {
+      return latchedText();
+    },
+    get tripping() {
+      return [...active.values()].some((a) => a.tripping);
+    },
+    acknowledge(name) {
+      if ([...active.values()].some((a) => a.tripping)) return 'a safe order has not been read back yet';
+      if (name === undefined) latches.clear();
+      else latches.delete(name);
+      return undefined;
+    },
+    adopt(output) {
+      const name = leaseName(output);
+      if (active.has(name) || adopting.has(name)) return;
+      adopting.add(name);
+      arm(output.instrument, output.command, output.index, (why, first) => {
+        adopting.delete(name);
+        if (why !== undefined) alarm(name, `is on without an order of this run, and cannot be watched: ${why}`);
+        else if (first) alarm(name, 'is on without an order of this run: watched under its lease from now on');
+      });
     },
     void(since) {
       gap();
       return voidedAt >= since ? voidedWhy : undefined;
     },
-    acknowledge() {
-      if ([...active.values()].some((a) => a.tripping)) return 'a safe order has not been read back yet';
-      latched = undefined;
-      return undefined;
+    stalled() {
+      if (gapNoticed) return true;
+      if (clock.mono() - lastMono <= stillLimit() && clock.maybeSlept?.() !== true) return false;
+      // Not here, in the middle of a write: the safe orders go first of all that goes after it.
+      gapNoticed = true;
+      clock.after(0, gap);
+      return true;
     },
     see(reading) {
       if (reading.quality !== 'good') return;
@@ -198,21 +327,19 @@ export function leases(
         if (clock.now() - reading.t <= a.spec.deadline * 1e6) a.renewed = clock.mono();
       }
     },
-    get latched() {
-      return latched;
-    },
     status() {
       const now = clock.mono();
+      const holder = (spec: LeaseSpec): string => keeper.holder?.(spec) ?? keeper.name;
       const on = [...active.values()].map((a) => ({
         name: leaseName(a.spec),
         active: true,
         left: a.spec.longest - (now - a.since),
         evidence: now - a.renewed,
-        holder: keeper.name,
+        holder: holder(a.spec),
       }));
       const named = new Set([...active.values()].flatMap((a) => [leaseName(a.spec), `${a.spec.instrument}.${a.spec.command}`]));
       const off = specs.filter((spec) => !named.has(leaseName(spec)));
-      return [...on, ...off.map((spec) => ({ name: leaseName(spec), active: false, holder: keeper.name }))];
+      return [...on, ...off.map((spec) => ({ name: leaseName(spec), active: false, holder: holder(spec) }))];
     },
     close: stop,
   };

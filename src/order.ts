@@ -32,8 +32,8 @@ export interface Target {
 
 /** What stands between a hazardous order and its bytes. */
 export interface Guard {
-  /** A reason why this hazardous order may not go, or undefined. */
-  refuse(instrument: string, command: string, index: number | undefined): string | undefined;
+  /** A reason why this order may not go, or undefined. Not asked for safe values. */
+  refuse(instrument: string, command: string, index: number | undefined, hazardous: boolean): string | undefined;
   /** Arms the lease; `armed` is called when every keeper has confirmed (`first`: it was not armed before), or with the reason why not. */
   arm(instrument: string, command: string, index: number | undefined, armed: (why: string | undefined, first: boolean) => void): void;
   /** The output is back at its safe value, read back. */
@@ -46,6 +46,8 @@ export interface Guard {
 
 export interface Orders {
   place(request: OrderRequest, done: (order: OrderEntry) => void): void;
+  /** An order that is carried out by other orders (a ramp): its intent is recorded, and its end is told by whoever carries it out. */
+  open(request: OrderRequest, done: (order: OrderEntry) => void): (outcome: OrderOutcome, why?: string) => void;
   /** Ends an order that could not be understood. */
   refuse(request: OrderRequest, why: string, done: (order: OrderEntry) => void): void;
   /** Ends all that has no outcome yet; nothing is sent after it. */
@@ -155,10 +157,10 @@ export function orders(targets: ReadonlyMap<string, Target>, clock: Clock, guard
       return;
     }
     const output = `${instrument}.${name}[${index ?? ''}]`;
-    const refused = (): string | undefined => {
-      if (!hazardous) return undefined;
-      return (lastSafe.get(output) ?? 0) > base.id ? 'a safe order was given after it' : guard.refuse(instrument, name, index);
-    };
+    const refused = (): string | undefined =>
+      hazardous && (lastSafe.get(output) ?? 0) > base.id
+        ? 'a safe order was given after it'
+        : guard.refuse(instrument, name, index, hazardous);
     const why = safe ? undefined : refused();
     if (why) {
       end('refused', why);
@@ -323,6 +325,12 @@ export function orders(targets: ReadonlyMap<string, Target>, clock: Clock, guard
 
   return {
     place,
+    open(request, done) {
+      const commands = targets.get(request.instrument)?.acquired.commands ?? {};
+      const one = begin(request, Object.hasOwn(commands, request.command) ? commands[request.command] : undefined, done);
+      emit(one.base);
+      return one.end;
+    },
     refuse: (request, why, done) => begin(request, undefined, done).end('refused', why),
     close(why) {
       closed = why;

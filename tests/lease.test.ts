@@ -250,7 +250,7 @@ describe('trip, latch, acknowledge', () => {
     b.give('output', true);
     expect(b.last()).toMatchObject({
       outcome: 'refused',
-      why: 'latched after a safe action (toy.output: stop by a person); acknowledge first',
+      why: 'latched after a safe action (stop: stop by a person); acknowledge first',
     });
     expect(b.host.acknowledge('test')).toBe(undefined);
     b.on();
@@ -357,7 +357,7 @@ describe('the program stands still', () => {
       ['bias', 'expired'],
     ]);
     expect(b.ends[2].why).toMatch(/^the program stood still for 3\.\d+ s$/);
-    expect(b.host.status().latched).toMatch(/^toy.output: the program stood still/);
+    expect(b.host.status().latched).toMatch(/^standstill: the program stood still/);
   });
 
   test('with nothing on: what was ordered before does not go out either', () => {
