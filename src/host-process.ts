@@ -14,6 +14,7 @@ import { addressOf, openReal, simulatedRig } from './rig-open.ts';
 
 const WATCH = 1; // seconds without a word from the guardian after which it counts as gone
 const END = 3; // seconds for outputs to be read back as safe at the end
+const ALONE = 60; // the same, when there is no guardian that would go on
 
 const send = (message: ToGuardian): void => {
   if (process.connected) process.send?.(message);
@@ -67,29 +68,38 @@ async function start(init: HostInit): Promise<void> {
     outflow: () => ({ queued: flow.queued, dropped: flow.dropped }),
     memory: () => process.memoryUsage.rss(),
     truth: simulated ? () => simulated.universe.truth() : undefined,
+    unsettled: init.unsettled,
+    settled: () => send({ is: 'acknowledged', name: 'record' }),
   });
   const lab = running;
 
-  const end = (): void => {
-    if (ending) return;
-    lab.close(END, (unsafe) => {
-      ending = true;
-      flow.end(() => {
-        send({ is: 'ended', unsafe });
-        // Ports and timers of libraries must not keep a laboratory alive that has ended.
-        setImmediate(() => process.exit(0));
-      });
-    });
+  let closing = false;
+  const end = (within: number, why?: string): void => {
+    if (closing) return;
+    closing = true;
+    lab.close(
+      within,
+      (unsafe) => {
+        ending = true;
+        flow.end(() => {
+          send({ is: 'ended', unsafe });
+          // Ports and timers of libraries must not keep a laboratory alive that has ended.
+          setImmediate(() => process.exit(0));
+        });
+      },
+      why,
+    );
   };
   hear = (message) => {
     keeper.heard(message);
     if (message.is === 'stop') {
       lab.stop(message.why);
       stopped(lab, clock);
-    } else if (message.is === 'end') end();
+    } else if (message.is === 'forbid') lab.forbid(message.why);
+    else if (message.is === 'end') end(END);
     else if (message.is === 'ask') answer(lab, message.request, (reply) => send({ is: 'reply', id: message.id, reply }));
   };
-  guardianGone = end;
+  guardianGone = () => end(ALONE, 'the guardian is gone');
   for (const message of early) hear(message);
   send({ is: 'up' });
 }
@@ -116,7 +126,12 @@ function answer(lab: Host, request: Request, done: (reply: Reply) => void): void
       return;
     }
     case 'acknowledge': {
-      const why = lab.acknowledge(request.by);
+      const why = lab.acknowledge(request.by, request.name, request.all);
+      done(why === undefined ? { ok: true } : { ok: false, why });
+      return;
+    }
+    case 'ramp': {
+      const why = lab.ramp(request.by, request.output, request.what);
       done(why === undefined ? { ok: true } : { ok: false, why });
       return;
     }
@@ -124,7 +139,7 @@ function answer(lab: Host, request: Request, done: (reply: Reply) => void): void
       done({ ok: true, status: lab.status() });
       return;
     default:
-      done({ ok: false, why: 'not understood; known are order, note, mark, acknowledge, status, stop' });
+      done({ ok: false, why: 'not understood; known are order, note, mark, acknowledge, shelve, ramp, status, stop' });
   }
 }
 
@@ -206,6 +221,7 @@ function preparedOf(
     index: lease.index,
     deadline: lease.deadline,
     then: lease.then,
+    ...(lease.order === undefined ? {} : { order: lease.order }),
     outside: !Object.values(addresses(instrument)).some(isSimulated),
     links: addresses(instrument),
     carriers,

@@ -12,6 +12,8 @@ import { type Link, wrapped } from './link.ts';
 import { recording } from './links/recording.ts';
 import { tunnelLink } from './links/tunnel.ts';
 import { type Guard, type OrderRequest, orders, type Target } from './order.ts';
+import type { Ramps } from './ramp.ts';
+import { rampsOf } from './ramp-host.ts';
 import type { Reading } from './reading.ts';
 import type { Rig, RigInstrument } from './rig.ts';
 import { adapted, modelOf, parsed, type Wire, wires } from './rig-wires.ts';
@@ -48,10 +50,12 @@ export interface Host {
   order(request: WrittenOrder, done: (order: OrderEntry) => void): void;
   note(by: string, text: string): void;
   mark(by: string, what: 'start' | 'stop'): number | string;
-  /** One latch by its name, or all; a sentence when that cannot be. */
-  acknowledge(by: string, name?: string): string | undefined;
+  /** One latch by its name, the only one, or all; a sentence when that cannot be. */
+  acknowledge(by: string, name?: string, all?: boolean): string | undefined;
   /** Makes every hazardous output safe and latches. */
   stop(why: string): void;
+  /** Holds, resumes or stops the ramp of an output; a sentence when that cannot be. */
+  ramp(by: string, output: string, what: 'hold' | 'resume' | 'stop'): string | undefined;
   /** No hazardous order while there is a reason; undefined lifts it. */
   forbid(why: string | undefined): void;
   status(): Status;
@@ -61,9 +65,10 @@ export interface Host {
   /** The rig's start orders have all ended. */
   readonly started: boolean;
   /** Outputs safe, read back if they can be within the given seconds; then all links closed. */
-  close(within: number, done: (unsafe: readonly string[]) => void): void;
+  close(within: number, done: (unsafe: readonly string[]) => void, why?: string): void;
 }
 
+const START_PATIENCE = 100; // tenths of a second that a start order waits for its interlocks
 const START_SAID = 50; // tenths of a second after which it is said that start orders wait
 
 export function host(options: HostOptions): Host {
@@ -95,7 +100,11 @@ export function host(options: HostOptions): Host {
   };
   const alarm = (from: string, text: string): void => emit({ kind: 'alarm', alarm: { t: clock.now(), from, text } });
 
-  const ordering = orders(targets, clock, guard(), (order) => emit({ kind: 'order', order }));
+  const ordering = orders(targets, clock, guard(), (order) => {
+    emit({ kind: 'order', order });
+    ramping.seeOrder(order);
+  });
+  const ramping: Ramps = rampsOf(rig, acquired, clock, ordering, alarm);
   const safe = safety({
     rig,
     clock,
@@ -181,11 +190,13 @@ export function host(options: HostOptions): Host {
   const placeWritten: Host['order'] = ({ written, ...request }, done) => {
     const takes = acquired.get(request.instrument)?.commands[request.command]?.takes;
     const given = takes === undefined ? {} : givenValue(takes, written);
-    if (typeof given !== 'string') {
-      ordering.place({ ...request, ...given }, done);
+    if (typeof given === 'string') {
+      ordering.refuse(request, given, done);
       return;
     }
-    ordering.refuse(request, given, done);
+    const order = { ...request, ...given };
+    if (ramping.takes(order)) ramping.start(order, ordering.open(order, done));
+    else ordering.place(order, done);
   };
 
   // --- start orders, one after another, once every instrument they need is there
@@ -201,9 +212,14 @@ export function host(options: HostOptions): Host {
       clock.after(0.1, () => startOrders(left, waited + 1));
       return;
     }
+    const { instrument, command, index, value } = first;
+    // At a start the interlocks have not been read yet.
+    if (waited < START_PATIENCE && safe.refuse(instrument, command, index, target?.commands[command]?.safe !== undefined)) {
+      clock.after(0.1, () => startOrders(left, waited + 1));
+      return;
+    }
     clock.after(first.after, () => {
       if (closing) return;
-      const { instrument, command, index, value } = first;
       placeWritten({ by: 'rig', instrument, command, index, written: value }, (order) => {
         if (order.outcome === 'done' || order.outcome === 'sent') startOrders(rest);
         else {
@@ -266,6 +282,7 @@ export function host(options: HostOptions): Host {
         }),
       ),
       ...safe.status(),
+      ramps: ramping.status(),
       lateness: Math.max(lateness, latenessBefore),
       ...outflow,
       memory: options.memory?.() ?? 0,
@@ -278,6 +295,7 @@ export function host(options: HostOptions): Host {
     closed = true;
     for (const stop of stops) stop();
     safe.close();
+    ramping.close('the program has ended');
     ordering.close('the program has ended');
     for (const gap of ledger.end(clock.now())) emit({ kind: 'gap', gap });
     for (const a of acquired.values()) a.close();
@@ -304,16 +322,24 @@ export function host(options: HostOptions): Host {
       emit({ kind: 'mark', mark: { t: clock.now(), by, what, run } });
       return run;
     },
-    acknowledge(by, name) {
+    acknowledge(by, name, all = false) {
+      const waiting = safe.latches.map((one) => one.name);
+      if (name === undefined && !all && waiting.length > 1) return `several things wait: name one of ${waiting.join(', ')}, or all`;
       const why = safe.acknowledge(name);
       if (!why) emit({ kind: 'note', note: { t: clock.now(), by, text: name === undefined ? 'acknowledged' : `acknowledged: ${name}` } });
       return why;
     },
     stop: (why) => safe.stop(why),
     forbid: (why) => safe.forbid(why),
-    close(within, done) {
+    ramp(by, output, what) {
+      const why =
+        what === 'hold' ? ramping.hold(output, by) : what === 'resume' ? ramping.resume(output, by) : ramping.stop(output, by, '');
+      if (why === undefined) emit({ kind: 'note', note: { t: clock.now(), by, text: `ramp of ${output}: ${what}` } });
+      return why;
+    },
+    close(within, done, why = 'the program ends') {
       closing = true;
-      safe.end();
+      safe.end(why);
       const until = clock.mono() + within;
       const look = (): void => {
         const left = safe.live;

@@ -48,6 +48,8 @@ export interface Orders {
   place(request: OrderRequest, done: (order: OrderEntry) => void): void;
   /** An order that is carried out by other orders (a ramp): its intent is recorded, and its end is told by whoever carries it out. */
   open(request: OrderRequest, done: (order: OrderEntry) => void): (outcome: OrderOutcome, why?: string) => void;
+  /** Why an order can never be carried out: unknown, outside of its limits, without its index. */
+  unfit(request: OrderRequest): string | undefined;
   /** Ends an order that could not be understood. */
   refuse(request: OrderRequest, why: string, done: (order: OrderEntry) => void): void;
   /** Ends all that has no outcome yet; nothing is sent after it. */
@@ -330,6 +332,12 @@ export function orders(targets: ReadonlyMap<string, Target>, clock: Clock, guard
       const one = begin(request, Object.hasOwn(commands, request.command) ? commands[request.command] : undefined, done);
       emit(one.base);
       return one.end;
+    },
+    unfit(request) {
+      const target = targets.get(request.instrument);
+      const commands = target?.acquired.commands ?? {};
+      const command = Object.hasOwn(commands, request.command) ? commands[request.command] : undefined;
+      return target && command ? unfit(command, request, target.limits[request.command]) : whyUnknown(targets, request);
     },
     refuse: (request, why, done) => begin(request, undefined, done).end('refused', why),
     close(why) {

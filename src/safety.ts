@@ -47,7 +47,7 @@ export interface Safety extends Guard {
   /** The instrument is there: the keeper gets what it needs to make its outputs safe. */
   present(instrument: string): void;
   /** The program ends: outputs of leases that end so are made safe. */
-  end(): void;
+  end(why: string): void;
   /** The outputs that are not safe yet, of leases that end so. */
   readonly live: readonly string[];
   close(): void;
@@ -56,7 +56,7 @@ export interface Safety extends Guard {
 export const RECORD = 'record';
 const STOP = 'stop';
 const AGAIN = 0.1; // seconds until a safe order that was not read back is given again
-const SURE = 2; // readings in a row that show an output on, before it is taken over
+const SURE = 2; // readings in a row that show what no order explains, before it is believed
 
 /** instrument.command or instrument.command[index] */
 export function outputOf(name: string): Output {
@@ -77,10 +77,11 @@ export function showsSafe(command: Command, reading: Reading): boolean {
 
 export function safety(options: SafetyOptions): Safety {
   const { rig, clock, keeper, acquired, targets, emit } = options;
-  let ending = false;
+  let ending: string | undefined;
   let closed = false;
   let forbidden: string | undefined;
-  const shownOn = new Map<string, number>();
+  /** Output -> what its readback shows, for how many readings in a row, and whether it has been on since its lease began. */
+  const shown = new Map<string, { readonly on: boolean; readonly times: number; readonly active: boolean; readonly wasOn: boolean }>();
   /** Channel -> the leases it is the evidence of, once their instrument has told its commands. */
   const byEvidence = new Map<string, LeaseSpec[]>();
 
@@ -140,7 +141,7 @@ export function safety(options: SafetyOptions): Safety {
   };
 
   /** Repeats the safe order until it has been read back. */
-  const makeSafe = (spec: LeaseSpec, why: string, done: () => void, orderly = ending): void => {
+  const makeSafe = (spec: LeaseSpec, why: string, done: () => void, orderly = ending !== undefined): void => {
     const command = commandOf(spec);
     if (!command) {
       // Never identified, so never ordered anything by us; the guardian keeps what an earlier run has armed.
@@ -189,9 +190,9 @@ export function safety(options: SafetyOptions): Safety {
     },
   });
 
-  /** An output that is on though nobody has ordered it: at the start, or from the instrument's own panel. */
+  /** What a readback shows that no order explains: on at the start or from the instrument's own panel, or off by itself. */
   const found = (reading: Reading): void => {
-    if (ending || reading.quality !== 'good') return;
+    if (ending !== undefined || reading.quality !== 'good') return;
     for (const spec of byEvidence.get(reading.from) ?? []) {
       const command = commandOf(spec);
       if (!command) continue;
@@ -201,9 +202,22 @@ export function safety(options: SafetyOptions): Safety {
         ...(reading.index === undefined ? {} : { index: reading.index }),
       };
       const name = leaseName(output);
-      const times = showsSafe(command, reading) || held.active(output) ? 0 : (shownOn.get(name) ?? 0) + 1;
-      shownOn.set(name, times);
-      if (times === SURE) held.adopt(output);
+      const active = held.active(output);
+      const on = !showsSafe(command, reading);
+      const before = shown.get(name);
+      const now = {
+        on,
+        times: before?.on === on && before.active === active ? before.times + 1 : 1,
+        active,
+        wasOn: active && (on || before?.wasOn === true),
+      };
+      shown.set(name, now);
+      if (now.times !== SURE) continue;
+      if (on && !active) held.adopt(output);
+      else if (!on && now.wasOn && !held.tripping) {
+        alarm(name, 'is off by itself');
+        held.released(output.instrument, output.command, output.index);
+      }
     }
   };
 
@@ -211,7 +225,7 @@ export function safety(options: SafetyOptions): Safety {
 
   return {
     refuse(instrument, command, index, hazardous) {
-      if (ending && hazardous) return 'the program is ending';
+      if (ending !== undefined && hazardous) return `${ending}: nothing hazardous any more`;
       if (hazardous && forbidden !== undefined) return forbidden;
       return (hazardous ? held.refuse(instrument, command, index) : undefined) ?? locks.refuse(instrument, command, index);
     },
@@ -268,16 +282,16 @@ export function safety(options: SafetyOptions): Safety {
         for (const one of each(spec)) keeper.prepare?.(one);
       }
     },
-    end() {
-      ending = true;
+    end(why) {
+      ending = why;
       const outputs = held.status().flatMap((lease) => (lease.active && ends(lease.name) ? [outputOf(lease.name)] : []));
       const place = (output: Output): number => specs.find((s) => covers(`${s.instrument}.${s.command}`, leaseName(output)))?.order ?? 0;
       const groups = [...new Set(outputs.map(place))].sort((a, b) => a - b);
       // What the rig does not put in an order goes together.
-      if (groups.length <= 1) for (const output of outputs) held.makeSafe('the program ends', [output]);
+      if (groups.length <= 1) for (const output of outputs) held.makeSafe(why, [output]);
       else
         held.makeSafe(
-          'the program ends',
+          why,
           [...outputs].sort((a, b) => place(a) - place(b)),
         );
     },

@@ -173,6 +173,12 @@ export function watchdogs(
     },
     see(reading) {
       for (const one of [...waiting]) one(reading);
+      for (const one of held.values()) {
+        if (one.set === 0 || reading.quality !== 'good' || reading.value !== 0) continue;
+        if (reading.from !== `${one.instrument}.${dogOf(one.instrument)?.readback}`) continue;
+        one.set = 0; // it is set anew with the next lease
+        told(one.instrument, 'its watchdog is not set any more: it has tripped, or was reset');
+      }
     },
     holder(lease) {
       const instrument = holderOf(lease);

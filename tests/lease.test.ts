@@ -302,7 +302,7 @@ describe('trip, latch, acknowledge', () => {
       unsafe = left;
     });
     b.give('output', true);
-    expect(b.last()).toMatchObject({ outcome: 'refused', why: 'the program is ending' });
+    expect(b.last()).toMatchObject({ outcome: 'refused', why: 'the program ends: nothing hazardous any more' });
     b.clock.advance(3);
     expect(unsafe).toEqual([]);
     expect([b.toy.output, b.toy.bias]).toEqual([false, [0, 0, 0]]);
