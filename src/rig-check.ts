@@ -88,6 +88,16 @@ function checkEvidence(sheet: Sheet, placed: RigInstrument, shape: Shape, name: 
   );
 }
 
+/** Seconds between two polls of a channel, with the rig's own intervals; undefined where it is not polled. */
+export function interval(placed: Pick<RigInstrument, 'every'>, shape: Shape, channel: string): number | undefined {
+  const all = shape.polls.flatMap((poll) => {
+    if (!poll.channels.includes(channel)) return [];
+    const wanted = poll.channels.flatMap((c) => placed.every[c] ?? []);
+    return [wanted.length > 0 ? Math.min(...wanted) : poll.every];
+  });
+  return all.length === 0 ? undefined : Math.min(...all);
+}
+
 export const given = (sheet: Sheet, path: Path): readonly string[] => {
   const value = sheet.at(path);
   return isTable(value) ? Object.keys(value) : [];

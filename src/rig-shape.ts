@@ -3,11 +3,36 @@ import { type Acquired, acquire, type State } from './acquire.ts';
 import type { Catalogue } from './catalogue.ts';
 import { type Clock, virtualClock } from './clock.ts';
 import { type Exchange, exchange } from './exchange.ts';
-import { type AnyProtocol, type Body, type Command, type Instrument, type Kinds, type Links, type Proof, Refused } from './instrument.ts';
+import {
+  type AnyProtocol,
+  type Body,
+  type Command,
+  type Instrument,
+  type Kind,
+  type Kinds,
+  type Links,
+  type Proof,
+  Refused,
+  type Stream,
+  type Watchdog,
+} from './instrument.ts';
 import { simulatedLink } from './links/simulated.ts';
 import type { RigInstrument } from './rig.ts';
 import { universe } from './simulate.ts';
 import type { Simulator } from './simulator.ts';
+
+/** What is known of a channel beside its kind. */
+export interface Facts {
+  readonly comes: 'polled' | 'streamed' | 'given' | 'derived';
+  /** Seconds between two polls as the driver has it. */
+  readonly every?: number;
+  /** What is physically possible, in SI: a reading outside is bad. */
+  readonly span?: readonly [number, number];
+  /** Of a state: all the words that it shows, where a command that it reads back tells. */
+  readonly words?: readonly string[];
+  /** One reading per index, as far as the driver's example tells. */
+  readonly list?: boolean;
+}
 
 export interface Shape {
   readonly state: State;
@@ -17,6 +42,9 @@ export interface Shape {
   readonly commands: Readonly<Record<string, Command>>;
   /** Channels that one question gives together, and seconds between two questions. */
   readonly polls: readonly { readonly channels: readonly string[]; readonly every: number }[];
+  /** Channel -> what is known of it. */
+  readonly facts: Readonly<Record<string, Facts>>;
+  readonly watchdog?: Pick<Watchdog<Links>, 'holds' | 'limits' | 'readback'>;
   /** It can be the link of other instruments. */
   readonly tunnel: boolean;
 }
@@ -152,19 +180,53 @@ const without = (state: State, fault?: string): Shape => ({
   channels: {},
   commands: {},
   polls: [],
+  facts: {},
   tunnel: false,
 });
 
 function shapeOf(state: State, body: Body<Links>, fault: string | undefined): Shape {
   const channels: Record<string, Kinds[string]> = { ...body.gives };
-  for (const poll of body.polls ?? []) Object.assign(channels, poll.gives);
-  for (const list of Object.values(body.streams ?? {})) for (const stream of list ?? []) Object.assign(channels, stream.gives);
+  const streams = Object.values(body.streams ?? {}).flatMap((list) => list ?? []);
+  for (const one of [...(body.polls ?? []), ...streams]) Object.assign(channels, one.gives);
+  const { watchdog } = body;
   return {
     state,
     ...(fault === undefined ? {} : { fault }),
     channels,
     commands: (body.commands ?? {}) as Shape['commands'], // as acquire gives them
     polls: (body.polls ?? []).map((poll) => ({ channels: Object.keys(poll.gives), every: poll.every })),
+    facts: Object.fromEntries(Object.entries(channels).map(([name, kind]) => [name, factsOf(name, kind, body, streams)])),
+    ...(watchdog === undefined ? {} : { watchdog: { holds: watchdog.holds, limits: watchdog.limits, readback: watchdog.readback } }),
     tunnel: body.tunnel !== undefined,
   };
+}
+
+function factsOf(name: string, kind: Kind, body: Body<Links>, streams: readonly Stream[]): Facts {
+  const polls = (body.polls ?? []).filter((poll) => Object.hasOwn(poll.gives, name));
+  const streamed = streams.filter((stream) => Object.hasOwn(stream.gives, name));
+  const examples: unknown[] = [...polls, ...streamed].flatMap((one) => {
+    const means = one.example?.[1] as Readonly<Record<string, unknown>> | undefined; // what the driver says the example means
+    return means !== undefined && Object.hasOwn(means, name) ? [means[name]] : [];
+  });
+  // With two polls for one channel only the wider span is a fact.
+  const spans = polls.flatMap((poll) => (poll.span?.[name] ? [poll.span[name]] : []));
+  const span = spans.length === polls.length && streamed.length === 0 && spans.length > 0;
+  const words = kind === 'state' ? wordsOf(name, body, examples) : undefined;
+  return {
+    comes: polls.length > 0 ? 'polled' : streamed.length > 0 ? 'streamed' : 'given',
+    ...(polls.length === 0 ? {} : { every: Math.min(...polls.map((poll) => poll.every)) }),
+    ...(span ? { span: [Math.min(...spans.map(([lo]) => lo)), Math.max(...spans.map(([, hi]) => hi))] as const } : {}),
+    ...(words === undefined ? {} : { words }),
+    ...(examples.length === 0 ? {} : { list: examples.some(Array.isArray) }),
+  };
+}
+
+/** The words of the commands that this channel reads back, and those of its examples. */
+function wordsOf(name: string, body: Body<Links>, examples: readonly unknown[]): readonly string[] | undefined {
+  const set = Object.values(body.commands ?? {}).flatMap(({ words, readback }) => {
+    if (words === undefined || readback?.channel !== name) return [];
+    const { shows } = readback;
+    return words.map((word) => String(shows ? shows(word) : word));
+  });
+  return set.length === 0 ? undefined : [...new Set([...set, ...examples.filter((one) => typeof one === 'string')])];
 }
