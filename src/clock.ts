@@ -10,6 +10,8 @@ export interface Clock {
   boot(): number;
   /** Calls `work` once after the given seconds; gives a function that cancels. */
   after(seconds: number, work: () => void): () => void;
+  /** What the computer's clock shows, in microseconds since 1970: it steps when somebody sets it. */
+  date?(): number;
   /** Cheap: the machine may have slept since boot() was last asked. */
   maybeSlept?(): boolean;
 }
@@ -21,6 +23,7 @@ export function realClock(): Clock {
   const origin = performance.timeOrigin * 1000;
   let drift = Date.now() - performance.now();
   return {
+    date: () => Date.now() * 1000,
     maybeSlept: () => Math.abs(Date.now() - performance.now() - drift) > SLEPT,
     now: () => Math.round(origin + performance.now() * 1000),
     mono: () => performance.now() / 1000,

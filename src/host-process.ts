@@ -69,6 +69,7 @@ async function start(init: HostInit): Promise<void> {
     memory: () => process.memoryUsage.rss(),
     truth: simulated ? () => simulated.universe.truth() : undefined,
     unsettled: init.unsettled,
+    restored: init.restored,
     settled: () => send({ is: 'acknowledged', name: 'record' }),
   });
   const lab = running;
@@ -127,6 +128,11 @@ function answer(lab: Host, request: Request, done: (reply: Reply) => void): void
     }
     case 'acknowledge': {
       const why = lab.acknowledge(request.by, request.name, request.all);
+      done(why === undefined ? { ok: true } : { ok: false, why });
+      return;
+    }
+    case 'shelve': {
+      const why = lab.shelve(request.by, request.name, request.seconds, request.why);
       done(why === undefined ? { ok: true } : { ok: false, why });
       return;
     }

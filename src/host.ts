@@ -1,9 +1,10 @@
 /** The laboratory at work: links, exchanges, instruments, orders, leases and derivations of one rig. Owns the ports; does no disk I/O at all. */
 import type { Subscription } from 'rxjs';
 import { type Acquired, acquire, type State } from './acquire.ts';
+import { hostAlarms } from './alarm-host.ts';
 import type { Catalogue } from './catalogue.ts';
 import { type Clock, every } from './clock.ts';
-import type { Entry, LinkStatus, OrderEntry, Status } from './entry.ts';
+import type { AlarmState, Entry, LinkStatus, OrderEntry, Severity, Status } from './entry.ts';
 import { type Exchange, exchange } from './exchange.ts';
 import { gapLedger } from './gaps.ts';
 import { graph, type NodeSpec } from './graph.ts';
@@ -43,6 +44,8 @@ export interface HostOptions {
   /** Outputs that an earlier run has left behind unsigned, and what to call when a person has acknowledged that. */
   readonly unsettled?: readonly { readonly name: string; readonly why: string }[];
   readonly settled?: () => void;
+  /** Alarms as they stood when the last run ended. */
+  readonly restored?: readonly AlarmState[];
 }
 
 export interface Host {
@@ -52,6 +55,10 @@ export interface Host {
   mark(by: string, what: 'start' | 'stop'): number | string;
   /** One latch by its name, the only one, or all; a sentence when that cannot be. */
   acknowledge(by: string, name?: string, all?: boolean): string | undefined;
+  /** Puts an alarm aside for a time; a sentence when that cannot be. */
+  shelve(by: string, name: string, seconds: number, why: string): string | undefined;
+  /** An alarm of the guardian's or the recorder's; without a severity its cause has gone. */
+  tell(name: string, severity: Severity | undefined, text: string, guidance?: string): void;
   /** Makes every hazardous output safe and latches. */
   stop(why: string): void;
   /** Holds, resumes or stops the ramp of an output; a sentence when that cannot be. */
@@ -92,6 +99,7 @@ export function host(options: HostOptions): Host {
     emit({ kind: 'reading', reading });
     for (const gap of ledger.see(reading)) emit({ kind: 'gap', gap });
     safe.see(reading);
+    alarming.see(reading);
   };
   const take = (reading: Reading): void => {
     publish(reading);
@@ -116,6 +124,8 @@ export function host(options: HostOptions): Host {
     unsettled: options.unsettled,
     settled: options.settled,
   });
+
+  const alarming = hostAlarms(rig, clock, emit, { restored: options.restored });
 
   /** Orders are there before what guards them. */
   function guard(): Guard {
@@ -238,10 +248,12 @@ export function host(options: HostOptions): Host {
       const now = clock.mono();
       lateness = Math.max(lateness, now - expected);
       expected = now + 0.05 - ((now - expected) % 0.05);
+      alarming.latched(safe.latches);
     }),
     every(clock, 1, () => {
       latenessBefore = lateness;
       lateness = 0;
+      alarming.second(status());
       emit({ kind: 'status', status: status() });
     }),
   );
@@ -282,6 +294,7 @@ export function host(options: HostOptions): Host {
         }),
       ),
       ...safe.status(),
+      alarms: alarming.states,
       ramps: ramping.status(),
       lateness: Math.max(lateness, latenessBefore),
       ...outflow,
@@ -295,6 +308,7 @@ export function host(options: HostOptions): Host {
     closed = true;
     for (const stop of stops) stop();
     safe.close();
+    alarming.close();
     ramping.close('the program has ended');
     ordering.close('the program has ended');
     for (const gap of ledger.end(clock.now())) emit({ kind: 'gap', gap });
@@ -323,12 +337,24 @@ export function host(options: HostOptions): Host {
       return run;
     },
     acknowledge(by, name, all = false) {
-      const waiting = safe.latches.map((one) => one.name);
-      if (name === undefined && !all && waiting.length > 1) return `several things wait: name one of ${waiting.join(', ')}, or all`;
-      const why = safe.acknowledge(name);
-      if (!why) emit({ kind: 'note', note: { t: clock.now(), by, text: name === undefined ? 'acknowledged' : `acknowledged: ${name}` } });
-      return why;
+      const latched = safe.latches.map((one) => one.name);
+      if (name === undefined && !all && latched.length > 1) return `several things wait: name one of ${latched.join(', ')}, or all`;
+      const alarmed = alarming.states.filter((one) => one.unacknowledged).map((one) => one.name);
+      // An alarm that is no latch of its own.
+      const plain = name !== undefined && !latched.includes(name) && alarming.states.some((one) => one.name === name);
+      const why = plain ? undefined : safe.acknowledge(name);
+      if (why !== undefined) return why;
+      const seen = name === undefined ? (all ? [...latched, ...alarmed] : latched) : plain || latched.includes(name) ? [name] : [];
+      const refusals = [...new Set(seen)].flatMap((one) =>
+        latched.includes(one) || alarming.states.some((state) => state.name === one) ? (alarming.acknowledge(one, by) ?? []) : [],
+      );
+      alarming.latched(safe.latches);
+      if (plain && refusals.length > 0) return refusals.join('; ');
+      emit({ kind: 'note', note: { t: clock.now(), by, text: name === undefined ? 'acknowledged' : `acknowledged: ${name}` } });
+      return undefined;
     },
+    shelve: (by, name, seconds, why) => alarming.shelve(name, by, seconds, why),
+    tell: (name, severity, text, guidance) => alarming.tell(name, severity, text, guidance),
     stop: (why) => safe.stop(why),
     forbid: (why) => safe.forbid(why),
     ramp(by, output, what) {
