@@ -44,6 +44,8 @@ export interface HostOptions {
   /** Outputs that an earlier run has left behind unsigned, and what to call when a person has acknowledged that. */
   readonly unsettled?: readonly { readonly name: string; readonly why: string }[];
   readonly settled?: () => void;
+  /** Readings as a trip test falsifies them: before anything sees them, derived ones too. */
+  readonly tamper?: (reading: Reading) => Reading;
   /** Alarms as they stood when the last run ended. */
   readonly restored?: readonly AlarmState[];
 }
@@ -101,10 +103,12 @@ export function host(options: HostOptions): Host {
     safe.see(reading);
     alarming.see(reading);
   };
-  const take = (reading: Reading): void => {
+  const { tamper = (reading: Reading): Reading => reading } = options;
+  const take = (given: Reading): void => {
+    const reading = tamper(given);
     publish(reading);
     ordering.see(reading);
-    for (const made of derive(reading)) publish(made);
+    for (const made of derive(reading)) publish(tamper(made));
   };
   const alarm = (from: string, text: string): void => emit({ kind: 'alarm', alarm: { t: clock.now(), from, text } });
 
