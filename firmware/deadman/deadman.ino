@@ -197,8 +197,9 @@ const char *setOutput(uint8_t pin, uint32_t on) {
 const char *obey(const char *word, bool given, uint32_t value) {
   bool sets = !strcmp(word, "timeout") || !strcmp(word, "relay") || !strcmp(word, "shutter");
   bool asks = !strcmp(word, "who") || !strcmp(word, "state") || !strcmp(word, "feed");
-#ifdef HANG // for tests of the hardware watchdog: this word makes the sketch hang
+#ifdef HANG // for tests of the hardware watchdog: the sketch hangs, or its clock stands still
   if (!strcmp(word, "hang")) for (;;) {}
+  if (!strcmp(word, "stop")) cli();
 #endif
   if (!sets && !asks) return "unknown";
   if (given != sets) return "range";
