@@ -7,25 +7,58 @@ const sameCause = (a: string, b: string): boolean => a === b || a.replace(NUMBER
 const NUMBERS = /-?\d+(?:\.\d+)?(?:e[+-]?\d+)?/gi;
 
 /** Gives what changed: a gap that opens (no `to`), or one that closes. A change of cause within a gap closes it and opens another. */
-export function gapLedger(): { see(r: Reading): readonly Gap[]; end(t: number): readonly Gap[] } {
+export interface GapLedger {
+  see(r: Reading): readonly Gap[];
+  /** An instrument whose channels nobody knows yet is missing as a whole, under its own name; without a cause it is there. */
+  absent(instrument: string, t: number, cause: string | undefined): readonly Gap[];
+  /** The program stood still: what should have been read meanwhile was not, in each channel that was good. */
+  stood(from: number, to: number, cause: string): readonly Gap[];
+  end(t: number): readonly Gap[];
+}
+
+interface Running {
+  t: number;
+  /** Microseconds between the last two readings. */
+  interval: number;
+}
+
+export function gapLedger(): GapLedger {
   const open = new Map<string, { from: number; cause: string; missed: number }>();
+  const good = new Map<string, Running>();
+  const missing = (channel: string, t: number, cause: string): readonly Gap[] => {
+    const now = open.get(channel);
+    if (now && sameCause(now.cause, cause)) {
+      now.missed++;
+      return [];
+    }
+    open.set(channel, { from: t, cause, missed: 1 });
+    const opened: Gap = { channel, from: t, cause, missed: 1 };
+    return now ? [{ channel, from: now.from, to: t, cause: now.cause, missed: now.missed }, opened] : [opened];
+  };
+  const there = (channel: string, t: number): readonly Gap[] => {
+    const now = open.get(channel);
+    if (!now) return [];
+    open.delete(channel);
+    return [{ channel, from: now.from, to: t, cause: now.cause, missed: now.missed }];
+  };
   return {
     see(r) {
       const channel = r.index === undefined ? r.from : `${r.from}[${r.index}]`;
-      const now = open.get(channel);
-      if (r.quality !== 'bad') {
-        if (!now) return [];
-        open.delete(channel);
-        return [{ channel, from: now.from, to: r.t, cause: now.cause, missed: now.missed }];
-      }
-      if (now && sameCause(now.cause, r.why)) {
-        now.missed++;
-        return [];
-      }
-      open.set(channel, { from: r.t, cause: r.why, missed: 1 });
-      const opened: Gap = { channel, from: r.t, cause: r.why, missed: 1 };
-      return now ? [{ channel, from: now.from, to: r.t, cause: now.cause, missed: now.missed }, opened] : [opened];
+      if (r.quality === 'bad') return missing(channel, r.t, r.why);
+      const before = good.get(channel);
+      if (before) {
+        before.interval = r.t - before.t;
+        before.t = r.t;
+      } else good.set(channel, { t: r.t, interval: 0 });
+      return open.size === 0 ? [] : there(channel, r.t);
     },
+    absent: (instrument, t, cause) => (cause === undefined ? there(instrument, t) : missing(instrument, t, cause)),
+    stood: (from, to, cause) =>
+      [...good].flatMap(([channel, { t, interval }]): readonly Gap[] => {
+        // One that is asked more rarely than that has lost nothing.
+        const missed = interval > 0 ? Math.floor((to - Math.max(t, from)) / interval) : 0;
+        return missed < 1 || open.has(channel) || t > to ? [] : [{ channel, from: Math.max(t, from), to, cause, missed }];
+      }),
     end(t) {
       const left = [...open].map(([channel, g]) => ({ channel, from: g.from, to: t, cause: g.cause, missed: g.missed }));
       open.clear();

@@ -77,6 +77,7 @@ export interface Host {
   close(within: number, done: (unsafe: readonly string[]) => void, why?: string): void;
 }
 
+const STOOD = 0.25; // seconds by which the loop may be late before the readings that it has missed are said to be missing
 const START_PATIENCE = 100; // tenths of a second that a start order waits for its interlocks
 const START_SAID = 50; // tenths of a second after which it is said that start orders wait
 
@@ -177,6 +178,9 @@ export function host(options: HostOptions): Host {
       reading: take,
       state(name, state) {
         states.set(name, state);
+        // Its channels have gaps of their own once they are known.
+        const unknown = state.is !== 'running' && Object.keys(acquired.get(name)?.channels ?? {}).length === 0;
+        for (const gap of ledger.absent(name, clock.now(), unknown ? state.why : undefined)) emit({ kind: 'gap', gap });
         if (state.is !== 'running' && state.is !== 'connecting') alarm(name, state.why);
         else if (state.is === 'running') {
           alarm(name, 'is there');
@@ -250,6 +254,11 @@ export function host(options: HostOptions): Host {
   stops.push(
     every(clock, 0.05, () => {
       const now = clock.mono();
+      if (now - expected > STOOD) {
+        const still = now - expected;
+        const cause = `the program stood still for ${still.toFixed(2)} s`;
+        for (const gap of ledger.stood(clock.now() - still * 1e6, clock.now(), cause)) emit({ kind: 'gap', gap });
+      }
       lateness = Math.max(lateness, now - expected);
       expected = now + 0.05 - ((now - expected) % 0.05);
       alarming.latched(safe.latches);

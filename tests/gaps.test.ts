@@ -25,3 +25,24 @@ test('reasons that differ in numbers only are one cause; another reason is anoth
   ]);
   expect(ledger.end(9)).toEqual([{ channel: 'up.temperature', from: 3, to: 9, cause: 'link down', missed: 1 }]);
 });
+
+test('an instrument that is not there is missing under its own name until it is', () => {
+  const ledger = gapLedger();
+  expect(ledger.absent('laser', 1, 'identify: no answer')).toEqual([
+    { channel: 'laser', from: 1, cause: 'identify: no answer', missed: 1 },
+  ]);
+  expect(ledger.absent('laser', 2, 'identify: no answer')).toEqual([]);
+  expect(ledger.absent('laser', 5, undefined)).toEqual([{ channel: 'laser', from: 1, to: 5, cause: 'identify: no answer', missed: 2 }]);
+  expect(ledger.absent('laser', 6, undefined)).toEqual([]);
+});
+
+test('a standstill is a gap of each channel that should have been read meanwhile', () => {
+  const ledger = gapLedger();
+  for (const t of [0, 100, 200]) ledger.see(reading(t));
+  ledger.see({ ...reading(0), from: 'slow.temperature' });
+  ledger.see({ ...reading(9000), from: 'slow.temperature' });
+  ledger.see({ ...reading(0), from: 'bad.temperature', quality: 'bad', why: 'no answer' } as Reading);
+  expect(ledger.stood(210, 1000, 'the program stood still')).toEqual([
+    { channel: 'up.temperature', from: 210, to: 1000, cause: 'the program stood still', missed: 7 },
+  ]);
+});
