@@ -1,73 +1,26 @@
 /** The guardian by itself, on virtual time: when it acts, on what, and when it does not. */
 import { describe, expect, test } from 'vitest';
-import { type VirtualClock, virtualClock } from '../src/clock.ts';
-import type { Prepared, ToHost } from '../src/guardian/armed.ts';
-import { type Guardian, guardian, type MakeSafe, type Unsafe } from '../src/guardian/guardian.ts';
+import { virtualClock } from '../src/clock.ts';
+import type { Stopped } from '../src/guardian/guardian.ts';
+import type { Unsafe } from '../src/guardian/make-safe.ts';
+import { bench } from './guardian-bench.ts';
 import { prepared } from './prepared.ts';
 
-interface Act {
-  readonly at: number;
-  readonly names: readonly string[];
-  readonly within: number;
-  readonly done: (unsafe: readonly Unsafe[]) => void;
-}
-
-function bench(): {
-  clock: VirtualClock;
-  watch: Guardian;
-  sent: ToHost[];
-  acts: Act[];
-  told: string[];
-  kills: number[];
-  arm(name: string, more?: Partial<Prepared>): void;
-  beat(seconds: number): void;
-} {
-  const clock = virtualClock();
-  const sent: ToHost[] = [];
-  const acts: Act[] = [];
-  const told: string[] = [];
-  const kills: number[] = [];
-  const makeSafe: MakeSafe = (outputs, within, done) => {
-    acts.push({ at: clock.mono(), names: outputs.map((o) => o.name), within, done });
-  };
-  const watch = guardian({
-    clock,
-    host: { send: (m) => sent.push(m), kill: () => kills.push(clock.mono()) },
-    makeSafe,
-    told: (text) => told.push(text),
-  });
-  return {
-    clock,
-    watch,
-    sent,
-    acts,
-    told,
-    kills,
-    arm(name, more) {
-      watch.heard({ is: 'prepare', prepared: prepared(name, more) });
-      watch.heard({ is: 'arm', name });
-    },
-    beat(seconds) {
-      for (let t = 0; t < seconds - 1e-9; t += 0.05) {
-        clock.advance(0.05);
-        watch.heard({ is: 'beat', active: [...watch.active] });
-      }
-    },
-  };
-}
+const LASER = 'laser.emission';
 
 describe('heartbeat', () => {
   test('what has not been prepared is not armed', () => {
     const b = bench();
-    b.watch.heard({ is: 'arm', name: 'laser.emission' });
-    expect(b.sent.at(-1)).toEqual({ is: 'armed', name: 'laser.emission', why: 'the guardian does not know laser.emission' });
-    b.arm('laser.emission');
-    expect(b.sent.at(-1)).toEqual({ is: 'armed', name: 'laser.emission' });
+    b.watch.heard({ is: 'arm', name: LASER });
+    expect(b.sent.at(-1)).toEqual({ is: 'armed', name: LASER, why: 'the guardian does not know laser.emission' });
+    b.arm(LASER);
+    expect(b.sent.at(-1)).toEqual({ is: 'armed', name: LASER });
   });
 
-  test('while it comes, nothing is done; without it, all armed outputs at once, within the shortest deadline', () => {
+  test('while it comes, nothing is done; without it, each output at its own deadline, those of one deadline together', () => {
     const b = bench();
-    b.arm('laser.emission');
+    b.arm(LASER);
+    b.arm('laser.current');
     b.arm('oven.setpoint', { deadline: 2 });
     b.beat(20);
     expect(b.acts).toEqual([]);
@@ -75,20 +28,97 @@ describe('heartbeat', () => {
     b.clock.advance(0.49);
     expect(b.acts).toEqual([]);
     b.clock.advance(0.1);
-    expect(b.acts.map((a) => a.names)).toEqual([['laser.emission', 'oven.setpoint']]);
+    expect(b.acts.map((a) => a.names)).toEqual([[LASER, 'laser.current']]);
     expect((b.acts[0]?.at ?? 0) - t).toBeLessThan(0.55);
-    b.acts[0]?.done([]);
-    expect(b.watch.active).toEqual([]);
-    expect(b.told.at(-1)).toBe('the host hangs: laser.emission, oven.setpoint made safe and read back');
-    b.clock.advance(5);
+    b.acts[0]?.safe(LASER, 'laser.current');
+    expect(b.told.at(-1)).toBe('the host hangs: laser.emission, laser.current made safe and read back');
+    b.clock.advance(1.3);
     expect(b.acts.length).toBe(1);
+    b.clock.advance(0.2);
+    expect(b.acts.map((a) => a.names)).toEqual([[LASER, 'laser.current'], ['oven.setpoint']]);
+    expect((b.acts[1]?.at ?? 0) - t).toBeLessThan(2.05);
+    b.acts[1]?.safe('oven.setpoint');
+    expect(b.watch.active).toEqual([]);
+    b.clock.advance(5);
+    expect(b.acts.length).toBe(2);
+    expect(b.acts.every((a) => a.ended)).toBe(true);
     expect(b.kills).toEqual([]);
+  });
+
+  test('one that the beats do not name is made safe at its deadline beside the host, the others are not', () => {
+    const b = bench();
+    b.arm(LASER);
+    b.arm('oven.setpoint', { deadline: 0.5 });
+    b.beat(1);
+    b.beat(0.4, ['oven.setpoint']);
+    expect(b.acts).toEqual([]);
+    b.beat(0.3, ['oven.setpoint']);
+    expect(b.acts.map((a) => a.names)).toEqual([[LASER]]);
+    expect(b.told.at(-1)).toBe('no evidence for laser.emission within its deadline: the guardian acts beside the host');
+    b.acts[0]?.safe(LASER);
+    expect(b.watch.active).toEqual(['oven.setpoint']);
+    b.beat(30, ['oven.setpoint']);
+    expect([b.acts.length, b.kills.length]).toEqual([1, 0]);
+  });
+
+  test('beside a host that lives it tries for two seconds, says NO ANSWER once, and leaves it to the host; without the host it tries again', () => {
+    const b = bench();
+    b.arm(LASER);
+    b.beat(60, []);
+    expect(b.acts.length).toBe(1);
+    expect(b.acts[0]?.ended).toBe(true);
+    expect(b.told.filter((t) => t.startsWith('NO ANSWER'))).toEqual(['NO ANSWER from laser.emission (no answer): use the wall button']);
+    b.clock.advance(1);
+    expect(b.acts.length).toBe(2);
+    expect(b.kills.length).toBe(1);
+    b.acts[1]?.safe(LASER);
+    expect(b.told.slice(-2)).toEqual([
+      'laser.emission is safe after all, read back by the guardian',
+      'the host hangs: laser.emission made safe and read back',
+    ]);
+  });
+
+  test('what the host has read back meanwhile needs no more of the guardian', () => {
+    const b = bench();
+    b.arm(LASER);
+    b.beat(0.8, []);
+    expect(b.acts.length).toBe(1);
+    b.watch.heard({ is: 'release', name: LASER });
+    b.beat(0.1, []);
+    expect(b.acts[0]?.ended).toBe(true);
+    expect(b.told.at(-1)).toBe('no evidence: laser.emission made safe and read back');
+    b.beat(10, []);
+    expect(b.acts.length).toBe(1);
+  });
+
+  test('a host that goes on with what the guardian has made safe is watched again', () => {
+    const b = bench();
+    b.arm(LASER);
+    b.beat(0.8, []);
+    b.acts[0]?.safe(LASER);
+    expect(b.watch.active).toEqual([]);
+    b.beat(1, [LASER]);
+    expect(b.watch.active).toEqual([LASER]);
+    b.clock.advance(0.6);
+    expect(b.acts.length).toBe(2);
+  });
+
+  test('one output that does not answer does not delay another one', () => {
+    const b = bench();
+    b.arm(LASER);
+    b.arm('oven.setpoint', { deadline: 1 });
+    b.clock.advance(0.6);
+    b.clock.advance(0.6);
+    expect(b.acts.map((a) => [a.names, a.at < 1.05])).toEqual([
+      [[LASER], true],
+      [['oven.setpoint'], true],
+    ]);
   });
 
   test('nothing armed: a silent host is left alone', () => {
     const b = bench();
-    b.arm('laser.emission');
-    b.watch.heard({ is: 'release', name: 'laser.emission' });
+    b.arm(LASER);
+    b.watch.heard({ is: 'release', name: LASER });
     b.clock.advance(60);
     expect(b.acts).toEqual([]);
   });
@@ -96,68 +126,88 @@ describe('heartbeat', () => {
   test('outputs to keep, and simulators in the host itself, are not touched', () => {
     const b = bench();
     b.arm('hv.bias', { then: 'keep' });
-    b.arm('laser.emission', { outside: false });
+    b.arm(LASER, { outside: false });
     b.clock.advance(10);
     expect(b.acts).toEqual([]);
   });
 
-  test('a host that holds the port is ended, and what is left is made safe without it', () => {
+  test('a host that holds the port is ended, and what is left goes on over links opened anew, twice: now and when it is gone', () => {
     const b = bench();
-    b.arm('laser.emission');
+    b.arm(LASER);
     b.arm('laser.current');
-    b.clock.advance(0.6);
-    expect(b.acts[0]?.within).toBeLessThan(0.5);
-    b.clock.advance(0.3);
-    b.acts[0]?.done([{ name: 'laser.emission', why: 'no answer' }]);
+    b.clock.advance(0.7);
+    b.acts[0]?.safe('laser.current');
+    expect(b.kills).toEqual([]);
+    b.clock.advance(0.2);
     expect(b.kills.length).toBe(1);
+    expect((b.kills[0] ?? 0) - (b.acts[0]?.at ?? 0)).toBeLessThan(0.35);
     expect(b.told.at(-1)).toContain('laser.emission not read back while the host holds the ports: the host is ended');
-    expect(b.acts.map((a) => a.names)).toEqual([['laser.emission', 'laser.current'], ['laser.emission']]);
-    // The end of the host is heard while the guardian acts: it does not act twice at a time.
+    expect(b.afresh).toEqual(b.kills);
     let gone: readonly Unsafe[] | undefined;
     b.watch.hostGone((unsafe) => {
       gone = unsafe;
     });
-    expect(b.acts.length).toBe(2);
-    expect(gone).toBe(undefined);
-    b.acts[1]?.done([]);
+    expect([b.acts.length, b.afresh.length, gone]).toEqual([1, 2, undefined]);
+    b.acts[0]?.safe(LASER);
     expect(gone).toEqual([]);
-    expect(b.acts.length).toBe(2);
+    b.clock.advance(20);
+    expect([b.acts.length, b.kills.length]).toEqual([1, 1]);
   });
 
-  test('what cannot be made safe is named, and tried again when the host is gone', () => {
+  test('what cannot be made safe is tried for ten seconds after the host is gone, and named', () => {
     const b = bench();
-    b.arm('laser.emission');
-    b.clock.advance(0.6);
-    b.acts[0]?.done([{ name: 'laser.emission', why: 'no answer' }]);
+    b.arm(LASER);
+    b.clock.advance(0.9);
     let gone: readonly Unsafe[] | undefined;
     b.watch.hostGone((unsafe) => {
       gone = unsafe;
     });
-    b.acts[1]?.done([{ name: 'laser.emission', why: 'no answer' }]);
-    expect(b.told.at(-1)).toBe('NO ANSWER from laser.emission (no answer): use the wall button');
-    expect(b.acts.length).toBe(3);
-    b.acts[2]?.done([{ name: 'laser.emission', why: 'no answer' }]);
-    expect(gone).toEqual([{ name: 'laser.emission', why: 'no answer' }]);
+    b.clock.advance(9.9);
+    expect(gone).toBe(undefined);
+    b.clock.advance(0.2);
+    expect(gone).toEqual([{ name: LASER, why: 'no answer' }]);
+    expect(b.told.filter((t) => t.startsWith('NO ANSWER'))).toEqual(['NO ANSWER from laser.emission (no answer): use the wall button']);
+    expect(b.acts[0]?.ended).toBe(true);
   });
 
   test('a pause of its own is no alarm: the beats of the host are still in the pipe', () => {
     const b = bench();
-    b.arm('laser.emission');
+    b.arm(LASER);
     b.beat(1);
     b.clock.stall(3);
     b.clock.advance(0.019);
-    b.watch.heard({ is: 'beat', active: ['laser.emission'] });
+    b.watch.heard({ is: 'beat', active: [LASER] });
     b.beat(5);
     expect(b.acts).toEqual([]);
   });
 
   test('a pause of its own in which the host died too: it acts soon after', () => {
     const b = bench();
-    b.arm('laser.emission');
+    b.arm(LASER);
     b.beat(1);
     b.clock.stall(3);
-    b.clock.advance(0.2);
+    b.clock.advance(0.3);
     expect(b.acts.length).toBe(1);
+  });
+
+  test('sleep of the machine counts: what was armed before is made safe soon after, unless the host is heard', () => {
+    const virtual = virtualClock();
+    let slept = 0;
+    const clock = { ...virtual, boot: () => virtual.boot() + slept };
+    const b = bench(undefined, clock);
+    b.arm(LASER, { deadline: 60 });
+    b.beat(1);
+    slept = 3600;
+    b.clock.advance(0.2);
+    expect(b.acts).toEqual([]);
+    b.clock.advance(0.1);
+    expect(b.acts.length).toBe(1);
+    const c = bench(undefined, clock);
+    c.arm(LASER, { deadline: 60 });
+    c.beat(1);
+    slept = 7200;
+    c.beat(60);
+    expect(c.acts).toEqual([]);
   });
 
   test('it watches the host as the host watches it', () => {
@@ -174,7 +224,7 @@ describe('heartbeat', () => {
 describe('the host ends', () => {
   test('with nothing armed: done at once', () => {
     const b = bench();
-    b.watch.heard({ is: 'prepare', prepared: prepared('laser.emission') });
+    b.watch.heard({ is: 'prepare', prepared: prepared(LASER) });
     let gone: readonly Unsafe[] | undefined;
     b.watch.hostGone((unsafe) => {
       gone = unsafe;
@@ -185,19 +235,18 @@ describe('the host ends', () => {
 
   test('with outputs armed: they are made safe at once', () => {
     const b = bench();
-    b.arm('laser.emission');
+    b.arm(LASER);
     b.watch.heard({ is: 'prepare', prepared: prepared('laser.current') });
     b.watch.hostGone(() => {});
-    expect(b.acts.map((a) => [a.at, a.names])).toEqual([[0, ['laser.emission']]]);
+    expect(b.acts.map((a) => [a.at, a.names])).toEqual([[0, [LASER]]]);
   });
 });
 
 describe('stop', () => {
-  type Stopped = Parameters<Parameters<Guardian['stop']>[1]>[0];
-
   test('answered by the host', () => {
     const b = bench();
-    b.arm('laser.emission');
+    b.arm(LASER);
+    b.beat(0.1);
     let stopped: Stopped | undefined;
     b.watch.stop('stop by a person', (s) => {
       stopped = s;
@@ -221,18 +270,25 @@ describe('stop', () => {
     expect(b.acts).toEqual([]);
   });
 
-  test('no lease is armed while it is under way', () => {
+  test('no lease is armed while it is under way, nor while something forbids it', () => {
     const b = bench();
-    b.watch.heard({ is: 'prepare', prepared: prepared('laser.emission') });
+    b.watch.heard({ is: 'prepare', prepared: prepared(LASER) });
     b.watch.stop('stop', () => {});
-    b.watch.heard({ is: 'arm', name: 'laser.emission' });
-    expect(b.sent.at(-1)).toEqual({ is: 'armed', name: 'laser.emission', why: 'a stop is being carried out' });
+    b.watch.heard({ is: 'arm', name: LASER });
+    expect(b.sent.at(-1)).toEqual({ is: 'armed', name: LASER, why: 'a stop is being carried out' });
     expect(b.watch.active).toEqual([]);
+    b.watch.heard({ is: 'stopped', unsafe: [] });
+    b.watch.forbid('the stop file is there');
+    b.watch.heard({ is: 'arm', name: LASER });
+    expect(b.sent.at(-1)).toEqual({ is: 'armed', name: LASER, why: 'the stop file is there' });
+    b.watch.forbid(undefined);
+    b.watch.heard({ is: 'arm', name: LASER });
+    expect(b.watch.active).toEqual([LASER]);
   });
 
   test('by the guardian when the host does not answer: everything that it knows, armed or not, to keep or not', () => {
     const b = bench();
-    b.arm('laser.emission', { deadline: 60 });
+    b.arm(LASER, { deadline: 60 });
     b.watch.heard({ is: 'prepare', prepared: prepared('oven.setpoint') });
     b.watch.heard({ is: 'prepare', prepared: prepared('hv.bias', { then: 'keep' }) });
     let stopped: Stopped | undefined;
@@ -242,54 +298,98 @@ describe('stop', () => {
     b.clock.advance(0.3);
     expect(b.acts).toEqual([]);
     b.clock.advance(0.1);
-    expect(b.acts.map((a) => a.names)).toEqual([['laser.emission', 'oven.setpoint', 'hv.bias']]);
-    b.acts[0]?.done([]);
+    expect(b.acts.map((a) => a.names)).toEqual([[LASER, 'oven.setpoint', 'hv.bias']]);
+    b.acts[0]?.safe(LASER, 'oven.setpoint', 'hv.bias');
     expect(stopped).toEqual({ by: 'guardian', unsafe: [] });
     b.watch.heard({ is: 'stopped', unsafe: [] }); // late: nobody waits for it
   });
 
+  test('a host that is known to hang is not waited for', () => {
+    const b = bench();
+    b.arm(LASER, { deadline: 60 });
+    b.clock.advance(5);
+    b.watch.stop('stop', () => {});
+    b.clock.advance(0.001);
+    expect(b.acts.map((a) => a.names)).toEqual([[LASER]]);
+  });
+
+  test('it waits for nothing: what is under way is joined, the rest begins beside it', () => {
+    const b = bench();
+    b.arm(LASER);
+    b.watch.heard({ is: 'prepare', prepared: prepared('oven.setpoint') });
+    b.clock.advance(0.6);
+    let stopped: Stopped | undefined;
+    b.watch.stop('stop', (s) => {
+      stopped = s;
+    });
+    b.clock.advance(0.001);
+    expect(b.acts.map((a) => a.names)).toEqual([[LASER], ['oven.setpoint']]);
+    b.acts[1]?.safe('oven.setpoint');
+    expect(stopped).toBe(undefined);
+    b.acts[0]?.safe(LASER);
+    expect(stopped).toEqual({ by: 'guardian', unsafe: [] });
+  });
+
   test('by the guardian when the host is gone already; what is not read back is said', () => {
     const b = bench();
-    b.watch.heard({ is: 'prepare', prepared: prepared('laser.emission') });
+    b.watch.heard({ is: 'prepare', prepared: prepared(LASER) });
     b.watch.hostGone(() => {});
     let stopped: Stopped | undefined;
     b.watch.stop('stop', (s) => {
       stopped = s;
     });
     expect(b.acts.length).toBe(1);
-    b.acts[0]?.done([{ name: 'laser.emission', why: 'no answer' }]);
-    expect(stopped).toEqual({ by: 'guardian', unsafe: [{ name: 'laser.emission', why: 'no answer' }] });
+    b.clock.advance(10.1);
+    expect(stopped).toEqual({ by: 'guardian', unsafe: [{ name: LASER, why: 'no answer' }] });
+  });
+
+  test('the end of the host waits for a stop that is under way', () => {
+    const b = bench();
+    b.arm('hv.bias', { then: 'keep' });
+    b.watch.stop('stop', () => {});
+    b.clock.advance(0.4);
+    let gone: readonly Unsafe[] | undefined;
+    b.watch.hostGone((unsafe) => {
+      gone = unsafe;
+    });
+    expect(gone).toBe(undefined);
+    b.acts[0]?.safe('hv.bias');
+    expect(gone).toEqual([]);
   });
 
   test('a host that beats is not ended for an output that does not answer, and may still be the one that makes it safe', () => {
     const b = bench();
-    b.arm('laser.emission');
+    b.arm(LASER);
     b.beat(1);
     const answers: string[] = [];
     b.watch.stop('stop by a person', (s) => answers.push(`${s.by} ${s.unsafe.map((u) => u.name)}`));
-    b.beat(0.5);
-    b.acts[0]?.done([{ name: 'laser.emission', why: 'no answer' }]);
-    b.beat(0.5);
+    b.beat(1);
     expect(b.kills).toEqual([]);
-    expect(b.acts.map((a) => a.names)).toEqual([['laser.emission'], ['laser.emission']]);
+    expect(b.acts.map((a) => a.names)).toEqual([[LASER]]);
     b.watch.heard({ is: 'stopped', unsafe: [] });
-    b.acts[1]?.done([{ name: 'laser.emission', why: 'no answer' }]);
+    b.beat(5);
     expect(answers).toEqual(['host ']);
     expect(b.told.filter((t) => t.includes('NO ANSWER'))).toEqual([]);
   });
 
   test('an output that answers neither host nor guardian is named, and the host goes on', () => {
     const b = bench();
-    b.arm('laser.emission');
+    b.arm(LASER);
     b.beat(1);
     const answers: string[] = [];
     b.watch.stop('stop by a person', (s) => answers.push(`${s.by} ${s.unsafe.map((u) => u.name)}`));
-    b.beat(0.5);
-    b.acts[0]?.done([{ name: 'laser.emission', why: 'link down' }]);
-    b.beat(0.5);
-    b.acts[1]?.done([{ name: 'laser.emission', why: 'link down' }]);
+    b.beat(3);
     expect(answers).toEqual(['guardian laser.emission']);
-    expect(b.told.at(-1)).toBe('NO ANSWER from laser.emission (link down): use the wall button');
+    expect(b.told.at(-1)).toBe('NO ANSWER from laser.emission (no answer): use the wall button');
     expect(b.kills).toEqual([]);
+  });
+
+  test('simulators inside of a host that does not answer are not said to be safe', () => {
+    const b = bench();
+    b.arm(LASER, { outside: false });
+    const answers: Stopped[] = [];
+    b.watch.stop('stop', (s) => answers.push(s));
+    b.clock.advance(3);
+    expect(answers).toEqual([{ by: 'guardian', unsafe: [{ name: LASER, why: 'it is simulated in the host, which does not answer' }] }]);
   });
 });

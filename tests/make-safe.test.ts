@@ -3,8 +3,8 @@ import { BehaviorSubject } from 'rxjs';
 import { describe, expect, test } from 'vitest';
 import { catalogue } from '../src/catalogue.ts';
 import { type VirtualClock, virtualClock } from '../src/clock.ts';
-import type { Unsafe } from '../src/guardian/guardian.ts';
-import { safeMaker } from '../src/guardian/make-safe.ts';
+import type { Prepared } from '../src/guardian/armed.ts';
+import { type SafePorts, safeMaker, type Unsafe } from '../src/guardian/make-safe.ts';
 import { type Link, wrapped } from '../src/link.ts';
 import { type SimulatedLink, simulatedLink } from '../src/links/simulated.ts';
 import { type Device, universe } from '../src/simulate.ts';
@@ -34,6 +34,21 @@ function wires(devices: Readonly<Record<string, readonly Device[]>>, clock: Virt
   };
 }
 
+/** One round after the other, each for so long at most. */
+function rounds(ports: SafePorts) {
+  const maker = safeMaker(ports);
+  return (outputs: readonly Prepared[], within: number, done: (unsafe: readonly Unsafe[]) => void): void => {
+    const finish = (): void => {
+      cancel();
+      const unsafe = round.left.map(({ name, why }) => ({ name, why }));
+      round.end();
+      done(unsafe);
+    };
+    const cancel = ports.clock.after(within, finish);
+    const round = maker.begin(outputs, () => round.left.length === 0 && finish());
+  };
+}
+
 describe('safe orders', () => {
   const place = () => {
     const clock = virtualClock();
@@ -43,7 +58,7 @@ describe('safe orders', () => {
     const device = all.device('toy', simulator, { serial: 1 });
     const state = device.state as ToyState; // the toy's own state
     const at = wires({ wire: [device] }, clock);
-    return { clock, state, at, make: safeMaker({ catalogue: toys, clock, open: at.open }) };
+    return { clock, state, at, make: rounds({ catalogue: toys, clock, open: at.open }) };
   };
   const output = prepared('toy.output', { links: { main: 'wire' } });
 
@@ -111,7 +126,7 @@ describe('safe orders', () => {
     alive.output = true;
     const at = wires({ a: [a], b: [b] }, clock);
     let left: readonly Unsafe[] | undefined;
-    safeMaker({ catalogue: toys, clock, open: at.open })(
+    rounds({ catalogue: toys, clock, open: at.open })(
       [prepared('a.output', { links: { main: 'a' } }), prepared('b.output', { links: { main: 'b' } })],
       2,
       (unsafe) => {
@@ -128,7 +143,7 @@ describe('safe orders', () => {
     const { clock, state, at } = place();
     state.output = true;
     const up = new BehaviorSubject(false);
-    const make = safeMaker({
+    const make = rounds({
       catalogue: toys,
       clock,
       open: (address) => {
@@ -165,7 +180,7 @@ describe('safe orders', () => {
       prepared(`oven${unit}.setpoint`, { model: 'eurotherm-2000', options: { unit }, id: { unit }, links: { main: 'bus' } }),
     );
     let left: readonly Unsafe[] | undefined;
-    safeMaker({ catalogue: known, clock, open: at.open })(outputs, 10, (unsafe) => {
+    rounds({ catalogue: known, clock, open: at.open })(outputs, 10, (unsafe) => {
       left = unsafe;
     });
     clock.advance(11);
@@ -189,7 +204,7 @@ describe('safe orders', () => {
       simulators: new Map([...known.simulators, ...toys.simulators]),
     };
     let left: readonly Unsafe[] | undefined;
-    safeMaker({ catalogue: both, clock, open: at.open })(
+    rounds({ catalogue: both, clock, open: at.open })(
       [
         prepared('toy.output', {
           links: { main: 'gpib:adapter/7' },
@@ -207,5 +222,109 @@ describe('safe orders', () => {
     expect(state.output).toBe(false);
     expect(left).toEqual([]);
     expect(at.opened).toEqual(['tcp:adapter:1234']);
+  });
+});
+
+describe('in the order of the rig', () => {
+  /** Toys on wires of their own, with the moments at which each has heard its safe order. */
+  const place = (names: readonly string[]) => {
+    const clock = virtualClock();
+    const all = universe(1, clock);
+    const simulator = toys.simulators.get('toy');
+    if (!simulator) throw new Error('the toy is there');
+    const devices = Object.fromEntries(names.map((name) => [name, [all.device(name, simulator, { serial: 1 })]]));
+    const states = Object.fromEntries(Object.entries(devices).map(([name, [d]]) => [name, d?.state as ToyState])); // the toy's own state
+    for (const state of Object.values(states)) state.output = true;
+    const at = wires(devices, clock);
+    const first: Record<string, number> = {};
+    const open = (address: string): Link => {
+      const link = at.open(address);
+      return wrapped(link, {
+        write(bytes, reply, safe) {
+          if (safe) first[address] ??= clock.mono();
+          return link.write(bytes, reply, safe);
+        },
+      });
+    };
+    const output = (name: string, order?: number): Prepared =>
+      prepared(`${name}.output`, { links: { main: name }, ...(order === undefined ? {} : { order }) });
+    return { clock, states, at, first, output, maker: safeMaker({ catalogue: toys, clock, open }) };
+  };
+
+  test('the next begins when the one before is read back; equal numbers together; those without one last, together', () => {
+    const { clock, states, first, output, maker } = place(['a', 'b', 'c', 'd', 'e']);
+    const safe: string[] = [];
+    const round = maker.begin([output('e'), output('d'), output('c', 2), output('b', 1), output('a', 1)], (name) => safe.push(name));
+    expect(round.left.filter((u) => u.asked === undefined).map((u) => u.name)).toEqual(['e.output', 'd.output', 'c.output']);
+    clock.advance(1);
+    expect(round.left).toEqual([]);
+    expect(safe).toEqual(['b.output', 'a.output', 'c.output', 'e.output', 'd.output']);
+    expect(Object.keys(first)).toEqual(['b', 'a', 'c', 'e', 'd']);
+    expect(first.a).toBe(first.b);
+    expect(first.c).toBeLessThan(0.25);
+    expect(first.c).toBeGreaterThan(first.a ?? 0);
+    expect(first.e).toBe(first.d);
+    expect(Object.values(states).every((s) => s.output === false)).toBe(true);
+  });
+
+  test('one that does not answer holds up those behind it for a quarter of a second, and is repeated beside them', () => {
+    const { clock, states, first, output, maker } = place(['a', 'b', 'c']);
+    if (!states.a) throw new Error('it is there');
+    states.a.dead = true;
+    const round = maker.begin([output('a', 1), output('b', 2), output('c', 3)], () => {});
+    clock.advance(0.24);
+    expect(Object.keys(first)).toEqual(['a']);
+    clock.advance(0.02);
+    expect(Object.keys(first)).toEqual(['a', 'b']);
+    clock.advance(0.26);
+    expect(Object.keys(first)).toEqual(['a', 'b', 'c']);
+    clock.advance(0.5);
+    expect(round.left.map((u) => u.name)).toEqual(['a.output']);
+    states.a.dead = false;
+    // The safe order itself does not wait until the instrument is trusted again; its readback does.
+    clock.advance(1);
+    expect(states.a.output).toBe(false);
+    clock.advance(3);
+    expect(round.left).toEqual([]);
+  });
+
+  test('two rounds at once share their links, and each ends by itself', () => {
+    const { clock, states, at, output, maker } = place(['a', 'b']);
+    if (!states.a) throw new Error('it is there');
+    states.a.welded = true;
+    const one = maker.begin([output('a')], () => {});
+    clock.advance(0.3);
+    expect(one.left[0]?.why).toBe('output is not at its safe value');
+    const two = maker.begin([prepared('a.bias[1]', { links: { main: 'a' }, index: 1, command: 'bias' }), output('b')], () => {});
+    clock.advance(0.6);
+    expect(at.opened).toEqual(['a', 'b']);
+    expect([one.left.map((u) => u.name), two.left]).toEqual([['a.output'], []]);
+    two.end();
+    states.a.welded = false;
+    clock.advance(0.5);
+    expect(one.left).toEqual([]);
+    // The next one opens its links anew.
+    maker.begin([output('b')], () => {});
+    expect(at.opened).toEqual(['a', 'b', 'b']);
+  });
+
+  test('links opened anew: what was asked is asked again at once, what waits for its turn goes on waiting', () => {
+    const { clock, states, at, first, output, maker } = place(['a', 'b']);
+    if (!states.a) throw new Error('it is there');
+    states.a.dead = true;
+    const round = maker.begin([output('a', 1), output('b', 2)], () => {});
+    clock.advance(0.1);
+    states.a.dead = false;
+    const n = states.a.heard.length;
+    maker.afresh();
+    expect(at.opened).toEqual(['a', 'a']);
+    expect(Object.keys(first)).toEqual(['a']);
+    clock.advance(0.1);
+    expect(states.a.heard.length).toBeGreaterThan(n);
+    expect([round.left, states.a.output, states.b?.output]).toEqual([[], false, false]);
+    const opened = at.opened.length;
+    maker.afresh();
+    clock.advance(5);
+    expect(at.opened.length).toBe(opened);
   });
 });

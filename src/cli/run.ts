@@ -5,8 +5,8 @@ import { join, resolve } from 'node:path';
 import { catalogue } from '../catalogue.ts';
 import { type Clock, realClock } from '../clock.ts';
 import type { Reply, Request, ToGuardian, ToHost } from '../guardian/armed.ts';
-import { guardian, type Unsafe } from '../guardian/guardian.ts';
-import { safeMaker } from '../guardian/make-safe.ts';
+import { guardian } from '../guardian/guardian.ts';
+import { safeMaker, type Unsafe } from '../guardian/make-safe.ts';
 import { type Local, type LocalReply, localFolder, serveLocal, socketOf } from '../local.ts';
 import { methods } from '../methods.ts';
 import { influxTarget } from '../recorder/influx-http.ts';
@@ -246,7 +246,7 @@ async function laboratory(rig: Rig, wanted: Wanted, io: Io): Promise<number> {
   const watch = guardian({
     clock,
     host: { send: hostSend, kill: () => host.kill('SIGKILL') },
-    makeSafe: safeMaker({
+    maker: safeMaker({
       catalogue: known,
       clock,
       open: (address) => openReal(address, clock, { base: rig.folder, lock: false }),

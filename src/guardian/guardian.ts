@@ -1,133 +1,262 @@
 /** Watches the host and keeps hazardous outputs safe when the host cannot: it dies, hangs, or is told to stop. No physics, no disk. */
 import { type Clock, every } from '../clock.ts';
 import type { Prepared, ToGuardian, ToHost } from './armed.ts';
+import type { SafeMaker, Securing, Unsafe } from './make-safe.ts';
 
 export interface HostPort {
   send(message: ToHost): void;
-  /** The host is gone; its ports are free. */
+  /** The host is ended; its ports will be free. */
   kill(): void;
 }
 
-export interface Unsafe {
-  readonly name: string;
-  readonly why: string;
+/** What must outlive a power cut: see record.ts. */
+export interface Recorded {
+  /** Calls back when it is on the disk, at once where it is there already; with the reason where it cannot be written. */
+  arm(name: string, done: (why?: string) => void): void;
+  /** It was never switched on. */
+  drop(name: string): void;
+  safe(name: string, by: 'host' | 'guardian'): void;
+  unanswered(name: string, why: string): void;
 }
 
-/** Makes outputs safe over links of its own; calls back once, with what was not read back. */
-export type MakeSafe = (outputs: readonly Prepared[], within: number, done: (unsafe: readonly Unsafe[]) => void) => void;
+export interface Stopped {
+  readonly by: 'host' | 'guardian';
+  readonly unsafe: readonly Unsafe[];
+}
 
 export interface Guardian {
   /** A message from the host. */
   heard(message: ToGuardian): void;
   /** The host's process has ended. `done` is called when all armed outputs are safe, or the time is over. */
   hostGone(done: (unsafe: readonly Unsafe[]) => void): void;
-  /** Everything safe now, whoever hangs. */
-  stop(why: string, done: (result: { readonly by: 'host' | 'guardian'; readonly unsafe: readonly Unsafe[] }) => void): void;
+  /** Everything safe now, whoever hangs. Waits for nothing that is under way. */
+  stop(why: string, done: (result: Stopped) => void): void;
+  /** No lease is armed while there is a reason. */
+  forbid(why: string | undefined): void;
+  /** The leases that are armed. */
   readonly active: readonly string[];
+  /** Seconds since the host's main loop was last heard. */
+  readonly silence: number;
   close(): void;
 }
 
 export interface GuardianOptions {
   readonly clock: Clock;
   readonly host: HostPort;
-  readonly makeSafe: MakeSafe;
+  readonly maker: SafeMaker;
+  readonly record?: Recorded;
   readonly told: (text: string) => void;
 }
 
 const LOOK = 0.02; // seconds between two looks at the heartbeat
 const STOP_WAIT = 0.35; // what the host gets to answer a stop before the guardian acts itself
-const PORT_WAIT = 0.3; // what a port held by a hung host gets before the host is killed
+const PORT_WAIT = 0.3; // what an output gets beside a hung host, which may hold its port, before the host is ended
 const BESIDE = 2; // seconds of trying beside a host that lives
 const LONGEST = 10; // seconds of repeating before a person must act
 const SHORTEST = 0.25; // a loop that is late by less is not hung
+const RECORD_WAIT = 0.5; // seconds that the disk gets to take the record of an arming
+const SLEPT = 0.05; // seconds by which the two clocks differ when the machine has slept
+
+/** Safe orders of one cause, under way together. */
+interface Job {
+  securing?: Securing;
+  /** When it began, or began again without the host. */
+  since: number;
+  /** There is no host beside it. */
+  alone: boolean;
+}
 
 export function guardian(options: GuardianOptions): Guardian {
-  const { clock, host, told } = options;
+  const { clock, host, told, maker, record } = options;
   const prepared = new Map<string, Prepared>();
-  const active = new Set<string>();
-  let lastBeat = clock.mono();
-  let gone = false;
-  let acting = false;
-  /** What waits for the safe orders that are under way: two at a time on one port would spoil each other's replies. */
-  const following: (() => void)[] = [];
+  /** Armed leases, with the time at which a beat last named them. */
+  const armed = new Map<string, number>();
+  /** Made safe by us while a host that lives may still think that they are armed. */
+  const rested = new Set<string>();
+  /** Armings that wait for the disk. */
+  const asking = new Map<string, object>();
+  /** What a host that lives tries by itself and we have tried beside it in vain. */
+  const leftToHost = new Set<string>();
+  const unanswered = new Map<string, string>();
+  const jobs = new Set<Job>();
+  /** Who waits for an output that is being made safe. */
+  const following = new Map<string, ((why?: string) => void)[]>();
   const stopping = new Set<(unsafe: readonly string[]) => void>();
-  let lastLook = clock.mono();
+  let slept = 0;
+  const offset = clock.boot() - clock.mono();
+  let gone = false;
+  let killed = false;
+  let forbidden: string | undefined;
+
+  /** The monotonic clock and the time that the machine has slept. */
+  const time = (): number => clock.mono() + slept;
+  let lastBeat = time();
+  let lastLook = time();
+  let notBefore = Number.NEGATIVE_INFINITY;
+  const silence = (): number => time() - lastBeat;
+  const beats = (): boolean => !gone && !killed && silence() < SHORTEST;
 
   const outputs = (names: Iterable<string>, kept = false): readonly Prepared[] =>
     [...names].flatMap((name) => {
       const p = prepared.get(name);
       return p?.outside && (kept || p.then === 'safe') ? [p] : [];
     });
-  const acts = (work: (done: () => void) => void): void => {
-    if (acting) {
-      following.push(() => acts(work));
+
+  const settle = (name: string, by: 'host' | 'guardian', why?: string): void => {
+    if (why === undefined) {
+      armed.delete(name);
+      leftToHost.delete(name);
+      if (by === 'guardian' && !gone) rested.add(name);
+      else rested.delete(name);
+      record?.safe(name, by);
+      if (unanswered.delete(name)) told(`${name} is safe after all, read back by the ${by}`);
+    } else record?.unanswered(name, why);
+    const all = following.get(name) ?? [];
+    following.delete(name);
+    for (const one of all) one(why);
+  };
+
+  /** Makes these safe; what is under way already is waited for. */
+  const secure = (wanted: readonly Prepared[], done: (unsafe: readonly Unsafe[]) => void): void => {
+    const reasons = new Map<string, string>();
+    let open = wanted.length;
+    const end = (): void => done(wanted.flatMap(({ name }) => (reasons.has(name) ? [{ name, why: reasons.get(name) ?? '' }] : [])));
+    if (open === 0) {
+      end();
       return;
     }
-    acting = true;
-    work(() => {
-      acting = false;
-      following.shift()?.();
+    const fresh = wanted.filter((p) => !following.has(p.name));
+    for (const { name } of wanted) {
+      const heard = (why?: string): void => {
+        if (why !== undefined) reasons.set(name, why);
+        if (--open === 0) end();
+      };
+      following.set(name, [...(following.get(name) ?? []), heard]);
+    }
+    if (fresh.length === 0) return;
+    const job: Job = { since: clock.mono(), alone: gone || killed };
+    jobs.add(job);
+    job.securing = maker.begin(fresh, (name) => {
+      if (following.has(name)) settle(name, 'guardian');
     });
+  };
+
+  const withoutHost = (): void => {
+    if (jobs.size === 0) return;
+    for (const job of jobs) {
+      job.alone = true;
+      job.since = clock.mono();
+    }
+    maker.afresh();
   };
 
   /** First beside the host; when its ports are held, without the host. */
-  const act = (wanted: readonly Prepared[], done: (unsafe: readonly Unsafe[]) => void): void => {
-    if (wanted.length === 0) {
-      done([]);
+  const step = (job: Job): void => {
+    const left = job.securing?.left.filter((u) => following.has(u.name)) ?? [];
+    const now = clock.mono();
+    const giveUp = left.length > 0 && now - Math.max(job.since, ...left.map((u) => u.asked ?? now)) > (job.alone ? LONGEST : BESIDE);
+    if (left.length === 0 || giveUp) {
+      jobs.delete(job);
+      job.securing?.end();
+      for (const { name, why } of left) {
+        if (!job.alone) leftToHost.add(name);
+        settle(name, 'guardian', why);
+      }
       return;
     }
-    const finish = (unsafe: readonly Unsafe[]): void => {
-      const bad = new Set(unsafe.map((u) => u.name));
-      for (const p of wanted) if (!bad.has(p.name)) active.delete(p.name);
-      done(unsafe);
-    };
-    if (gone) {
-      options.makeSafe(wanted, LONGEST, finish);
-      return;
-    }
-    options.makeSafe(wanted, PORT_WAIT, (unsafe) => {
-      if (unsafe.length === 0) {
-        finish([]);
-        return;
-      }
-      const left = new Set(unsafe.map((u) => u.name));
-      const again = wanted.filter((p) => left.has(p.name));
-      // A host that beats is no obstacle: it tries by itself, and what does not answer it will hardly answer us. It goes on measuring.
-      if (clock.mono() - lastBeat < SHORTEST) {
-        options.makeSafe(again, BESIDE, finish);
-        return;
-      }
-      told(`${unsafe.map((u) => u.name).join(', ')} not read back while the host holds the ports: the host is ended`);
-      host.kill();
-      options.makeSafe(again, LONGEST, finish);
-    });
+    // A host that beats is no obstacle: it tries by itself, and what does not answer it will hardly answer us. It goes on measuring.
+    if (job.alone || beats()) return;
+    const held = left.filter((u) => u.asked !== undefined && now - u.asked > PORT_WAIT).map((u) => u.name);
+    if (held.length === 0) return;
+    told(`${held.join(', ')} not read back while the host holds the ports: the host is ended`);
+    killed = true;
+    host.kill();
+    withoutHost();
   };
 
   const report = (why: string, unsafe: readonly Unsafe[], wanted: readonly Prepared[]): void => {
-    if (wanted.length === 0) return;
-    if (unsafe.length === 0) told(`${why}: ${wanted.map((p) => p.name).join(', ')} made safe and read back`);
-    for (const u of unsafe) told(`NO ANSWER from ${u.name} (${u.why}): use the wall button`);
+    const bad = new Set(unsafe.map((u) => u.name));
+    const good = wanted.filter((p) => !bad.has(p.name)).map((p) => p.name);
+    if (good.length > 0) told(`${why}: ${good.join(', ')} made safe and read back`);
+    for (const u of unsafe) {
+      if (unanswered.get(u.name) === u.why) continue;
+      unanswered.set(u.name, u.why);
+      told(`NO ANSWER from ${u.name} (${u.why}): use the wall button`);
+    }
   };
 
   const look = every(clock, LOOK, () => {
     host.send({ is: 'watch' });
-    const now = clock.mono();
+    const difference = clock.boot() - clock.mono() - offset;
+    if (difference - slept > SLEPT) slept = difference;
+    const now = time();
     const late = now - lastLook;
     lastLook = now;
-    if (gone || acting || active.size === 0) return;
-    // When we stood still ourselves, the host's beats are still in the pipe: hear them first.
-    if (late > 5 * LOOK) return;
-    const deadline = Math.max(SHORTEST, Math.min(...outputs(active).map((p) => p.deadline)));
-    if (!(now - lastBeat > deadline)) return;
-    const wanted = outputs(active);
-    told(`no heartbeat from the host for ${(now - lastBeat).toFixed(2)} s: the guardian acts`);
-    acts((free) =>
-      act(wanted, (unsafe) => {
-        report('the host hangs', unsafe, wanted);
-        free();
-      }),
-    );
+    // When we stood still ourselves, the host's beats are still in the pipe: hear them first. One that stood still with us gets a moment.
+    if (late > 5 * LOOK) {
+      notBefore = now + SHORTEST;
+      return;
+    }
+    for (const job of [...jobs]) step(job);
+    if (gone || now < notBefore) return;
+    const alive = beats();
+    if (!alive) leftToHost.clear();
+    const due = outputs(armed.keys()).filter(({ name, deadline }) => {
+      const since = armed.get(name) ?? now;
+      return now - since > Math.max(SHORTEST, deadline) && !following.has(name) && !leftToHost.has(name);
+    });
+    if (due.length === 0) return;
+    const names = due.map((p) => p.name).join(', ');
+    if (alive) told(`no evidence for ${names} within its deadline: the guardian acts beside the host`);
+    else told(`no heartbeat from the host for ${silence().toFixed(2)} s: the guardian acts on ${names}`);
+    secure(due, (unsafe) => report(alive ? 'no evidence' : 'the host hangs', unsafe, due));
   });
+
+  const arm = (name: string): void => {
+    const refuse = (why: string): void => host.send({ is: 'armed', name, why });
+    const hindrance = (): string | undefined =>
+      stopping.size > 0
+        ? 'a stop is being carried out'
+        : (forbidden ?? (following.has(name) ? 'the guardian is making it safe' : undefined));
+    const p = prepared.get(name);
+    const not = p ? hindrance() : `the guardian does not know ${name}`;
+    if (not !== undefined) {
+      refuse(not);
+      return;
+    }
+    const confirm = (): void => {
+      const why = hindrance();
+      if (why !== undefined) {
+        if (!armed.has(name)) record?.drop(name);
+        refuse(why);
+        return;
+      }
+      rested.delete(name);
+      armed.set(name, time());
+      host.send({ is: 'armed', name });
+    };
+    if (!record || !p?.outside) {
+      confirm();
+      return;
+    }
+    const mine = {};
+    asking.set(name, mine);
+    const end = (why?: string): void => {
+      cancel();
+      if (asking.get(name) !== mine) {
+        if (!armed.has(name) && !asking.has(name)) record.drop(name);
+        return;
+      }
+      asking.delete(name);
+      if (why === undefined) confirm();
+      else {
+        if (!armed.has(name)) record.drop(name);
+        refuse(`the record of armed outputs cannot be written (${why}): nothing hazardous without it`);
+      }
+    };
+    const cancel = clock.after(RECORD_WAIT, () => end(`the disk has not answered for ${RECORD_WAIT} s`));
+    record.arm(name, end);
+  };
 
   return {
     heard(message) {
@@ -136,23 +265,21 @@ export function guardian(options: GuardianOptions): Guardian {
           prepared.set(message.prepared.name, message.prepared);
           return;
         case 'arm':
-          if (stopping.size > 0) {
-            host.send({ is: 'armed', name: message.name, why: 'a stop is being carried out' });
-            return;
-          }
-          if (!prepared.has(message.name)) {
-            host.send({ is: 'armed', name: message.name, why: `the guardian does not know ${message.name}` });
-            return;
-          }
-          lastBeat = clock.mono();
-          active.add(message.name);
-          host.send({ is: 'armed', name: message.name });
+          arm(message.name);
           return;
         case 'release':
-          active.delete(message.name);
+          asking.delete(message.name);
+          settle(message.name, 'host');
           return;
         case 'beat':
-          lastBeat = clock.mono();
+          lastBeat = time();
+          for (const name of message.active) {
+            // The host goes on with what we have made safe: it is watched again.
+            if (rested.delete(name)) record?.arm(name, () => {});
+            else if (!armed.has(name)) continue;
+            armed.set(name, lastBeat);
+            leftToHost.delete(name);
+          }
           return;
         case 'stopped':
           for (const answer of [...stopping]) answer(message.unsafe);
@@ -163,38 +290,45 @@ export function guardian(options: GuardianOptions): Guardian {
     },
     hostGone(done) {
       gone = true;
-      acts((free) => {
-        const wanted = outputs(active);
-        act(wanted, (unsafe) => {
-          report('the host is gone', unsafe, wanted);
-          free();
-          done(unsafe);
-        });
+      withoutHost();
+      const wanted = outputs(armed.keys());
+      const others = outputs(following.keys(), true).filter((p) => !wanted.includes(p));
+      secure([...wanted, ...others], (unsafe) => {
+        report('the host is gone', unsafe, wanted);
+        done(unsafe);
       });
     },
     stop(why, done) {
-      // Every output that could be hazardous, armed by us or not: who says stop means everything.
-      const wanted = outputs(prepared.keys(), true);
       let answered = false;
-      const byHost = (unsafe: readonly string[]): void => {
-        if (answered || unsafe.length > 0) return;
+      const answer = (result: Stopped): void => {
+        if (answered) return;
         answered = true;
         stopping.delete(byHost);
-        done({ by: 'host', unsafe: [] });
+        done(result);
+      };
+      const byHost = (unsafe: readonly string[]): void => {
+        if (unsafe.length === 0) answer({ by: 'host', unsafe: [] });
       };
       const byGuardian = (): void => {
         if (answered) return;
-        acts((free) =>
-          act(wanted, (unsafe) => {
-            free();
-            // The host may have been quicker after all.
+        // Every output that could be hazardous, armed by us or not: who says stop means everything.
+        const wanted = outputs(prepared.keys(), true);
+        const inside = [...prepared.values()].filter((p) => !p.outside);
+        secure(wanted, (unsafe) => {
+          // The host may have been quicker after all.
+          if (answered) return;
+          const end = (more: readonly Unsafe[]): void => {
             if (answered) return;
-            answered = true;
-            stopping.delete(byHost);
             report('stop', unsafe, wanted);
-            done({ by: 'guardian', unsafe });
-          }),
-        );
+            answer({ by: 'guardian', unsafe: [...unsafe, ...more] });
+          };
+          // Simulators in the host's own process: only the host reaches them, and they die with it.
+          if (gone || inside.length === 0) end([]);
+          else
+            clock.after(BESIDE, () =>
+              end(gone ? [] : inside.map(({ name }) => ({ name, why: 'it is simulated in the host, which does not answer' }))),
+            );
+        });
       };
       if (gone) {
         byGuardian();
@@ -202,10 +336,16 @@ export function guardian(options: GuardianOptions): Guardian {
       }
       stopping.add(byHost);
       host.send({ is: 'stop', why });
-      clock.after(STOP_WAIT, byGuardian);
+      clock.after(beats() ? STOP_WAIT : 0, byGuardian);
+    },
+    forbid(why) {
+      forbidden = why;
     },
     get active() {
-      return [...active];
+      return [...armed.keys()];
+    },
+    get silence() {
+      return silence();
     },
     close: look,
   };

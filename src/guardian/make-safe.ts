@@ -3,19 +3,35 @@ import { concat } from '../../protocols/protocol.ts';
 import type { Catalogue } from '../catalogue.ts';
 import type { Clock } from '../clock.ts';
 import { type Exchange, exchange, ORDER, SAFE } from '../exchange.ts';
-import type { Actors, AnyProtocol, Body, Links, Poll } from '../instrument.ts';
+import type { Actors, AnyProtocol, Body, Command, Links, Poll } from '../instrument.ts';
 import { type Link, wrapped } from '../link.ts';
 import { tunnelLink } from '../links/tunnel.ts';
 import { actor, here } from '../talk.ts';
 import { begun, runTalk } from '../talk-run.ts';
 import type { Prepared, PreparedCarrier } from './armed.ts';
-import type { MakeSafe, Unsafe } from './guardian.ts';
 
-interface Placed {
-  readonly body: Body<Links>;
-  readonly roles: Readonly<Record<string, Exchange>>;
-  readonly actors: Actors<Links>;
-  readonly within: number;
+export interface Unsafe {
+  readonly name: string;
+  readonly why: string;
+  /** The monotonic second at which its first safe order was tried; absent while it waits for its turn. */
+  readonly asked?: number;
+}
+
+/** Safe orders that are under way. They are repeated until they have been read back, or until they are ended. */
+export interface Securing {
+  /** What has not been read back yet, and why. */
+  readonly left: readonly Unsafe[];
+  end(): void;
+}
+
+export interface SafeMaker {
+  /**
+   * Makes outputs safe over links of the guardian's own, in their order: the next ones' first bytes go when those before them are read back
+   * or have had 0.25 s; repeats go on beside each other. `safe` is called, later, for each one that has been read back.
+   */
+  begin(outputs: readonly Prepared[], safe: (name: string) => void): Securing;
+  /** Opens the links of all that is under way anew: who held them is gone. */
+  afresh(): void;
 }
 
 export interface SafePorts {
@@ -26,120 +42,259 @@ export interface SafePorts {
 }
 
 const REPEAT = 0.1;
+const UNPLACED = 1; // seconds until an output that could not even be asked is tried again
+const STEP = 0.25; // seconds that one place in the order gets before the next one begins all the same
+const RESEND = 1; // seconds until a safe order that was not answered is given again while its readback waits for the instrument to be trusted
+const TRUST = 3; // the same where it was answered, and from then on: each time puts off the trust, which takes two seconds at most
+const PATIENT = 1; // seconds at most that a repeat waits for another output's readback on the same link
 const FIRST_ANSWER = 0.25; // seconds: who does not answer by then is asked again, with twice as long, up to the model's own time-out
 
-export function safeMaker(ports: SafePorts): MakeSafe {
-  const { catalogue, clock } = ports;
-  return (outputs, within, done) => {
-    const exchanges = new Map<string, Exchange>();
-    const left = new Map<string, string>(outputs.map((p) => [p.name, 'no answer']));
+interface Placed {
+  readonly body: Body<Links>;
+  readonly roles: Readonly<Record<string, Exchange>>;
+  readonly actors: Actors<Links>;
+  readonly within: number;
+}
+
+/** One output until it has been read back. */
+interface Task {
+  /** Forgets what it has asked; `begin` begins anew. */
+  halt(): void;
+  begin(): void;
+  end(): void;
+}
+
+/** What goes on at the same time shares its links: two talkers on one port would spoil each other's replies. */
+export function safeMaker(ports: SafePorts): SafeMaker {
+  const { clock } = ports;
+  const tasks = new Set<Task>();
+  /** Who waits for a readback, on which links. */
+  const confirming = new Map<Task, readonly Exchange[]>();
+  let pool = opened(ports);
+  const idle = (): void => {
+    if (tasks.size > 0) return;
+    pool.close();
+    pool = opened(ports);
+  };
+
+  /** Gives the safe order, reads it back, and so on. */
+  const task = (p: Prepared, told: (why: string | undefined) => void): Task => {
+    let turn = 0; // what was asked before links were opened anew is no business of now
+    let patience = FIRST_ANSWER;
+    let placed: Placed | string | undefined;
+    let cancel = (): void => {};
     let over = false;
-
-    const finish = (): void => {
-      if (over) return;
-      over = true;
-      giveUp();
-      for (const e of exchanges.values()) e.close();
-      done([...left].map(([name, why]): Unsafe => ({ name, why })));
+    let repeatFrom: number | undefined;
+    const mine: Task = {
+      halt() {
+        turn++;
+        cancel();
+        confirming.delete(mine);
+      },
+      begin() {
+        repeatFrom = undefined;
+        placed = undefined;
+        patience = FIRST_ANSWER;
+        attempt();
+      },
+      end() {
+        over = true;
+        mine.halt();
+        tasks.delete(mine);
+      },
     };
-    const giveUp = clock.after(within, finish);
-
-    /** An instrument's exchanges by role, on links opened once each; behind a tunnel, those of its carrier first. */
-    const open = (p: PreparedCarrier, name: string, carriers: Prepared['carriers']): Placed | string => {
-      const model = catalogue.instruments.get(p.model);
-      if (!model) return `no driver ${p.model}`;
-      const options: unknown = model.options.parse(p.options);
-      const languages = model.links(options) as Readonly<Record<string, AnyProtocol>>; // role -> language
-      const proofs = model.proof(options) as Readonly<Record<string, never>>;
-      const body = model.body(options, p.id) as Body<Links>;
-      const roles: Record<string, Exchange> = {};
-      for (const [role, address] of Object.entries(p.links)) {
-        const known = exchanges.get(address);
-        let e = known;
-        if (!e) {
-          const protocol = languages[role];
-          const link = openThrough(address, carriers);
-          if (typeof link === 'string') return link;
-          e = exchange(afresh(link, protocol.resync), protocol, clock);
-          exchanges.set(address, e);
-        }
-        roles[role] = e;
-        e.join({ instrument: name, role, proof: proofs[role], pace: 0, within: model.within, trusted() {} });
+    const again = (why: string, seconds = REPEAT): void => {
+      told(why);
+      repeatFrom = clock.mono() + seconds;
+      cancel = clock.after(seconds, attempt);
+    };
+    const place = (): Placed | string => {
+      try {
+        return pool.place(p, p.instrument, p.carriers);
+      } catch (error) {
+        return error instanceof Error ? error.message : String(error); // one that cannot be opened must not keep the others from it
       }
-      const actors = Object.fromEntries(Object.keys(roles).map((role) => [role, actor(role)])) as Actors<Links>; // one per role
-      return { body, roles, actors, within: model.within };
     };
-    const openThrough = (address: string, carriers: Prepared['carriers']): Link | string => {
-      const [, name, at] = /^gpib:([^/]+)\/(.*)$/.exec(address) ?? [];
-      if (name === undefined || at === undefined) return ports.open(address);
-      const carrier = carriers[name] ? open(carriers[name], name, carriers) : `no adapter ${name}`;
-      if (typeof carrier === 'string') return carrier;
-      const { body, roles, actors, within: longest } = carrier;
-      return tunnelLink(
-        { name, acquired: { state: { is: 'running' }, tunnel: body.tunnel, actors }, roles, within: longest },
-        at,
-        clock,
-        'hardware',
+    /** `answered`: the talk came to its end. */
+    const give = ({ body, roles, actors, within }: Placed, done: (answered: boolean) => void): void => {
+      const command = body.commands?.[p.command];
+      if (!command) return;
+      // A command's own type is lost in the list of commands; `safe` is a value of it.
+      const talk = begun(() => command.talk(actors, safeOf(command) as never, p.index ?? 0, here));
+      runTalk(
+        talk,
+        { instrument: p.instrument, roles, within: Math.min(within, patience), clock, by: `guardian:${p.command}`, urgency: SAFE },
+        (outcome) => done(outcome.ok),
       );
     };
-
-    for (const p of outputs) {
-      let placed: Placed | string;
-      try {
-        placed = open(p, p.instrument, p.carriers);
-      } catch (error) {
-        placed = error instanceof Error ? error.message : String(error); // one that cannot be opened must not keep the others from it
-      }
-      if (typeof placed === 'string') {
-        left.set(p.name, placed);
-        continue;
-      }
-      const { body, roles, actors } = placed;
-      const command = body.commands?.[p.command];
-      const readback = command?.readback;
+    const confirm = (there: Placed, command: Command, answered: boolean): void => {
+      const { body, roles, actors, within } = there;
+      const { readback } = command;
       const poll = body.polls?.find((one) => readback && readback.channel in one.gives) as Poll<Links> | undefined; // polls of these links
-      if (!command) {
-        left.set(p.name, `no command ${p.command}`);
-        continue;
+      if (!poll || !readback) {
+        again('nothing reads it back');
+        return;
       }
-      const safe: unknown = command.safe === true && command.takes === 'nothing' ? undefined : command.safe;
-      let patience = FIRST_ANSWER;
-      const running = () => ({ instrument: p.instrument, roles, within: Math.min(placed.within, patience), clock });
-      const confirm = (): void => {
-        if (over) return;
-        if (!poll || !readback) {
-          left.set(p.name, 'nothing reads it back');
-          clock.after(REPEAT, attempt);
-          return;
-        }
-        runTalk(
-          begun(() => poll.talk(actors)),
-          { ...running(), by: 'guardian:readback', urgency: ORDER },
-          (outcome) => {
-            if (over) return;
-            if (outcome.ok && shows(poll, outcome.value, readback, safe, p.index)) {
-              left.delete(p.name);
-              if (left.size === 0) finish();
-              return;
-            }
-            left.set(p.name, outcome.ok ? `${readback.channel} is not at its safe value` : outcome.why);
-            clock.after(REPEAT, attempt);
-          },
-        );
+      const now = turn;
+      told('no answer');
+      // Until an instrument that was silent is trusted again some time may pass: its safe order does not wait for that.
+      const resend = (): void => {
+        give(there, () => {});
+        cancel = clock.after(TRUST, resend);
       };
-      const attempt = (): void => {
-        if (over) return;
-        if (!Object.values(roles).every((e) => e.isUp)) left.set(p.name, 'its link does not open');
-        // A command's own type is lost in the list of commands; `safe` is a value of it.
-        const talk = begun(() => command.talk(actors, safe as never, p.index ?? 0, here));
-        runTalk(talk, { ...running(), by: `guardian:${p.command}`, urgency: SAFE }, () => {
-          confirm();
-          patience *= 2;
-        });
-      };
-      attempt();
+      const tunnel = Object.keys(p.carriers).length > 0; // there the adapter has to be trusted again, too
+      cancel = clock.after(answered || tunnel ? TRUST : Math.max(RESEND, within), resend);
+      confirming.set(mine, Object.values(roles));
+      runTalk(
+        begun(() => poll.talk(actors)),
+        { instrument: p.instrument, roles, within: Math.min(within, patience), clock, by: 'guardian:readback', urgency: ORDER },
+        (outcome) => {
+          if (now !== turn) return;
+          cancel();
+          confirming.delete(mine);
+          if (outcome.ok && shows(poll, outcome.value, readback, safeOf(command), p.index)) {
+            mine.end();
+            told(undefined);
+            idle(); // after those who come next have begun on the same links
+          } else again(outcome.ok ? `${readback.channel} is not at its safe value` : outcome.why);
+        },
+      );
+    };
+    const attempt = (): void => {
+      if (over) return;
+      placed ??= place();
+      const there = placed;
+      const command = typeof there === 'string' ? undefined : there.body.commands?.[p.command];
+      if (typeof there === 'string' || !command) {
+        placed = undefined;
+        again(typeof there === 'string' ? there : `no command ${p.command}`, UNPLACED);
+        return;
+      }
+      const links = Object.values(there.roles);
+      // A repeat that breaks into another output's readback would keep that one from ever being read.
+      const others = [...confirming].some(([other, theirs]) => other !== mine && theirs.some((e) => links.includes(e)));
+      if (repeatFrom !== undefined && others && clock.mono() - repeatFrom < PATIENT) {
+        cancel = clock.after(REPEAT / 5, attempt);
+        return;
+      }
+      if (!links.every((e) => e.isUp)) told('its link does not open');
+      const now = turn;
+      give(there, (answered) => {
+        if (now !== turn) return;
+        if (links.every((e) => e.isUp)) confirm(there, command, answered);
+        else again('its link does not open');
+        patience *= 2;
+      });
+    };
+    tasks.add(mine);
+    attempt();
+    return mine;
+  };
+
+  const afresh = (): void => {
+    for (const one of tasks) one.halt();
+    pool.close();
+    pool = opened(ports);
+    for (const one of [...tasks]) one.begin();
+  };
+
+  const begin: SafeMaker['begin'] = (outputs, safe) => {
+    const left = new Map<string, { why: string; asked?: number }>(outputs.map((p) => [p.name, { why: 'no answer' }]));
+    const turns = inTurns(outputs);
+    const own: Task[] = [];
+    let over = false;
+    let cancel = (): void => {};
+    const next = (): void => {
+      cancel();
+      const turn = turns.shift();
+      if (over || !turn) return;
+      if (turns.length > 0) cancel = clock.after(STEP, next);
+      for (const { name } of turn) left.set(name, { why: 'no answer', asked: clock.mono() });
+      for (const p of turn) own.push(task(p, (why) => heard(p.name, why)));
+    };
+    const heard = (name: string, why: string | undefined): void => {
+      if (why !== undefined) {
+        left.set(name, { ...left.get(name), why });
+        return;
+      }
+      left.delete(name);
+      if (![...left.values()].some((other) => other.asked !== undefined)) next();
+      safe(name);
+    };
+    next();
+    return {
+      get left() {
+        return [...left].map(([name, state]): Unsafe => ({ name, ...state }));
+      },
+      end() {
+        over = true;
+        cancel();
+        for (const one of own) one.end();
+        idle();
+      },
+    };
+  };
+  return { begin, afresh };
+}
+
+/** What the safe talk is given. */
+const safeOf = (command: Command): unknown => (command.safe === true && command.takes === 'nothing' ? undefined : command.safe);
+
+/** Those of one place in the order together; those without a place last. */
+function inTurns(outputs: readonly Prepared[]): (readonly Prepared[])[] {
+  const place = (p: Prepared): number => p.order ?? Number.POSITIVE_INFINITY;
+  const places = [...new Set(outputs.map(place))].sort((a, b) => (a < b ? -1 : 1));
+  return places.map((one) => outputs.filter((p) => place(p) === one));
+}
+
+interface Pool {
+  /** An instrument's exchanges by role, on links opened once each; behind a tunnel, those of its carrier first. A sentence where that cannot be. */
+  place(p: PreparedCarrier, name: string, carriers: Prepared['carriers']): Placed | string;
+  close(): void;
+}
+
+function opened({ catalogue, clock, open }: SafePorts): Pool {
+  const exchanges = new Map<string, Exchange>();
+  const joined = new Set<string>(); // who joins again must prove itself again
+  const place: Pool['place'] = (p, name, carriers) => {
+    const model = catalogue.instruments.get(p.model);
+    if (!model) return `no driver ${p.model}`;
+    const options: unknown = model.options.parse(p.options);
+    const languages = model.links(options) as Readonly<Record<string, AnyProtocol>>; // role -> language
+    const proofs = model.proof(options) as Readonly<Record<string, never>>;
+    const body = model.body(options, p.id) as Body<Links>;
+    const roles: Record<string, Exchange> = {};
+    for (const [role, address] of Object.entries(p.links)) {
+      let e = exchanges.get(address);
+      if (!e) {
+        const protocol = languages[role];
+        const link = through(address, carriers);
+        if (typeof link === 'string') return link;
+        e = exchange(afresh(link, protocol.resync), protocol, clock);
+        exchanges.set(address, e);
+      }
+      roles[role] = e;
+      const member = JSON.stringify([address, name, role]);
+      if (!joined.has(member)) e.join({ instrument: name, role, proof: proofs[role], pace: 0, within: model.within, trusted() {} });
+      joined.add(member);
     }
-    if (left.size === 0) finish();
+    const actors = Object.fromEntries(Object.keys(roles).map((role) => [role, actor(role)])) as Actors<Links>; // one per role
+    return { body, roles, actors, within: model.within };
+  };
+  const through = (address: string, carriers: Prepared['carriers']): Link | string => {
+    const [, name, at] = /^gpib:([^/]+)\/(.*)$/.exec(address) ?? [];
+    if (name === undefined || at === undefined) return open(address);
+    const carrier = carriers[name] ? place(carriers[name], name, carriers) : `no adapter ${name}`;
+    if (typeof carrier === 'string') return carrier;
+    const { body, roles, actors, within } = carrier;
+    return tunnelLink({ name, acquired: { state: { is: 'running' }, tunnel: body.tunnel, actors }, roles, within }, at, clock, 'hardware');
+  };
+  return {
+    place,
+    close() {
+      for (const e of exchanges.values()) e.close();
+      exchanges.clear();
+    },
   };
 }
 
