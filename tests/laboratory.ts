@@ -3,7 +3,7 @@
 import type { Catalogue } from '../src/catalogue.ts';
 import { leastOptions } from '../src/cli/instruments.ts';
 import { type VirtualClock, virtualClock } from '../src/clock.ts';
-import type { Entry } from '../src/entry.ts';
+import type { AlarmState, Entry } from '../src/entry.ts';
 import { type Host, host } from '../src/host.ts';
 import type { Keeper } from '../src/lease.ts';
 import type { Link } from '../src/link.ts';
@@ -42,6 +42,7 @@ export interface LaboratoryOptions {
   readonly wrap?: (link: Link, wire: Wire, clock: VirtualClock) => Link;
   readonly open?: (wire: Wire, clock: VirtualClock) => Link | undefined;
   readonly keeper?: Keeper;
+  readonly restored?: readonly AlarmState[];
 }
 
 export function laboratory(rig: Rig, catalogue: Catalogue, options: LaboratoryOptions = {}): Laboratory {
@@ -60,6 +61,7 @@ export function laboratory(rig: Rig, catalogue: Catalogue, options: LaboratoryOp
     },
     emit: (entry) => void entries.push(entry),
     keeper: options.keeper ?? keeperHere(),
+    restored: options.restored,
   });
   return {
     clock,
