@@ -85,12 +85,15 @@ export function ramps(specs: readonly RampSpec[], clock: Clock, on: RampWorld): 
     }
     ramp.done(outcome, why);
   };
-  /** By itself, or because somebody says so. */
+  const place = (out: Output, { at, before }: Ramp): string =>
+    out.stepping ? `between ${words(out, before)} and ${words(out, at)}` : `at ${words(out, at)}`;
   const halt = (out: Output, ramp: Ramp, why: string): void =>
-    end(out, ramp, 'failed', `stopped${ramp.begun ? ` at ${words(out, ramp.at)}` : ''}: ${why}; the output stays where it is`);
+    end(out, ramp, 'failed', `stopped${ramp.begun ? ` ${place(out, ramp)}` : ''}: ${why}`);
+  /** By itself, or because somebody says so: nothing else happens to the output. */
+  const leave = (out: Output, ramp: Ramp, why: string): void => halt(out, ramp, `${why}; the output stays where it is`);
   /** What has nothing to do with it has come between. */
   const cut = (out: Output, ramp: Ramp, why: string): void =>
-    end(out, ramp, 'failed', `${why}${ramp.begun ? `; the ramp was at ${words(out, ramp.at)}` : ''}`);
+    end(out, ramp, 'failed', `${why}${ramp.begun ? `; the ramp was ${place(out, ramp)}` : ''}`);
 
   const locate = (out: Output, ramp: Ramp, found: (shown: Shown) => void): void => {
     const { instrument, command, every, band } = out.spec;
@@ -115,7 +118,7 @@ export function ramps(specs: readonly RampSpec[], clock: Clock, on: RampWorld): 
       },
       (why) => {
         ramp.locating = false;
-        if (ramp.begun) halt(out, ramp, nowhere(why));
+        if (ramp.begun) leave(out, ramp, nowhere(why));
         else end(out, ramp, 'refused', nowhere(why));
       },
     );
@@ -151,13 +154,13 @@ export function ramps(specs: readonly RampSpec[], clock: Clock, on: RampWorld): 
     if (typeof shown === 'string' || shown.t <= ramp.seen) {
       if (++ramp.silent <= SILENT) return true;
       const why = typeof shown === 'string' ? shown : 'its readback is not read';
-      halt(out, ramp, `no good reading of the output for more than ${lasting(SILENT * interval)}: ${why}`);
+      leave(out, ramp, `no good reading of the output for more than ${lasting(SILENT * interval)}: ${why}`);
       return false;
     }
     ramp.seen = shown.t;
     ramp.silent = 0;
     const inside = shown.value >= Math.min(ramp.at, ramp.before) - band && shown.value <= Math.max(ramp.at, ramp.before) + band;
-    if (!inside) halt(out, ramp, `the output shows ${words(out, shown.value)}, further off than ${words(out, band)}`);
+    if (!inside) leave(out, ramp, `the output shows ${words(out, shown.value)}, further off than ${words(out, band)}`);
     return inside;
   };
 
@@ -166,7 +169,7 @@ export function ramps(specs: readonly RampSpec[], clock: Clock, on: RampWorld): 
   const tick = (out: Output, ramp: Ramp): void => {
     if (!watched(out, ramp) || ramp.held || ramp.locating) return;
     if (clock.mono() > ramp.limit) {
-      halt(out, ramp, 'it has taken half as long again as its rate needs, and a minute');
+      leave(out, ramp, 'it has taken half as long again as its rate needs, and a minute');
       return;
     }
     // A step that is late is not made up for: the next one waits for its own place on the grid.
@@ -282,7 +285,7 @@ export function ramps(specs: readonly RampSpec[], clock: Clock, on: RampWorld): 
     stop(output, by, why) {
       const found = running(output);
       if (typeof found === 'string') return found;
-      halt(found.out, found.ramp, `by ${by}${why === '' ? '' : `, ${why}`}`);
+      leave(found.out, found.ramp, `by ${by}${why === '' ? '' : `, ${why}`}`);
       return undefined;
     },
     seeOrder(order) {

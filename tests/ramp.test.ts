@@ -245,7 +245,7 @@ describe('what goes wrong on the way', () => {
       {
         order: 1,
         outcome: 'failed',
-        why: `stopped at ${at} K: the step to ${301 + sent} K: ${outcome}: so it is; the output stays where it is`,
+        why: `stopped at ${at} K: the step to ${301 + sent} K: ${outcome}: so it is`,
       },
     ]);
   });
@@ -344,7 +344,7 @@ describe('people', () => {
     const under = b.placed.at(-1)?.value;
     expect(b.placed.length).toBe(sent + 1);
     b.order(295);
-    expect(b.ends).toEqual([{ order: 1, outcome: 'failed', why: `replaced by 295 K (test); the ramp was at ${under} K` }]);
+    expect(b.ends).toEqual([{ order: 1, outcome: 'failed', why: `replaced by 295 K (test); the ramp was between 303 K and ${under} K` }]);
     b.clock.advance(30);
     expect(values(b)).toEqual([301, 302, 303, 304, 303, 302, 301, 300, 299, 298, 297, 296, 295]);
     expect(b.ends.map((e) => [e.order, e.outcome])).toEqual([
@@ -405,7 +405,7 @@ describe('people', () => {
     b.order(320);
     b.clock.advance(10);
     expect(b.ends.map((e) => [e.outcome, e.why])).toEqual([
-      ['failed', 'stopped at 303 K: the program has ended; the output stays where it is'],
+      ['failed', 'stopped at 303 K: the program has ended'],
       ['refused', 'the program has ended'],
     ]);
     expect(values(b)).toEqual([301, 302, 303]);
