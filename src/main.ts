@@ -11,6 +11,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   instruments: async () => (await import('./cli/instruments.ts')).instruments,
   simulate: async () => (await import('./cli/simulate.ts')).simulate,
   order: async () => (await import('./cli/local.ts')).order,
+  ramp: async () => (await import('./cli/ramp.ts')).ramp,
   note: async () => (await import('./cli/local.ts')).note,
   mark: async () => (await import('./cli/local.ts')).mark,
   inspect: async () => (await import('./cli/inspect.ts')).inspect,

@@ -1,6 +1,6 @@
 /** Everything that is in a session, read once: counts, gaps, orders, faults, bytes, and what is cut, damaged or missing. */
 import { open, readdir } from 'node:fs/promises';
-import type { Alarm, Gap, Mark, Note, OrderEntry } from '../entry.ts';
+import type { Alarm, AlarmState, Gap, InterlockStatus, Mark, Note, OrderEntry } from '../entry.ts';
 import type { Kind, Reading } from '../reading.ts';
 import { Fields, type McapMessage, readable } from '../recorder/mcap-read.ts';
 import { MAGIC, OP } from '../recorder/mcap-write.ts';
@@ -52,6 +52,9 @@ export interface Account {
   readonly orders: readonly OrderEntry[];
   readonly exchanges: { readonly total: number; readonly faults: readonly Faults[] };
   readonly alarms: readonly Alarm[];
+  readonly alarmStates: readonly AlarmState[];
+  /** Each change of an interlock's level or latch. */
+  readonly interlocks: readonly (InterlockStatus & { readonly t: number })[];
   readonly notes: readonly Note[];
   readonly marks: readonly Mark[];
   readonly wire: Readonly<Record<string, Wire>>;
@@ -117,6 +120,8 @@ export async function account(folder: string): Promise<Account> {
     orders: [...slow.orders.values()].sort((a, b) => a.t - b.t),
     exchanges: { total: slow.exchanges(), faults: [...slow.faults.values()] },
     alarms: slow.alarms,
+    alarmStates: slow.alarmStates,
+    interlocks: slow.interlocks,
     notes: slow.notes,
     marks: slow.marks,
     wire: plain(wire),
@@ -172,6 +177,8 @@ function slowTally() {
   const orders = new Map<string, OrderEntry>();
   const faults = new Map<string, Faults>();
   const alarms: Alarm[] = [];
+  const alarmStates: AlarmState[] = [];
+  const interlocks: (InterlockStatus & { readonly t: number })[] = [];
   const notes: Note[] = [];
   const marks: Mark[] = [];
   let exchanges = 0;
@@ -223,6 +230,9 @@ function slowTally() {
       const gap = value as unknown as Gap; // when it opens, and again when it closes
       gaps.set(JSON.stringify([gap.channel, gap.from, gap.cause]), gap);
     } else if (m.topic === 'alarms' && has(value, 't', 'from', 'text')) alarms.push(value as unknown as Alarm);
+    else if (m.topic === 'alarm-states' && has(value, 'name', 'severity', 'changed', 'text'))
+      alarmStates.push(value as unknown as AlarmState);
+    else if (m.topic === 'interlocks' && has(value, 'name', 'is', 't')) interlocks.push(value as unknown as (typeof interlocks)[number]);
     else if (m.topic === 'notes' && has(value, 't', 'by', 'text')) notes.push(value as unknown as Note);
     else if (m.topic === 'marks' && has(value, 't', 'what', 'run')) marks.push(value as unknown as Mark);
     else if (m.topic === 'rig' && has(value, 'name')) {
@@ -234,7 +244,19 @@ function slowTally() {
     else return false;
     return true;
   };
-  return Object.assign(said, { channels, gaps, orders, faults, alarms, notes, marks, exchanges: () => exchanges, see });
+  return Object.assign(said, {
+    channels,
+    gaps,
+    orders,
+    faults,
+    alarms,
+    alarmStates,
+    interlocks,
+    notes,
+    marks,
+    exchanges: () => exchanges,
+    see,
+  });
 }
 
 export interface Outline {

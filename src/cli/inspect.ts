@@ -107,6 +107,8 @@ function only(all: Account, channel: string): Account {
     orders: all.orders.filter((o) => o.instrument === instrument),
     exchanges: { total: all.exchanges.total, faults: all.exchanges.faults.filter((f) => f.instrument === instrument) },
     alarms: all.alarms.filter((a) => a.from === instrument || a.from.startsWith(`${instrument}.`)),
+    alarmStates: all.alarmStates.filter((a) => `${a.name} ${a.text}`.includes(channel)),
+    interlocks: all.interlocks.filter((one) => (one.why ?? '').includes(channel)),
   };
 }
 
@@ -218,7 +220,21 @@ function asText(a: Account, brief: boolean): string {
       ? ''
       : rows(a.exchanges.faults.map((f) => [f.instrument, f.by, String(f.count), `${short(f.first)} to ${short(f.last)}`, f.fault])),
     section(
-      `ALARMS (${a.alarms.length})`,
+      `INTERLOCKS (${plural(a.interlocks.length, 'change')})`,
+      a.interlocks.map((one) => [at(one.t), one.name, `${one.is}${one.latched === undefined ? '' : ', latched'}`, one.why ?? '']),
+    ),
+    section(
+      `ALARMS (${plural(a.alarmStates.length, 'change')})`,
+      a.alarmStates.map((one) => [
+        at(one.changed),
+        one.name,
+        one.now ?? 'over',
+        one.unacknowledged ? 'waits' : one.acknowledged ? `acknowledged by ${one.acknowledged.by}` : '',
+        one.text,
+      ]),
+    ),
+    section(
+      `SAID (${a.alarms.length})`,
       a.alarms.map((one) => [at(one.t), one.from, one.text]),
     ),
     section(
