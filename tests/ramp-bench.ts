@@ -20,12 +20,20 @@ export interface Output {
   refuse: { readonly outcome: OrderOutcome; readonly why: string } | undefined;
 }
 
+interface Move {
+  readonly t: number;
+  readonly value: number;
+  readonly was: number;
+  readonly placed: number;
+  readonly by: string;
+}
+
 export interface RampBench {
   readonly clock: VirtualClock;
   readonly ramps: Ramps;
   readonly output: Output;
-  /** Bytes that went: when (monotonic), what, and what the output was and showed just before. */
-  readonly moves: { readonly t: number; readonly value: number; readonly was: number; readonly placed: number }[];
+  /** Steps whose bytes went: when (monotonic), what the output was just before, when the step was placed and by whom. */
+  readonly moves: Move[];
   readonly placed: OrderRequest[];
   readonly ends: { readonly order: number; readonly outcome: OrderOutcome; readonly why: string | undefined }[];
   readonly words: string[];
@@ -53,7 +61,7 @@ export function rampBench(setting: Setting = {}): RampBench {
   const clock = virtualClock();
   const at = setting.at ?? 300;
   const output: Output = { set: at, actual: at, speed: Infinity, delay: 0.05, lost: undefined, lie: undefined, refuse: undefined };
-  const moves: { t: number; value: number; was: number; placed: number }[] = [];
+  const moves: Move[] = [];
   const placed: OrderRequest[] = [];
   const ends: { order: number; outcome: OrderOutcome; why: string | undefined }[] = [];
   const words: string[] = [];
@@ -61,6 +69,7 @@ export function rampBench(setting: Setting = {}): RampBench {
   let watching: ((shown: Shown) => void) | undefined;
   let followed = 0;
   let ids = 0;
+  let lastSafe = 0;
   let orders = 0;
   const follow = (): void => {
     const way = output.set - output.actual;
@@ -73,9 +82,9 @@ export function rampBench(setting: Setting = {}): RampBench {
     shown = output.lost ?? { value: typeof output.lie === 'function' ? output.lie() : (output.lie ?? output.actual), t: clock.now() };
     if (typeof shown !== 'string') watching?.(shown);
   };
-  const put = (value: number, at: number): void => {
+  const put = (value: number, placed: number, by: string): void => {
     follow();
-    moves.push({ t: clock.mono(), value, was: output.actual, placed: at });
+    moves.push({ t: clock.mono(), value, was: output.actual, placed, by });
     output.set = value;
   };
   const poll = (): void => {
@@ -98,13 +107,13 @@ export function rampBench(setting: Setting = {}): RampBench {
       };
       const given = clock.mono();
       clock.after(output.delay, () => {
-        const no = output.refuse;
+        const no = lastSafe > base.id ? { outcome: 'refused' as const, why: 'a safe order was given after it' } : output.refuse;
         if (no) {
           output.refuse = undefined;
           end(no.outcome, no.why);
           return;
         }
-        put(Number(request.value), given);
+        put(Number(request.value), given, request.by);
         const since = clock.now();
         const cancel = clock.after(READBACK, () => end('failed', 'not read back'));
         watching = (one) => {
@@ -150,6 +159,7 @@ export function rampBench(setting: Setting = {}): RampBench {
     },
     safe(value, by) {
       const base = entry({ by, instrument: 'cell', command: 'setpoint', value });
+      lastSafe = base.id;
       made.seeOrder(base);
       clock.after(0.3, () => {
         follow();
