@@ -17,20 +17,44 @@ export interface Clock {
 }
 
 const SLEPT = 20; // ms by which wall clock and monotonic clock must have drifted apart
+const SLEEP = 0.05; // seconds: the clock that counts sleep shows hundredths
 const MAX_TIMER = 2_000_000; // seconds; setTimeout holds 2^31 ms
 
+/** The variable that hands the time line of a run to its other processes. */
+export const TIME_LINE = 'BRIDGMAN_TIME_LINE';
+
+/** Microseconds on the system's monotonic clock, which all processes share. */
+const monotonic = (): number => Number(process.hrtime.bigint()) / 1000;
+
+/** For the environment of a child: its `now()` goes on where ours is, though somebody has set the computer's clock since we began. */
+export const timeLine = (clock: Clock): Readonly<Record<string, string>> => ({ [TIME_LINE]: String(clock.now() - monotonic()) });
+
+/** `now()` begins at the computer's clock, or at what `timeLine` has handed over, and counts the sleep of the machine. */
 export function realClock(): Clock {
-  const origin = performance.timeOrigin * 1000;
+  const start = monotonic() - performance.now() * 1000;
+  const handed = Number(process.env[TIME_LINE] || Number.NaN);
+  const origin = Number.isFinite(handed) ? handed + start : performance.timeOrigin * 1000;
+  const awake = (): number => os.uptime() - performance.now() / 1000;
+  const before = awake();
+  let slept = 0; // seconds
   let drift = Date.now() - performance.now();
+  const maybeSlept = (): boolean => Math.abs(Date.now() - performance.now() - drift) > SLEPT;
+  const boot = (): number => {
+    drift = Date.now() - performance.now();
+    const up = os.uptime();
+    const more = up - performance.now() / 1000 - before - slept;
+    if (more > SLEEP) slept += more;
+    return up;
+  };
   return {
     date: () => Date.now() * 1000,
-    maybeSlept: () => Math.abs(Date.now() - performance.now() - drift) > SLEPT,
-    now: () => Math.round(origin + performance.now() * 1000),
-    mono: () => performance.now() / 1000,
-    boot() {
-      drift = Date.now() - performance.now();
-      return os.uptime();
+    maybeSlept,
+    now() {
+      if (maybeSlept()) boot();
+      return Math.round(origin + performance.now() * 1000 + slept * 1e6);
     },
+    mono: () => performance.now() / 1000,
+    boot,
     after(seconds, work) {
       let left = seconds;
       let timer: NodeJS.Timeout;
