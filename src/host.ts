@@ -378,6 +378,7 @@ export function host(options: HostOptions): Host {
     },
     close(within, done, why = 'the program ends') {
       closing = true;
+      ramping.close(why);
       safe.end(why);
       const until = clock.mono() + within;
       const look = (): void => {
