@@ -276,8 +276,8 @@ function tested(leaf: Leaf, reading: Reading): Value | { readonly useless: strin
   return typeof value === 'number' && Number.isFinite(value) ? value : { useless: 'no finite number' };
 }
 
-/** NaN in a limit or a value passes no test. */
-function passes(test: Test, value: Value, by: number): boolean {
+/** Whether a value passes, past its limits by so much; NaN in a limit or a value passes no test. */
+export function passes(test: Test, value: Value, by: number): boolean {
   if (test.is === 'one-of') return typeof value !== 'number' && test.words.includes(value);
   if (typeof value !== 'number') return false;
   const past = pastBy(test, by);

@@ -1,7 +1,7 @@
 /** What only identified instruments can tell of a rig: channels, commands, limits, leases, units of derivations. */
 import type { Catalogue } from './catalogue.ts';
 import type { Command, Kind, Kinds } from './instrument.ts';
-import type { Methods, Rig, RigInstrument } from './rig.ts';
+import type { Lease, Methods, Rig, RigInstrument } from './rig.ts';
 import { SOURCE } from './rig-derive.ts';
 import { LEASE, UNUSED } from './rig-instruments.ts';
 import { adapterOf } from './rig-links.ts';
@@ -60,7 +60,7 @@ function checkInstrument(
     const command = shape.commands[name];
     if (!command) sheet.say([...path, 'leases', name], noCommand(placed, shape, name), 'key');
     else if (command.safe === undefined) sheet.warn([...path, 'leases', name], `"${name}" is not hazardous: it needs no lease`, 'key');
-    else checkEvidence(sheet, placed, shape, name, command);
+    else checkLease(sheet, placed, shape, shapes, name, command);
   }
   for (const [name, command] of Object.entries(shape.commands)) {
     if (command.safe === undefined || sheet.at([...path, 'leases', name]) !== undefined) continue;
@@ -74,17 +74,71 @@ function checkInstrument(
 }
 
 /** A lease lives on readings of its readback: they must come at least twice within its deadline. */
-function checkEvidence(sheet: Sheet, placed: RigInstrument, shape: Shape, name: string, command: Command): void {
+function checkLease(
+  sheet: Sheet,
+  placed: RigInstrument,
+  shape: Shape,
+  shapes: ReadonlyMap<string, Shape>,
+  name: string,
+  command: Command,
+): void {
   const lease = placed.leases[name];
+  if (!lease) return;
+  const path = ['instruments', placed.name, 'leases', name];
+  const unread = (why: string): void =>
+    sheet.say(
+      path,
+      `"${name}" of ${placed.model} ${why}, so a safe order could never be read back; only "${name}: ${UNUSED}" is possible`,
+      'key',
+    );
   const channel = command.readback?.channel;
-  const poll = shape.polls.find((p) => channel !== undefined && p.channels.includes(channel));
-  if (!lease || !poll || channel === undefined) return;
-  const every = Math.min(poll.every, ...poll.channels.flatMap((c) => (placed.every[c] === undefined ? [] : [placed.every[c]])));
-  if (lease.deadline >= 2 * every) return;
+  if (channel === undefined) unread('has no readback');
+  else if (!['polled', 'streamed'].includes(shape.facts[channel]?.comes ?? ''))
+    unread(`is read back from "${channel}", which the instrument neither is asked for nor sends`);
+  else {
+    const every = interval(placed, shape, channel);
+    if (every !== undefined && lease.deadline < 2 * every)
+      sheet.say(
+        path,
+        `the deadline of ${lease.deadline} s is too short: "${channel}", which shows that "${name}" is in order, is read every ${every} s; write a deadline of at least ${2 * every} s, or "every: { ${channel}: ${lease.deadline / 4} s }"`,
+        'key',
+      );
+  }
+  checkHolder(sheet, path, placed, shapes, name, lease);
+}
+
+/** The watchdog that holds an output as well: the instrument's own, or that of the board that the rig names. */
+function checkHolder(
+  sheet: Sheet,
+  path: Path,
+  placed: RigInstrument,
+  shapes: ReadonlyMap<string, Shape>,
+  name: string,
+  { heldBy, deadline }: Lease,
+): void {
+  const own = shapes.get(placed.name)?.watchdog?.holds.includes(name) === true;
+  const holder = heldBy ?? (own ? placed.name : undefined);
+  if (holder === undefined) return;
+  const at = heldBy === undefined ? path : [...path, 'held_by'];
+  const shape = shapes.get(holder);
+  if (!shape) {
+    const names = given(sheet, ['instruments']);
+    if (!names.includes(holder)) sheet.say(at, `there is no instrument "${holder}" in this rig${hint(holder, names)}`);
+    return; // else its own fault has been told
+  }
+  if (shape.fault !== undefined) return;
+  if (!shape.watchdog) {
+    const those = [...shapes].filter(([, s]) => s.watchdog).map(([one]) => one);
+    const why = shape.state.is === 'running' ? 'has no watchdog' : 'could not be checked for a watchdog';
+    sheet.say(at, `"${holder}" ${why}: it cannot hold an output${those.length === 0 ? '' : `; ${those.join(', ')} can`}`);
+    return;
+  }
+  const [shortest, longest] = shape.watchdog.limits;
+  if (deadline >= shortest && deadline <= longest) return;
+  const deadlineAt = [...path, 'deadline'];
   sheet.say(
-    ['instruments', placed.name, 'leases', name],
-    `the deadline of ${lease.deadline} s is too short: "${channel}", which shows that "${name}" is in order, is read every ${every} s; write a deadline of at least ${2 * every} s, or "every: { ${channel}: ${lease.deadline / 4} s }"`,
-    'key',
+    deadlineAt,
+    `the watchdog of ${holder}, which holds ${placed.name}.${name}, can be set to ${shortest} to ${longest} s, and the deadline is ${deadline} s`,
   );
 }
 

@@ -8,7 +8,7 @@ import { simulatorGiven } from './rig-shape.ts';
 import type { Path, Sheet } from './rig-yaml.ts';
 import { quantity } from './units.ts';
 
-const KEYS = ['model', 'link', 'links', 'options', 'pace', 'within', 'every', 'limits', 'leases', 'simulate'];
+const KEYS = ['model', 'link', 'links', 'options', 'pace', 'within', 'every', 'limits', 'leases', 'ramps', 'simulate'];
 type Links = Readonly<Record<string, RigLink>>;
 
 /** Those that are sound; what is wrong with the others is said. */
@@ -104,13 +104,16 @@ export const UNUSED = 'unused';
 
 function readLease(sheet: Sheet, path: Path): Lease | undefined {
   if (sheet.at(path) === UNUSED) return undefined;
-  const given = table(sheet, path, LEASE, ['longest', 'deadline', 'then'], { longest: '"longest: 30 min"', deadline: '"deadline: 0.5 s"' });
+  const known = ['longest', 'deadline', 'then', 'interlock', 'held_by'];
+  const given = table(sheet, path, LEASE, known, { longest: '"longest: 30 min"', deadline: '"deadline: 0.5 s"' });
   if (!given) return undefined;
   const longest = 'longest' in given ? seconds(sheet, [...path, 'longest']) : undefined;
   const deadline = 'deadline' in given ? seconds(sheet, [...path, 'deadline']) : undefined;
   const after = 'then' in given ? word(sheet, [...path, 'then'], ['safe', 'keep'] as const) : 'safe';
+  const bare = 'interlock' in given && word(sheet, [...path, 'interlock'], ['none'] as const) !== undefined;
+  const heldBy = 'held_by' in given ? text(sheet, [...path, 'held_by'], '"guard"') : undefined;
   if (longest === undefined || deadline === undefined || after === undefined) return undefined;
-  return { longest, deadline, then: after };
+  return { longest, deadline, then: after, ...(bare ? { bare } : {}), ...(heldBy === undefined ? {} : { heldBy }) };
 }
 
 /** Gives options to a schema; what it refuses is said at the option that its sentence begins with, where it begins with one. */

@@ -7,10 +7,13 @@ import type { Severity } from './entry.ts';
 import type { Kinds, Schema } from './instrument.ts';
 import { influxTarget } from './recorder/influx-http.ts';
 import { checkAgainstShape } from './rig-check.ts';
+import { channelsOf } from './rig-conditions.ts';
 import { readDerivations } from './rig-derive.ts';
 import { withUserDrivers } from './rig-drivers.ts';
 import { readInstruments } from './rig-instruments.ts';
+import { readInterlocks, readSafeOrder } from './rig-interlocks.ts';
 import { type RigLink, readLinks } from './rig-links.ts';
+import { readRamps } from './rig-ramps.ts';
 import { bytesOf, checkName, described, hint, isTable, table, text } from './rig-read.ts';
 import { type Shape, simulatedShape } from './rig-shape.ts';
 import { checkStart, readStart } from './rig-start.ts';
@@ -176,7 +179,20 @@ export type Loaded =
   | { readonly ok: true; readonly rig: Rig; readonly warnings: readonly Message[]; readonly shapes: ReadonlyMap<string, Shape> }
   | { readonly ok: false; readonly messages: readonly Message[] };
 
-const KEYS = ['rig', 'about', 'influx', 'sessions', 'links', 'instruments', 'derive', 'start', 'record'];
+const KEYS = [
+  'rig',
+  'about',
+  'influx',
+  'sessions',
+  'links',
+  'instruments',
+  'derive',
+  'interlocks',
+  'safe_order',
+  'stop_file',
+  'start',
+  'record',
+];
 
 /**
  * Reads a rig from its folder or its file, checks it, and runs each of its instruments against its simulator to check what only an
@@ -194,8 +210,20 @@ export async function loadRig(path: string, catalogue: Catalogue, methods: Metho
   const shapes = simulatedShape(rig, own.catalogue);
   checkAgainstShape(sheet, rig, shapes, own.catalogue, methods);
   const start = readStart(sheet).map((one) => checkStart(sheet, rig, shapes, one));
+  const whole = { ...rig, start, ...readSafety(sheet, rig, shapes, methods) };
   if (sheet.errors.length > 0) return { ok: false, messages: inOrder(sheet.errors) };
-  return { ok: true, rig: { ...rig, start }, warnings: inOrder(sheet.warnings), shapes };
+  return { ok: true, rig: whole, warnings: inOrder(sheet.warnings), shapes };
+}
+
+/** What needs the channels and commands of identified instruments: interlocks, alarms, ramps. */
+function readSafety(sheet: Sheet, rig: Rig, shapes: ReadonlyMap<string, Shape>, methods: Methods): Partial<Rig> {
+  const interlocks = readInterlocks(sheet, rig, shapes, channelsOf(sheet, rig, shapes, methods));
+  const safeOrder = readSafeOrder(sheet, rig, shapes);
+  const instruments = rig.instruments.map((placed) => {
+    const ramps = readRamps(sheet, placed, shapes.get(placed.name));
+    return Object.keys(ramps).length === 0 ? placed : { ...placed, ramps };
+  });
+  return { instruments, ...(interlocks.length === 0 ? {} : { interlocks }), ...(safeOrder === undefined ? {} : { safeOrder }) };
 }
 
 async function openSheet(
@@ -227,6 +255,7 @@ async function readRig(sheet: Sheet, file: string, catalogue: Catalogue, methods
   const about = 'about' in all ? text(sheet, ['about'], '"laser heating, cell 7"') : undefined;
   const influx = 'influx' in all ? influxUrl(sheet) : undefined;
   const sessions = 'sessions' in all ? text(sheet, ['sessions'], '"sessions"') : undefined;
+  const stopFile = 'stop_file' in all ? readStopFile(sheet, file) : undefined;
   const links = readLinks(sheet, all);
   const instruments = 'instruments' in all ? readInstruments(sheet, links, catalogue) : [];
   return {
@@ -241,8 +270,22 @@ async function readRig(sheet: Sheet, file: string, catalogue: Catalogue, methods
     instruments,
     derive: 'derive' in all ? await readDerivations(sheet, folder, methods) : [],
     start: [], // read when the commands are known
+    ...(stopFile === undefined ? {} : { stopFile }),
     record: 'record' in all ? readRecord(sheet) : { rawOrder: [] },
   };
+}
+
+/** Anybody can make the file, so it must be one of its own. */
+function readStopFile(sheet: Sheet, file: string): string | undefined {
+  const given = text(sheet, ['stop_file'], '"STOP"');
+  if (given === undefined) return undefined;
+  const path = resolve(dirname(file), given);
+  if (path !== file && path !== dirname(file) && !/[\\/]$/.test(given)) return path;
+  sheet.say(
+    ['stop_file'],
+    `"stop_file" is the name of a file that is not there until somebody wants a stop, such as "STOP", not ${described(given)}`,
+  );
+  return undefined;
 }
 
 function influxUrl(sheet: Sheet): string | undefined {

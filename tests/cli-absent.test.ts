@@ -29,8 +29,8 @@ instruments:
     model: ipg-ylr
     link: tcp:127.0.0.1:${address.port}
     leases:
-      emission: { longest: 1 h, deadline: 0.5 s, then: safe }
-      current: { longest: 1 h, deadline: 0.5 s, then: safe }
+      emission: { longest: 1 h, deadline: 0.5 s, then: safe, interlock: none }
+      current: { longest: 1 h, deadline: 0.5 s, then: safe, interlock: none }
 start:
   - { order: laser.current, value: 20 % }
 `,

@@ -117,8 +117,8 @@ instruments:
     link: ${at}
     every: { emission: 0.1 s, set_point: 0.2 s }
     leases:
-      emission: { longest: 10 min, deadline: 0.5 s, then: safe }
-      current: { longest: 10 min, deadline: 0.5 s, then: safe }
+      emission: { longest: 10 min, deadline: 0.5 s, then: safe, interlock: none }
+      current: { longest: 10 min, deadline: 0.5 s, then: safe, interlock: none }
 start:
   - { order: laser.current, value: 15 % }
   - { order: laser.emission, value: on }

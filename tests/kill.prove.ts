@@ -18,12 +18,12 @@ instruments:
     link: ${laser}
     every: { set_point: 0.2 s, emission: 0.1 s }
     leases:
-      emission: { longest: 10 min, deadline: 0.5 s, then: safe }
-      current: { longest: 10 min, deadline: 0.5 s, then: safe }
+      emission: { longest: 10 min, deadline: 0.5 s, then: safe, interlock: none }
+      current: { longest: 10 min, deadline: 0.5 s, then: safe, interlock: none }
   gas:
     model: druck-pace
     link: ${gas}
-    leases: { control: { longest: 10 min, deadline: 2 s, then: safe } }
+    leases: { control: { longest: 10 min, deadline: 2 s, then: safe, interlock: none } }
 start:
   - { order: laser.current, value: 10 % }
   - { order: laser.emission, value: on }
