@@ -17,6 +17,7 @@ export interface LineOptions {
   readonly maxData?: number;
 }
 
+const MAX = 4096;
 const NOTHING: readonly Uint8Array[] = [];
 
 /** Terminators as bytes, the longest first. */
@@ -27,6 +28,20 @@ function terminators(terminator: string | readonly string[]): readonly Uint8Arra
 }
 
 const isText = (byte: number): boolean => (byte >= 0x20 && byte < 0x7f) || byte === 0x09;
+
+/** For each byte, whether it is text that stands in no terminator: a run of such bytes neither ends a line nor spoils one. */
+function plainBytes(ends: readonly Uint8Array[]): readonly boolean[] {
+  const special = new Set(ends.flatMap((end) => [...end]));
+  return Array.from({ length: 256 }, (_, byte) => isText(byte) && !special.has(byte));
+}
+
+/** Latin-1 of a line: most are too short to be worth a call for all their bytes at once. */
+function lineOf(bytes: Uint8Array, length: number): string {
+  if (length > 64) return latin1(bytes.subarray(0, length));
+  let text = '';
+  for (let i = 0; i < length; i++) text += String.fromCharCode(bytes[i]);
+  return text;
+}
 
 const endsWith = (bytes: Uint8Array, length: number, from: number, end: Uint8Array): boolean =>
   length - from >= end.length && end.every((b, i) => bytes[length - end.length + i] === b);
@@ -41,11 +56,12 @@ const rests = (all: readonly Uint8Array[], came: Uint8Array): readonly Uint8Arra
  */
 export function lines(options: string | LineOptions = {}): Decoder<string> {
   const given: LineOptions = typeof options === 'string' ? { terminator: options } : options;
-  const { terminator = '\n', max = 4096, eightBit = false, parts, maxData = 0 } = given;
+  const { terminator = '\n', max = MAX, eightBit = false, parts, maxData = 0 } = given;
   const ends = terminators(terminator);
   const longest = ends[0].length;
   const lasts = new Set(ends.map((t) => t[t.length - 1]));
   const keep = max + 1;
+  const plain = parts ? undefined : plainBytes(ends);
   let held = new Uint8Array(64);
   let n = 0;
   let text = 0;
@@ -77,7 +93,7 @@ export function lines(options: string | LineOptions = {}): Decoder<string> {
     let line: string | Fault | undefined;
     if (over || text - (n - length) > max || data > maxData) line = new Fault('PROTO_LINE_TOO_LONG', held.slice(0, Math.min(length, keep)));
     else if (odd < length) line = new Fault('PROTO_NOT_TEXT', held.slice(0, length));
-    else if (length > 0) line = latin1(held.subarray(0, length));
+    else if (length > 0) line = lineOf(held, length);
     clear(then);
     return line;
   };
@@ -112,6 +128,16 @@ export function lines(options: string | LineOptions = {}): Decoder<string> {
     return undefined;
   };
 
+  /** Keeps plain text as far as it goes and gives where it ends: `take` would do no more with these bytes. */
+  const takePlain = (bytes: Uint8Array, from: number): number => {
+    if (!plain) return from;
+    const end = Math.min(bytes.length, from + max - text, from + held.length - n);
+    let i = from;
+    while (i < end && plain[bytes[i]]) held[n++] = bytes[i++];
+    text += i - from;
+    return i;
+  };
+
   return (bytes) => {
     if (bytes.length === 0) {
       if (n === 0) return [];
@@ -120,8 +146,10 @@ export function lines(options: string | LineOptions = {}): Decoder<string> {
       return [left];
     }
     const said: (string | Fault)[] = [];
-    for (const byte of bytes) {
-      const line = take(byte);
+    for (let i = 0; i < bytes.length; i++) {
+      i = takePlain(bytes, i);
+      if (i === bytes.length) break;
+      const line = take(bytes[i]);
       if (line !== undefined) said.push(line);
     }
     return said;
@@ -133,18 +161,27 @@ export function lines(options: string | LineOptions = {}): Decoder<string> {
  * an empty message is a bare terminator. `close` may add to a message what must stand before its terminator.
  */
 export function direction(options: LineOptions, close = (_message: string, _terminator: string): string => '') {
-  const { terminator = '\n' } = options;
+  const { terminator = '\n', max = MAX, parts } = options;
   const first = typeof terminator === 'string' ? terminator : terminator[0];
   const decoder = (): Decoder<string> => lines(options);
+  const plain = parts ? undefined : plainBytes(terminators(terminator));
+  // One message of plain bytes is read back as itself where another is; a terminator may end within itself.
+  const probe = plain ? String.fromCharCode(Math.max(0, plain.indexOf(true))) : '';
+  const proven = decoder()(fromLatin1(probe + first)).join() === probe;
+  const isPlain = (message: string): boolean => {
+    if (!plain || !proven || message === '' || message.length > max) return false;
+    for (let i = 0; i < message.length; i++) if (plain[message.charCodeAt(i)] !== true) return false;
+    return true;
+  };
   const encode = (message: string): Uint8Array => {
     const bytes = fromLatin1(message + close(message, first) + first);
+    if (isPlain(message) && bytes.length === message.length + first.length) return bytes;
     const back = decoder()(bytes);
     if (message === '' ? back.length === 0 : back.length === 1 && back[0] === message) return bytes;
     throw new Unsendable(
       `${JSON.stringify(message)} cannot be sent as one line: it is too long, or has characters that a line cannot hold`,
     );
   };
-  decoder(); // an empty terminator is found here and not with the first message
   return { encode, decoder };
 }
 

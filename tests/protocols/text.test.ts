@@ -98,6 +98,22 @@ describe('text', () => {
     expect(() => protocol.asks.encode(message)).toThrow(expect.objectContaining({ code: 'PROTO_UNSENDABLE' }));
   });
 
+  test('sends exactly what is read back as that one line, whatever ends it', () => {
+    const piece = fc.string({ unit: fc.constantFrom('a', 'b', 'c', '\r', '\n', '\xb5'), minLength: 1, maxLength: 3 });
+    const options = fc.record({ tell: fc.array(piece, { minLength: 1, maxLength: 3 }), max: fc.nat(6), eightBit: fc.boolean() });
+    const messages = fc.string({ unit: fc.constantFrom('a', 'b', 'c', 'd', '\r', '\n', '\xb5'), maxLength: 8 });
+    fc.assert(
+      fc.property(options, messages, (given, message) => {
+        const { tells } = text(given);
+        const whole = fromLatin1(message + given.tell[0]);
+        const back = tells.decoder()(whole);
+        if (message === '' ? back.length === 0 : back.length === 1 && back[0] === message) expect(tells.encode(message)).toEqual(whole);
+        else expect(() => tells.encode(message)).toThrow(expect.objectContaining({ code: 'PROTO_UNSENDABLE' }));
+      }),
+      { numRuns: 2000, examples: [[{ tell: ['abc', 'b'], max: 6, eightBit: false }, 'd']] },
+    );
+  });
+
   test('refuses an empty terminator', () => {
     expect(() => text('')).toThrow(expect.objectContaining({ code: 'PROTO_UNSENDABLE' }));
     expect(() => text({ tell: [] })).toThrow(expect.objectContaining({ code: 'PROTO_UNSENDABLE' }));
