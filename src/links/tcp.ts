@@ -2,7 +2,7 @@
 import { connect } from 'node:net';
 import type { Clock } from '../clock.ts';
 import type { Link } from '../link.ts';
-import { inWords, plain, reconnecting, type Told, type Wire, type WireEvents } from './reconnecting.ts';
+import { inWords, reconnecting, type Told, type Wire, type WireEvents } from './reconnecting.ts';
 
 export interface TcpOptions {
   readonly host: string;
@@ -10,6 +10,7 @@ export interface TcpOptions {
   readonly told?: Told;
 }
 
+const READ = 65536; // bytes of one read at most
 const UNSENT = 65536; // bytes that may wait; more is a device that does not read
 const STUCK = 2; // seconds that the socket may keep a write
 const CONNECT = 5; // seconds; the system's own limit is two minutes
@@ -23,7 +24,21 @@ export function tcpLink(options: TcpOptions, clock: Clock): Link {
 }
 
 function wire(host: string, port: number, events: WireEvents, clock: Clock): Wire {
-  const socket = connect({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE });
+  const socket = connect({
+    host,
+    port,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: KEEP_ALIVE,
+    // One buffer for all reads: a new one of 64 KiB for each short reply costs more than the reply.
+    onread: {
+      buffer: new Uint8Array(READ),
+      callback(n, buffer) {
+        events.heard(buffer.slice(0, n));
+        return true;
+      },
+    },
+  });
   const late = clock.after(CONNECT, () => events.lost(`no answer from there within ${CONNECT} s`));
   const waiting = new Set<() => void>();
   let why = 'the other end has closed the connection';
@@ -31,7 +46,6 @@ function wire(host: string, port: number, events: WireEvents, clock: Clock): Wir
     late();
     events.opened();
   });
-  socket.on('data', (bytes) => events.heard(plain(bytes)));
   socket.on('error', (error) => {
     why = inWords(error);
   });
@@ -46,7 +60,7 @@ function wire(host: string, port: number, events: WireEvents, clock: Clock): Wir
         stuck?.();
         stuck = undefined;
       };
-      socket.write(bytes, taken);
+      socket.write(Buffer.from(bytes), taken); // into node's pool: of a small array, the socket would make a buffer of its own
       if (socket.writableLength > 0) {
         stuck = clock.after(STUCK, () => events.lost(`bytes were not taken within ${STUCK} s`));
         waiting.add(stuck);

@@ -47,6 +47,21 @@ test('bytes go both ways, stamped on arrival', async () => {
   expect((await back).constructor).toBe(Uint8Array);
 });
 
+test('what came earlier stays as it came', async () => {
+  const server = await listening();
+  server.on('connection', (client) => client.on('data', (bytes) => client.write(bytes)));
+  const link = opened(portOf(server));
+  const came: Uint8Array[] = [];
+  link.arrivals.subscribe((a) => came.push(a.bytes));
+  await goes(link, true);
+  for (const words of ['first', 'other']) {
+    const back = bytesFrom(link, words.length);
+    link.write(ascii(words));
+    await back;
+  }
+  expect(came.map(text).join('')).toBe('firstother');
+});
+
 test('a server that goes and comes back is connected again; each change is told once', async () => {
   const told: string[] = [];
   const first = await listening();
