@@ -25,7 +25,8 @@ interface Open {
   readonly asked: number;
   readonly mono: number;
   readonly sent: Uint8Array;
-  readonly cancel: () => void;
+  /** When it has waited long enough; seconds, monotonic. */
+  readonly until: number;
 }
 
 const EMPTY = new Uint8Array(0);
@@ -79,6 +80,8 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
   let readyAt = Number.NEGATIVE_INFINITY;
   let lastArrival = Number.NEGATIVE_INFINITY;
   let waking = false;
+  let watchAt = Number.POSITIVE_INFINITY;
+  let unwatch = NEVER;
   let pumping = false;
 
   const keyOf = (q: unknown): string => String(protocol.unit?.(q) ?? '');
@@ -88,7 +91,7 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
     job.done(ended);
   };
 
-  const record = (o: Open, end: { came?: number; reply?: Uint8Array; fault?: string }): void => {
+  const record = (o: Open, fault?: string, came?: number, reply?: Uint8Array): void => {
     const member = o.job ?? members.find((m) => memberKey(m) === o.key);
     exchanged.next({
       id: o.id,
@@ -97,15 +100,30 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
       by: o.job?.by ?? 'proof',
       asked: o.asked,
       sent: o.sent,
-      ...end,
+      came,
+      reply,
+      fault,
     });
   };
 
   const shut = (): Open | undefined => {
     const was = open;
-    was?.cancel();
     open = undefined;
     return was;
+  };
+
+  /** One timer for all questions, not one for each: it rings no later than the open one's time is up, and is set again if that is later. */
+  const watch = (until: number, now: number): void => {
+    if (watchAt <= until) return;
+    unwatch();
+    watchAt = until;
+    unwatch = clock.after(until - now, () => {
+      watchAt = Number.POSITIVE_INFINITY;
+      if (!open) return;
+      const rung = clock.mono();
+      if (open.until - rung > 1e-6) watch(open.until, rung);
+      else timedOut();
+    });
   };
 
   const failQueued = (key: Key, why: string): void => {
@@ -132,12 +150,12 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
     if (!o) return;
     readyAt = clock.mono() + pace;
     if (!o.job) {
-      record(o, { fault: 'no answer' });
+      record(o, 'no answer');
       keys.silent(o.key);
       return;
     }
     stats.timeouts++;
-    record(o, { fault: 'no answer' });
+    record(o, 'no answer');
     keys.distrust(o.key, 'no answer');
     finish(o.job, { ok: false, why: `no answer within ${o.job.within} s`, sent: true });
     pump();
@@ -166,9 +184,12 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
     const mono = clock.mono();
     const reply = job ? job.reply : true;
     const within = job ? job.within : key.within;
-    const o: Open = { job, key, q, n, id: ++ids, asked, mono, sent, cancel: NEVER };
+    const o: Open = { job, key, q, n, id: ++ids, asked, mono, sent, until: mono + within };
     // The question is open before its bytes go: a link in the same process may answer inside write().
-    if (reply) open = { ...o, cancel: clock.after(within, timedOut) };
+    if (reply) {
+      open = o;
+      watch(o.until, mono);
+    }
     readyAt = mono + pace;
     if (!job) key.sent++;
     if (!link.write(sent, reply)) {
@@ -181,7 +202,7 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
         readyAt = Math.max(readyAt, mono + WRITE_RETRY);
         return;
       }
-      record(o, { fault: 'not written' });
+      record(o, 'not written');
       if (job) finish(job, { ok: false, why: 'the link does not take bytes', sent: false });
       else keys.silent(key);
       return;
@@ -190,7 +211,7 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
     stats.asked++;
     if (!job) stats.proofs++;
     if (!reply && job) {
-      record(o, {});
+      record(o);
       finish(job, { ok: true, m: undefined, came: { asked, t: clock.now() } });
     }
   };
@@ -257,12 +278,13 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
 
   const answered = (o: Open, m: unknown, a: Arrival): void => {
     shut();
-    readyAt = clock.mono() + pace;
-    const latency = clock.mono() - o.mono;
+    const mono = clock.mono();
+    readyAt = mono + pace;
+    const latency = mono - o.mono;
     stats.answered++;
     stats.latencySum += latency;
     stats.latencyMax = Math.max(stats.latencyMax, latency);
-    record(o, { came: a.t, reply: protocol.tells.encode(m) });
+    record(o, undefined, a.t, protocol.tells.encode(m));
     if (o.job) finish(o.job, { ok: true, m, came: { asked: o.asked, t: a.t, name: a.name } });
     else keys.answered(o.key, o.mono);
   };
@@ -299,7 +321,7 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
       const o = shut();
       if (!o?.job) return;
       stats.garbled++;
-      record(o, { came: clock.now(), reply: fault.bytes, fault: fault.fault });
+      record(o, fault.fault, clock.now(), fault.bytes);
       keys.distrust(key, 'garbled reply');
       finish(o.job, { ok: false, why: `garbled reply (${fault.fault})`, sent: true });
     } else if (!open && key.state === 'proven') keys.distrust(key, 'noise');
@@ -349,12 +371,11 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
     const asked = clock.now();
     const mono = clock.mono();
     const before = open;
-    const o: Open = { job, key, q, n, id: ++ids, asked, mono, sent, cancel: NEVER };
+    const o: Open = { job, key, q, n, id: ++ids, asked, mono, sent, until: mono + job.within };
     // The question is open before its bytes go, as in send(); the one that was open is only given up when they have gone.
-    if (job.reply) open = { ...o, cancel: clock.after(job.within, timedOut) };
-    else open = undefined;
+    open = job.reply ? o : undefined;
+    if (open) watch(o.until, mono);
     if (!link.write(sent, job.reply, true)) {
-      open?.cancel();
       open = before;
       return false;
     }
@@ -362,13 +383,12 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
     readyAt = mono + pace;
     decoder(EMPTY);
     if (before) {
-      before.cancel();
-      record(before, { fault: 'given up for a safe order' });
+      record(before, 'given up for a safe order');
       keys.distrust(before.key, 'given up for a safe order');
     }
     if (before || key.state !== 'proven') keys.distrust(key, 'after a safe order');
     if (!job.reply) {
-      record(o, {});
+      record(o);
       finish(job, { ok: true, m: undefined, came: { asked, t: clock.now() } });
     }
     if (before?.job) finish(before.job, { ok: false, why: 'given up for a safe order', sent: true });
@@ -396,7 +416,7 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
     decoder = protocol.tells.decoder();
     if (!up) {
       const o = shut();
-      if (o) record(o, { fault: 'link down' });
+      if (o) record(o, 'link down');
       keys.down();
       if (o?.job) finish(o.job, { ok: false, why: 'link down', sent: true });
       for (const job of queue.splice(0)) finish(job, { ok: false, why: 'link down', sent: false });
@@ -479,6 +499,7 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
       states.unsubscribe();
       keys.close();
       const o = shut();
+      unwatch();
       retry();
       if (o?.job) finish(o.job, { ok: false, why: 'closed', sent: true });
       for (const { job } of safes.splice(0)) finish(job, { ok: false, why: 'closed', sent: false });

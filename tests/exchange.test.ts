@@ -173,6 +173,45 @@ describe('exchange', () => {
     );
   });
 
+  test('a question ends when its time is up, to the microsecond, whatever was asked before it', () => {
+    const microseconds = fc.integer({ min: 1, max: 3_000_000 });
+    const question = fc.record({ within: microseconds, delay: fc.option(microseconds), pause: fc.nat(2_000_000) });
+    fc.assert(
+      fc.property(fc.array(question, { minLength: 1, maxLength: 20 }), (questions) => {
+        const clock = virtualClock();
+        const arrivals = new Subject<Arrival>();
+        let delay: number | null = null;
+        const link: Link = {
+          framing: 'packets',
+          origin: 'simulator',
+          arrivals,
+          up: new BehaviorSubject(true),
+          reopen() {},
+          close() {},
+          write(bytes) {
+            if (delay !== null) clock.after(delay / 1e6, () => arrivals.next({ bytes, t: clock.now(), mono: clock.mono() }));
+            return true;
+          },
+        };
+        // Each reply is its question again, and so tells which it answers.
+        const protocol: Protocol<string, string> = { ...text('\n'), apart: 'question', fits: (m, q) => (m === q ? 'answer' : 'late') };
+        const e = exchange(link, protocol as Protocol<unknown, unknown>, clock);
+        for (const [i, { within, pause, ...rest }] of questions.entries()) {
+          if (rest.delay === within) continue; // either end would be right
+          delay = rest.delay;
+          const asked = clock.now();
+          const ends: [boolean, number][] = [];
+          const done = (end: Ended) => ends.push([end.ok, clock.now() - asked]);
+          e.submit({ instrument: 'a', role: 'main', by: 'test', q: String(i), reply: true, within: within / 1e6, urgency: POLL, done });
+          const answered = delay !== null && delay < within;
+          clock.advance((answered ? (delay ?? 0) : within) / 1e6);
+          expect(ends).toEqual([[answered, answered ? delay : within]]);
+          clock.advance(pause / 1e6);
+        }
+      }),
+    );
+  });
+
   test('a safe order does not wait for the open question', () => {
     const clock = virtualClock();
     const sent: string[] = [];
