@@ -21,13 +21,9 @@ export function recording(link: Link, sink: (recorded: Recorded) => void, name: 
   let writing: Recorded[] | undefined;
   link.arrivals.subscribe({
     next(a) {
-      const recorded: Recorded = {
-        link: name,
-        direction: 'in',
-        t: a.t,
-        bytes: a.bytes,
-        ...(a.name === undefined ? {} : { name: a.name }),
-      };
+      const { t, bytes } = a;
+      const recorded: Recorded =
+        a.name === undefined ? { link: name, direction: 'in', t, bytes } : { link: name, direction: 'in', t, bytes, name: a.name };
       if (writing) writing.push(recorded);
       else sink(recorded);
       arrivals.next(a);
@@ -43,9 +39,9 @@ export function recording(link: Link, sink: (recorded: Recorded) => void, name: 
       writing = answers;
       const taken = link.write(bytes, reply, safe);
       writing = outer;
-      const all: Recorded[] = taken ? [{ link: name, direction: 'out', t, bytes }, ...answers] : answers;
-      if (outer) outer.push(...all);
-      else for (const recorded of all) sink(recorded);
+      const tell = outer ? (recorded: Recorded) => outer.push(recorded) : sink;
+      if (taken) tell({ link: name, direction: 'out', t, bytes });
+      for (const recorded of answers) tell(recorded);
       return taken;
     },
   });

@@ -2,6 +2,7 @@
 import type { Entry } from '../entry.ts';
 import type { Exchanged } from '../exchange.ts';
 import type { Column, Reading, Trace } from '../reading.ts';
+import type { Unit } from '../units.ts';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -15,7 +16,14 @@ export interface Written {
 
 const utf8 = (text: string): Uint8Array => Buffer.from(text, 'utf8');
 const json = (value: unknown): Uint8Array => utf8(JSON.stringify(value));
-const hex = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
+function hex(bytes: Uint8Array): string {
+  if (bytes.length > 64) return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');
+  let text = ''; // of a few bytes: not worth a call
+  for (let i = 0; i < bytes.length; i++) text += HEX[bytes[i]];
+  return text;
+}
 
 /** The end of the topic of packets that have a name, such as the files of a folder. */
 export const NAMED = ' named';
@@ -37,15 +45,25 @@ export function namedOf(bytes: Uint8Array): { readonly name: string; readonly by
 }
 
 /** A file name's part: what a wire's address has beside letters and digits becomes a dash. */
-export function seriesOf(link: string): `raw-${string}` {
-  let series = allSeries.get(link);
-  if (series === undefined) {
-    series = `raw-${link.replace(/[^A-Za-z0-9]+/g, '-').replace(/^-|-$/g, '') || 'link'}`;
-    allSeries.set(link, series);
-  }
-  return series;
+export const seriesOf = (link: string): `raw-${string}` => `raw-${link.replace(/[^A-Za-z0-9]+/g, '-').replace(/^-|-$/g, '') || 'link'}`;
+
+/** Where a link's bytes go. */
+interface Place {
+  readonly klass: `raw-${string}`;
+  /** Its topics. */
+  readonly in: string;
+  readonly out: string;
 }
-const allSeries = new Map<string, `raw-${string}`>(); // as many as the rig has links
+const places = new Map<string, Place>(); // as many as the rig has links
+
+function placeOf(link: string): Place {
+  let place = places.get(link);
+  if (place === undefined) {
+    place = { klass: seriesOf(link), in: `${link} in`, out: `${link} out` };
+    places.set(link, place);
+  }
+  return place;
+}
 
 export function written(entry: Entry): readonly Written[] {
   switch (entry.kind) {
@@ -60,10 +78,11 @@ export function written(entry: Entry): readonly Written[] {
     }
     case 'bytes': {
       const { link, direction, t, bytes, name } = entry.wire;
-      const topic = `${link} ${direction}`;
+      const { klass, in: heard, out: said } = placeOf(link);
+      const topic = direction === 'in' ? heard : said;
       // Not a topic for each name: a file has 65,536 of them at most, and each stays in memory.
-      if (name !== undefined) return [{ topic: topic + NAMED, klass: seriesOf(link), t, bytes: namedBytes(name, bytes) }];
-      return [{ topic, klass: seriesOf(link), t, bytes }];
+      if (name !== undefined) return [{ topic: topic + NAMED, klass, t, bytes: namedBytes(name, bytes) }];
+      return [{ topic, klass, t, bytes }];
     }
     case 'order':
       return [{ topic: 'orders', klass: 'slow', t: entry.order.ended ?? entry.order.t, bytes: json(entry.order) }];
@@ -104,8 +123,24 @@ function quoted(name: string): string {
   return text;
 }
 
+/** A good number with nothing beside it, as nearly all are: written by hand. */
+const isPlain = (r: Reading): r is Reading<Unit> & { readonly quality: 'good' } =>
+  r.quality === 'good' &&
+  typeof r.value === 'number' &&
+  Number.isFinite(r.value) &&
+  r.index === undefined &&
+  r.sigma === undefined &&
+  r.why === undefined &&
+  r.made === undefined;
+
 /** A trace's numbers go to its raw part; here stands what they are. */
 function readingJson(reading: Reading): Uint8Array {
+  if (isPlain(reading)) {
+    const { value, from, kind, t, seq, origin } = reading;
+    return utf8(
+      `{"quality":"good","value":${value},"from":${quoted(from)},"kind":${quoted(kind)},"t":${t},"seq":${seq},"origin":${quoted(origin)}}`,
+    );
+  }
   if (reading.kind !== 'trace' || reading.quality === 'bad') return json(reading);
   const { columns, shape, begin, end, settings } = reading.value as Trace; // its kind says so
   const names = Object.fromEntries(Object.entries(columns).map(([name, c]) => [name, c.unit]));

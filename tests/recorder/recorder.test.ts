@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { catalogue } from '../../src/catalogue.ts';
 import type { Entry } from '../../src/entry.ts';
@@ -25,6 +26,34 @@ const rig = { name: 'toys', text: 'rig: toys\n', files: { 'lamp.spe': Uint8Array
 const isReading = (e: Entry): Reading[] => (e.kind === 'reading' ? [e.reading] : []);
 /** As JSON gives it back. */
 const plain = (r: Reading): unknown => JSON.parse(JSON.stringify(r));
+
+test('a reading is written as JSON writes it', () => {
+  const word = fc.string({ unit: 'binary' });
+  const good = fc.record({
+    quality: fc.constant('good' as const),
+    value: fc.oneof(fc.double(), fc.boolean(), word),
+    from: word,
+    kind: fc.constantFrom('V', 'flag', 'state'),
+    t: fc.integer({ min: 0, max: 2 ** 52 }),
+    seq: fc.nat(),
+    origin: fc.constantFrom('hardware', 'simulator'),
+  });
+  const beside = fc.constantFrom(
+    {},
+    { index: 1 },
+    { why: 'warm' },
+    { sigma: { random: 0.1 } },
+    { made: { method: 'm', parameters: '', inputs: [] } },
+  );
+  fc.assert(
+    fc.property(good, beside, (one, more) => {
+      const reading = { ...one, ...more } as Reading; // of whatever kind
+      const [{ bytes }] = written({ kind: 'reading', reading });
+      expect(new TextDecoder().decode(bytes)).toBe(JSON.stringify(reading));
+    }),
+    { numRuns: 1000 },
+  );
+});
 
 /** Twenty seconds of a toy with an order and a gap. */
 function entries(): Entry[] {
