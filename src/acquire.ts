@@ -73,6 +73,7 @@ export function acquire(placed: Placed, clock: Clock, on: AcquireEvents): Acquir
   const voids = new Map<string, number>();
   const indices = new Map<string, number>();
   const statistics = new Map<string, PollStatistics>();
+  const statisticsOf = new Map<Poll<Links>, PollStatistics>();
   const stops: (() => void)[] = [];
   let body: Body<Links> | undefined;
   let id: unknown;
@@ -126,27 +127,36 @@ export function acquire(placed: Placed, clock: Clock, on: AcquireEvents): Acquir
     return m;
   };
 
+  /** Bad by our judgement, not by the driver's own. */
+  const isNonsense = (m: Measured<Kind>, given: unknown): boolean =>
+    m.quality === 'bad' && !(given !== null && typeof given === 'object' && 'quality' in given);
+
+  /** Whether the next reading of a channel is from before an order: counts it off. */
+  const voided = (channel: string): boolean => {
+    const left = voids.get(channel) ?? 0;
+    if (left > 0) voids.set(channel, left - 1);
+    return left > 0;
+  };
+
   /** Every value of a reply; true when one of them made no sense. */
   const give = (gives: Kinds, values: Values<Kinds>, t: number, spans: Poll<Links>['span'], only?: ReadonlySet<string>): boolean => {
     let nonsense = false;
     for (const [channel, kind] of Object.entries(gives)) {
       const given = values[channel];
       if (given === undefined || (only && !only.has(channel))) continue;
-      const list = Array.isArray(given) ? given : [given];
-      if (Array.isArray(given)) indices.set(channel, Math.max(indices.get(channel) ?? 0, given.length));
-      const all = list.map((one) => checked(kind, one, spans?.[channel]));
-      all.forEach((m, i) => {
-        const one: unknown = list[i];
-        if (m.quality === 'bad' && !(one !== null && typeof one === 'object' && 'quality' in one)) nonsense = true;
-      });
-      // A list is one reading of the channel: it is dropped whole.
-      const left = voids.get(channel) ?? 0;
-      if (left > 0 && all.some((m) => m.quality !== 'bad')) {
-        voids.set(channel, left - 1);
+      if (!Array.isArray(given)) {
+        const m = checked(kind, given, spans?.[channel]);
+        if (isNonsense(m, given)) nonsense = true;
+        if (m.quality === 'bad' || !voided(channel)) emit(channel, undefined, kind, m, t);
         continue;
       }
+      indices.set(channel, Math.max(indices.get(channel) ?? 0, given.length));
+      const all = given.map((one) => checked(kind, one, spans?.[channel]));
+      if (all.some((m, i) => isNonsense(m, given[i]))) nonsense = true;
+      // A list is one reading of the channel: it is dropped whole.
+      if (all.some((m) => m.quality !== 'bad') && voided(channel)) continue;
       all.forEach((m, i) => {
-        emit(channel, Array.isArray(given) ? i : undefined, kind, m, t);
+        emit(channel, i, kind, m, t);
       });
     }
     return nonsense;
@@ -164,7 +174,7 @@ export function acquire(placed: Placed, clock: Clock, on: AcquireEvents): Acquir
   };
 
   const runPoll = (poll: Poll<Links>, by: string, urgency: typeof POLL | typeof ORDER, done: () => void): void => {
-    const stat = statistics.get(pollName(poll));
+    const stat = statisticsOf.get(poll);
     const began = clock.mono();
     runTalk(
       begun(() => poll.talk(askers as Askers<Links>)),
@@ -217,8 +227,9 @@ export function acquire(placed: Placed, clock: Clock, on: AcquireEvents): Acquir
   const startPolls = (polls: readonly Poll<Links>[]): void => {
     for (const poll of polls) {
       const by = `poll:${pollName(poll)}`;
-      const stat: PollStatistics = { runs: 0, skipped: 0, failed: 0, latencySum: 0, latencyMax: 0 };
+      const stat: PollStatistics = statistics.get(pollName(poll)) ?? { runs: 0, skipped: 0, failed: 0, latencySum: 0, latencyMax: 0 };
       statistics.set(pollName(poll), stat);
+      statisticsOf.set(poll, stat);
       let busy = false;
       const tick = (missed: number): void => {
         stat.skipped += missed;

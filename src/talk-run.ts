@@ -38,7 +38,8 @@ export function runTalk<R>(talk: Talk<R>, run: Running, done: (outcome: Outcome<
   let ended = false;
   let asked = false;
   let changed = false;
-  let came: Came = { asked: run.clock.now(), t: run.clock.now() };
+  const began = run.clock.now();
+  let came: Came = { asked: began, t: began };
 
   const finish = (outcome: Outcome<R>): void => {
     if (ended) return;
@@ -48,11 +49,12 @@ export function runTalk<R>(talk: Talk<R>, run: Running, done: (outcome: Outcome<
     done(outcome);
   };
 
-  const step = (resume: () => IteratorResult<unknown, R>): void => {
+  /** Goes on with what the talk waits for, or with its absence. */
+  const step = (given: unknown, absent?: NoReply): void => {
     if (ended) return;
     let result: IteratorResult<unknown, R>;
     try {
-      result = resume();
+      result = absent ? talk.throw(absent) : talk.next(given);
     } catch (error) {
       if (error instanceof NoReply) finish({ ok: false, why: error.why, garbled: false, changed });
       else if (error instanceof Garbled) finish({ ok: false, why: error.why, garbled: true, changed });
@@ -67,7 +69,7 @@ export function runTalk<R>(talk: Talk<R>, run: Running, done: (outcome: Outcome<
     const act = shown(result.value as Parameters<typeof shown>[0]);
     switch (act.do) {
       case 'wait':
-        run.clock.after(act.seconds, () => step(() => talk.next(undefined)));
+        run.clock.after(act.seconds, () => step(undefined));
         return;
       case 'give':
         try {
@@ -76,22 +78,22 @@ export function runTalk<R>(talk: Talk<R>, run: Running, done: (outcome: Outcome<
           finish({ ok: false, why: faultOf(error), garbled: false, changed });
           return;
         }
-        step(() => talk.next(undefined));
+        step(undefined);
         return;
       case 'hold':
         // A safe order waits for nobody's turn.
-        if (act.on && run.urgency !== SAFE) holdAll(Object.values(run.roles), () => step(() => talk.next(undefined)));
+        if (act.on && run.urgency !== SAFE) holdAll(Object.values(run.roles), () => step(undefined));
         else {
           const free = held;
           held = [];
           for (const e of free) e.release(token);
-          step(() => talk.next(undefined));
+          step(undefined);
         }
         return;
       case 'ask': {
         const exchange = run.roles[act.role];
         if (!exchange) {
-          step(() => talk.throw(new NoReply(`the rig gives no link for "${act.role}"`)));
+          step(undefined, new NoReply(`the rig gives no link for "${act.role}"`));
           return;
         }
         exchange.submit({
@@ -109,8 +111,8 @@ export function runTalk<R>(talk: Talk<R>, run: Running, done: (outcome: Outcome<
             if (act.changes && (end.ok || end.sent)) changed = true;
             if (end.ok) {
               came = end.came;
-              step(() => talk.next(end.m));
-            } else step(() => talk.throw(new NoReply(end.why)));
+              step(end.m);
+            } else step(undefined, new NoReply(end.why));
           },
         });
         return;
@@ -130,7 +132,7 @@ export function runTalk<R>(talk: Talk<R>, run: Running, done: (outcome: Outcome<
     });
   };
 
-  step(() => talk.next(undefined));
+  step(undefined);
   return () => finish({ ok: false, why: 'given up', garbled: false, changed });
 }
 
