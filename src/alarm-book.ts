@@ -38,7 +38,8 @@ export interface Book {
   acknowledge(name: string | undefined, by: string, wall: number): string | undefined;
   shelve(name: string, by: string, seconds: number, why: string, wall: number): string | undefined;
   tick(now: number, wall: number): void;
-  next(now: number): number;
+  /** When `tick` has something to do; it may have passed. */
+  next(): number;
   state(name: string): AlarmState | undefined;
   readonly states: readonly AlarmState[];
 }
@@ -233,14 +234,14 @@ export function book(options: BookOptions): Book {
         if (!one.state && now - lastRise(one) >= flapWithin) held.delete(one.name);
       }
     },
-    next(now) {
+    next() {
       let at = Number.POSITIVE_INFINITY;
       for (const one of held.values()) {
         if (one.state?.shelved) at = Math.min(at, one.state.shelved.until / 1e6 - skew);
         if (one.state?.now && rank(one.wanted?.severity) < rank(one.state.now)) at = Math.min(at, lastRise(one) + flapWithin);
-        if (one.restored) at = Math.min(at, (began ?? now) + options.forget);
+        if (one.restored && !options.keeps(one.name)) at = Math.min(at, (began ?? Number.NEGATIVE_INFINITY) + options.forget);
       }
-      return Math.max(at, now);
+      return at;
     },
     state: (name) => held.get(name)?.state,
     get states() {

@@ -12,7 +12,8 @@ import type { RigAlarm } from './rig.ts';
 export interface LimitAlarms {
   see(reading: Reading, now: number, wall: number): void;
   tick(now: number, wall: number): void;
-  next(now: number): number;
+  /** Of what has not been looked at yet; it may have passed. */
+  next(): number;
 }
 
 export interface LimitOptions {
@@ -36,7 +37,7 @@ export function limitAlarms(specs: readonly RigAlarm[], options: LimitOptions): 
     tick(now, wall) {
       for (const one of all) one.judge(now, wall);
     },
-    next: (now) => all.reduce((least, one) => Math.min(least, one.next(now)), Number.POSITIVE_INFINITY),
+    next: () => all.reduce((least, one) => Math.min(least, one.next()), Number.POSITIVE_INFINITY),
   };
 }
 
@@ -44,7 +45,7 @@ interface LimitAlarm {
   readonly channels: ReadonlySet<string>;
   see(reading: Reading, now: number, wall: number): void;
   judge(now: number, wall: number): void;
-  next(now: number): number;
+  next(): number;
 }
 
 function limitAlarm(spec: RigAlarm, { book, restored, noData, noDataAtStart }: LimitOptions): LimitAlarm {
@@ -53,9 +54,12 @@ function limitAlarm(spec: RigAlarm, { book, restored, noData, noDataAtStart }: L
   const levels = spec.levels.map(({ severity, when }) => alarmLevel(severity, when, delay, rank(severity) <= rank(was)));
   let known = false;
   let missing: number | undefined;
+  /** What was due after this has not been looked at yet. */
+  let looked = Number.NEGATIVE_INFINITY;
   const patience = (): number => (known ? noData : noDataAtStart);
 
   const judge = (now: number, wall: number): void => {
+    looked = now;
     for (const level of levels) level.judge(now);
     const worst = levels.filter((l) => l.active).at(-1);
     const cause: Cause | undefined = worst && {
@@ -87,9 +91,9 @@ function limitAlarm(spec: RigAlarm, { book, restored, noData, noDataAtStart }: L
       judge(now, wall);
     },
     judge,
-    next(now) {
-      const blind = missing === undefined || now - missing >= patience() ? Number.POSITIVE_INFINITY : missing + patience();
-      return levels.reduce((least, level) => Math.min(least, level.next(now)), blind);
+    next() {
+      const blind = missing === undefined || missing + patience() <= looked ? Number.POSITIVE_INFINITY : missing + patience();
+      return levels.reduce((least, level) => Math.min(least, level.next(looked)), blind);
     },
   };
 }
@@ -102,7 +106,8 @@ interface AlarmLevel {
   text(): string;
   see(reading: Reading, now: number, wall: number): void;
   judge(now: number): void;
-  next(now: number): number;
+  /** The first moment after this at which time alone may change it. */
+  next(after: number): number;
 }
 
 function alarmLevel(severity: Severity, when: Condition, delay: number, restored: boolean): AlarmLevel {
@@ -169,9 +174,9 @@ function alarmLevel(severity: Severity, when: Condition, delay: number, restored
         if (!lingering) active = false;
       }
     },
-    next(now) {
-      const due = pending !== undefined && !active && pending + delay > now ? pending + delay : Number.POSITIVE_INFINITY;
-      return Math.min(due, watch.next(now), lingering?.next(now) ?? Number.POSITIVE_INFINITY);
+    next(after) {
+      const due = pending !== undefined && !active && pending + delay > after ? pending + delay : Number.POSITIVE_INFINITY;
+      return Math.min(due, watch.next(after), lingering?.next(after) ?? Number.POSITIVE_INFINITY);
     },
   };
 }

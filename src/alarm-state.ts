@@ -8,3 +8,6 @@ export const rank = (severity: Severity | undefined): number => (severity === un
 
 /** Nothing is wrong, nobody is waited for, and nothing is put aside: such a state is told once and then forgotten. */
 export const isNormal = (state: AlarmState): boolean => state.now === undefined && !state.unacknowledged && state.shelved === undefined;
+
+/** What the arguments of a command that tells somebody of an alarm may hold in braces. */
+export const PLACES = ['name', 'severity', 'text', 'rig', 'guidance'] as const;

@@ -71,8 +71,8 @@ export interface Alarms {
   raise(name: string, severity: Severity, text: string, now: number, wall: number, guidance?: string, latch?: boolean): void;
   clear(name: string, now: number, wall: number): void;
   tick(now: number, wall: number): void;
-  /** The monotonic second at which `tick` has something to do without any reading; Infinity where it has not. */
-  next(now: number): number;
+  /** The monotonic second at which `tick` has something to do without any reading, which may have passed; Infinity where it has not. */
+  next(now?: number): number;
   /** A sentence when it cannot. Without a name: the one that waits. */
   acknowledge(name: string | undefined, by: string, wall: number): string | undefined;
   /** For at most 24 h; raised again by itself when the time is over. 0 s ends it now. A sentence when it cannot. */
@@ -207,7 +207,7 @@ export function alarms(specs: readonly RigAlarm[], options: AlarmOptions): Alarm
       limit.tick(now, wall);
       list.tick(now, wall);
     },
-    next: (now) => Math.min(limit.next(now), list.next(now)),
+    next: () => Math.min(limit.next(), list.next()),
     acknowledge: list.acknowledge,
     shelve: list.shelve,
     get states() {
