@@ -12,6 +12,7 @@ export interface EscalationOptions {
   /** Who an earlier recorder has told, and who has been told now, whenever that changes: kept by the alarm store over a restart. */
   readonly before?: readonly string[];
   readonly done?: (keys: readonly string[]) => void;
+  readonly deliver?: typeof deliver;
 }
 
 export interface Escalation {
@@ -104,7 +105,7 @@ function teller(rule: RigEscalation, index: number, done: Set<string>, changed: 
     running++;
     call.attempts++;
     const sent = keyOf(call.state);
-    const cut = deliver(rule, call.state, options.rig, clock, (outcome) => {
+    const cut = (options.deliver ?? deliver)(rule, call.state, options.rig, clock, (outcome) => {
       cuts.delete(cut);
       running--;
       if (closed) return;
