@@ -183,7 +183,8 @@ function readTest(sheet: Sheet, path: Path, written: Table, of: string, kind: Ki
   const tests = TESTS.filter((key) => Object.hasOwn(written, key));
   const [test, other] = tests;
   if (test === undefined) {
-    sheet.say(path, `what ${of} must be is missing; it gives ${noun(kind)}: write ${right(kind)}`, 'key');
+    if (Object.keys(written).every((key) => KEYS.includes(key)))
+      sheet.say(path, `what ${of} must be is missing; it gives ${noun(kind)}: write ${right(kind)}`, 'key');
     return undefined;
   }
   if (other !== undefined) {

@@ -102,7 +102,7 @@ function readInterlock(
   if (trips.length > 0 && looks.every((of) => readbacks.includes(of)))
     sheet.warn(
       [...path, 'when'],
-      `"${name}" looks only at what it switches off (${looks.join(', ')}): once off, it holds itself off or on`,
+      `"${name}" looks only at what it switches off (${looks.join(', ')}): its own act decides whether it holds; let it look at something else as well`,
       'key',
     );
   return {

@@ -1,11 +1,13 @@
 /** A rig: the folder that says what makes up a laboratory. Reading it tells everything that is wrong with it, and where. */
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import type { Limits } from './alarm.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { Condition } from './condition.ts';
 import type { Severity } from './entry.ts';
 import type { Kinds, Schema } from './instrument.ts';
 import { influxTarget } from './recorder/influx-http.ts';
+import { readAlarms, readEscalations, readWatch } from './rig-alarms.ts';
 import { checkAgainstShape } from './rig-check.ts';
 import { channelsOf } from './rig-conditions.ts';
 import { readDerivations } from './rig-derive.ts';
@@ -155,6 +157,8 @@ export interface Rig {
   readonly start: readonly StartOrder[];
   readonly interlocks?: readonly RigInterlock[];
   readonly alarms?: readonly RigAlarm[];
+  /** Limits of the alarms that the program has by itself, where this rig wants others. */
+  readonly watch?: Partial<Limits>;
   readonly escalate?: readonly RigEscalation[];
   /** Hazardous outputs (instrument.command) in the order in which they are made safe when everything is; those not named come last, together. */
   readonly safeOrder?: readonly string[];
@@ -190,6 +194,9 @@ const KEYS = [
   'interlocks',
   'safe_order',
   'stop_file',
+  'alarms',
+  'watch',
+  'escalate',
   'start',
   'record',
 ];
@@ -223,7 +230,17 @@ function readSafety(sheet: Sheet, rig: Rig, shapes: ReadonlyMap<string, Shape>, 
     const ramps = readRamps(sheet, placed, shapes.get(placed.name));
     return Object.keys(ramps).length === 0 ? placed : { ...placed, ramps };
   });
-  return { instruments, ...(interlocks.length === 0 ? {} : { interlocks }), ...(safeOrder === undefined ? {} : { safeOrder }) };
+  const alarms = readAlarms(sheet, rig, shapes, methods);
+  const watch = readWatch(sheet, rig, shapes, methods);
+  const escalate = readEscalations(sheet);
+  return {
+    instruments,
+    ...(interlocks.length === 0 ? {} : { interlocks }),
+    ...(safeOrder === undefined ? {} : { safeOrder }),
+    ...(alarms.length === 0 ? {} : { alarms }),
+    ...(watch === undefined ? {} : { watch }),
+    ...(escalate.length === 0 ? {} : { escalate }),
+  };
 }
 
 async function openSheet(

@@ -49,7 +49,7 @@ describe('a good rig', () => {
       within: 2,
       every: { temperature: 10 },
       limits: { current: [0, 0.3], level: [0.1, 5] },
-      leases: { emission: { longest: 1800, deadline: 0.5, then: 'keep', bare: true } },
+      leases: { emission: { longest: 1800, deadline: 0.5, then: 'keep' } },
       simulate: { colour: 3 },
     });
     expect(rig.record).toEqual({ rawOrder: ['camera', 'board'], reserve: 64 * 2 ** 20 });
