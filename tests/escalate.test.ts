@@ -345,6 +345,20 @@ describe('a real command', () => {
     b.pager.close();
   });
 
+  test('says when it is a trial', async () => {
+    const w = words();
+    const print = 'process.stderr.write(process.argv[1]); process.exitCode = 1';
+    const pager = escalation([{ severity: 'alarm', after: 0, command: [process.execPath, '-e', print, '{rig}: {text}'] }], {
+      rig: 'lab',
+      simulated: true,
+      clock: virtualClock(),
+      told: w.told,
+    });
+    pager.take(alarm());
+    expect(await w.said(1)).toContain('code 1: lab: SIMULATED: too hot');
+    pager.close();
+  });
+
   test.each([
     [['/nowhere/page'], /^hot: \/nowhere\/page could not be started \(.*ENOENT.*\); tried again in 1 s$/],
     [
@@ -472,6 +486,7 @@ describe('a real webhook', () => {
       guidance: 'look at the chiller',
       since: '2026-01-01T00:00:00.000Z',
       active: true,
+      simulated: false,
     });
     expect(b.all.join()).not.toContain('secret');
     b.pager.close();

@@ -1,14 +1,15 @@
 /** Alarms that outlive a run: what is not normal, and who has been told of it, in one file that is always whole. */
-import { type FileHandle, open, readFile, rename } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { readFile, rename } from 'node:fs/promises';
+import { join } from 'node:path';
 import { isNormal, SEVERITIES } from '../alarm-state.ts';
 import type { AlarmState } from '../entry.ts';
 import { type After, later } from './influx-http.ts';
+import { replaceFile } from './replace-file.ts';
 
 export interface AlarmStore {
   /** A state as it has become; it is on its way to the disk when this returns. */
   take(state: AlarmState): void;
-  /** All that are not normal now: what is not among them is forgotten. For a recorder that came later than they did. */
+  /** All that are not normal now: what is not among them is forgotten. For a recorder that came later than they did; a text alone is no change. */
   takeAll(states: readonly AlarmState[]): void;
   /** What the escalation has done already, so that nobody is told twice over a restart. */
   done(keys: readonly string[]): void;
@@ -30,6 +31,10 @@ export interface KeptAlarms {
   readonly why?: string;
 }
 
+/** Of a rig, beside its sessions; what was simulated is no alarm of the laboratory. */
+export const alarmFile = (rig: { readonly name: string; readonly sessions: string }, simulated: boolean): string =>
+  join(rig.sessions, `${rig.name}${simulated ? '.simulated' : ''}.alarms.json`);
+
 const AGAIN = 5; // s after a write that failed
 
 /** One write at a time; what comes meanwhile goes with the next. A disk that fails is told once, and tried again. */
@@ -46,7 +51,7 @@ export function alarmStore(file: string, options: AlarmStoreOptions): AlarmStore
   const write = async (): Promise<void> => {
     for (let now = text(); now !== written; now = text()) {
       try {
-        await replace(file, now);
+        await replaceFile(file, now);
       } catch (error) {
         if (!failed) told(`the alarms cannot be kept in ${file} (${words(error)}): a restart would not know who acknowledged what`);
         failed = true;
@@ -78,7 +83,11 @@ export function alarmStore(file: string, options: AlarmStoreOptions): AlarmStore
       void start();
     },
     takeAll(all) {
-      states = new Map(all.filter((state) => !isNormal(state)).map((state) => [state.name, state]));
+      const same = (state: AlarmState): AlarmState => {
+        const had = states.get(state.name);
+        return had?.changed === state.changed ? had : state;
+      };
+      states = new Map(all.filter((state) => !isNormal(state)).map((state) => [state.name, same(state)]));
       void start();
     },
     done(keys) {
@@ -154,27 +163,6 @@ function isState(value: unknown): value is AlarmState {
     (acknowledged === undefined || (isTable(acknowledged) && isText(acknowledged.by) && isTime(acknowledged.t))) &&
     (shelved === undefined || (isTable(shelved) && isText(shelved.by) && isTime(shelved.until) && isText(shelved.why)))
   );
-}
-
-async function replace(file: string, text: string): Promise<void> {
-  const beside = `${file}.tmp`;
-  const handle = await open(beside, 'w');
-  try {
-    await handle.writeFile(text);
-    await handle.datasync();
-  } finally {
-    await handle.close();
-  }
-  await rename(beside, file);
-  let folder: FileHandle | undefined;
-  try {
-    folder = await open(dirname(file), 'r');
-    await folder.sync();
-  } catch {
-    // not every system lets a folder be synced; the rename is whole all the same
-  } finally {
-    await folder?.close();
-  }
 }
 
 const words = (error: unknown): string => (error instanceof Error ? error.message : String(error));

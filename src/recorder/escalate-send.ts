@@ -16,16 +16,23 @@ const WEBHOOK_WITHIN = 10; // s
 const LAST_WORDS = 0.5; // s for the output of a command that has ended: what it has started may keep the pipe open
 const MOST_WORDS = 300; // characters
 
+/** Where it comes from. */
+export interface Sender {
+  readonly rig: string;
+  readonly simulated: boolean;
+}
+
 /** `end` is called once, also after the function that it gives has cut the attempt. */
 export function deliver(
   rule: RigEscalation,
   state: AlarmState,
-  rig: string,
+  from: Sender,
   clock: Pick<Clock, 'after'>,
   end: (outcome: Outcome) => void,
 ): () => void {
-  if (rule.command) return run(rule.command, state, rig, clock, end);
-  if (rule.webhook !== undefined) return post(rule.webhook, state, rig, clock, end);
+  const said = from.simulated ? { ...state, text: `SIMULATED: ${state.text}` } : state;
+  if (rule.command) return run(rule.command, said, from.rig, clock, end);
+  if (rule.webhook !== undefined) return post(rule.webhook, said, from, clock, end);
   throw new Error('an escalation without command and webhook; the check of the rig lets none pass');
 }
 
@@ -112,7 +119,13 @@ function run(
   };
 }
 
-function post(address: string, state: AlarmState, rig: string, clock: Pick<Clock, 'after'>, end: (outcome: Outcome) => void): () => void {
+function post(
+  address: string,
+  state: AlarmState,
+  { rig, simulated }: Sender,
+  clock: Pick<Clock, 'after'>,
+  end: (outcome: Outcome) => void,
+): () => void {
   const url = new URL(address);
   // A path or a query may be the password of a webhook.
   const shown = `the webhook at ${url.host}`;
@@ -143,6 +156,7 @@ function post(address: string, state: AlarmState, rig: string, clock: Pick<Clock
     ...(guidance === undefined ? {} : { guidance }),
     since: new Date(since / 1000).toISOString(),
     active: now !== undefined,
+    simulated,
   };
   fetch(url, {
     method: 'POST',

@@ -7,6 +7,8 @@ import { deliver } from './escalate-send.ts';
 
 export interface EscalationOptions {
   readonly rig: string;
+  /** Says so to whoever is told: nobody must get up for a trial. */
+  readonly simulated?: boolean;
   readonly clock: Pick<Clock, 'after'>;
   readonly told: (text: string) => void;
   /** Who an earlier recorder has told, and who has been told now, whenever that changes: kept by the alarm store over a restart. */
@@ -105,26 +107,32 @@ function teller(rule: RigEscalation, index: number, done: Set<string>, changed: 
     running++;
     call.attempts++;
     const sent = keyOf(call.state);
-    const cut = (options.deliver ?? deliver)(rule, call.state, options.rig, clock, (outcome) => {
-      cuts.delete(cut);
-      running--;
-      if (closed) return;
-      if (outcome.ok) {
-        told(`${call.name}: ${outcome.text}${call.attempts > 1 ? `, at attempt ${call.attempts}` : ''}`);
-        if (!call.over) {
-          // It may have risen while it waited: who has been told of the worse is not told of it again.
-          for (const one of [...(calls.get(call.name)?.values() ?? [])]) if (one === call || one.key === sent) drop(one);
-          done.add(call.key).add(sent);
-          changed();
+    const cut = (options.deliver ?? deliver)(
+      rule,
+      call.state,
+      { rig: options.rig, simulated: options.simulated ?? false },
+      clock,
+      (outcome) => {
+        cuts.delete(cut);
+        running--;
+        if (closed) return;
+        if (outcome.ok) {
+          told(`${call.name}: ${outcome.text}${call.attempts > 1 ? `, at attempt ${call.attempts}` : ''}`);
+          if (!call.over) {
+            // It may have risen while it waited: who has been told of the worse is not told of it again.
+            for (const one of [...(calls.get(call.name)?.values() ?? [])]) if (one === call || one.key === sent) drop(one);
+            done.add(call.key).add(sent);
+            changed();
+          }
+        } else if (call.over) told(`${call.name}: ${outcome.text}; not tried again, as nobody has to be told any more`);
+        else {
+          const wait = Math.min(LONGEST, FIRST * 2 ** (call.attempts - 1));
+          told(`${call.name}: ${outcome.text}; tried again in ${wait} s`);
+          call.cancel = clock.after(wait, () => ask(call));
         }
-      } else if (call.over) told(`${call.name}: ${outcome.text}; not tried again, as nobody has to be told any more`);
-      else {
-        const wait = Math.min(LONGEST, FIRST * 2 ** (call.attempts - 1));
-        told(`${call.name}: ${outcome.text}; tried again in ${wait} s`);
-        call.cancel = clock.after(wait, () => ask(call));
-      }
-      pump();
-    });
+        pump();
+      },
+    );
     cuts.add(cut);
   };
 
