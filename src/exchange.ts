@@ -26,7 +26,9 @@ interface Open {
   readonly mono: number;
   readonly sent: Uint8Array;
   /** When it has waited long enough; seconds, monotonic. */
-  readonly until: number;
+  until: number;
+  /** Its time was over while the loop stood still, and it has been given some more. */
+  spared?: boolean;
 }
 
 const EMPTY = new Uint8Array(0);
@@ -37,6 +39,8 @@ const SILENT = 3; // seconds without a byte after which a link whose instruments
 const SAFE_RETRY = 0.002; // seconds between two attempts to hand a safe order to a busy port
 const SAFE_REOPEN = 0.3; // seconds after which a port that takes no safe order is opened anew
 const SAFE_PATIENCE = 3; // seconds after which the safe order counts as not given: whoever gave it gives it again
+const LATE = 0.02; // seconds by which a time-out must be late before it is the loop that stood still
+const SPARE = 0.05; // seconds that a question gets then
 const FRAME_END = 0.004; // seconds of silence after which no frame is on a half-duplex line (3.5 characters at 9600 baud)
 
 const faultOf = (error: unknown): string => `fault in the driver: ${error instanceof Error ? error.message : String(error)}`;
@@ -122,7 +126,12 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
       if (!open) return;
       const rung = clock.mono();
       if (open.until - rung > 1e-6) watch(open.until, rung);
-      else timedOut();
+      else if (rung - open.until > LATE && !open.spared) {
+        // The loop stood still: what has come meanwhile has not been read yet.
+        open.spared = true;
+        open.until = rung + SPARE;
+        watch(open.until, rung);
+      } else timedOut();
     });
   };
 

@@ -212,6 +212,40 @@ describe('exchange', () => {
     );
   });
 
+  test('a reply that came while the loop stood still is not silence; without one the question ends a moment later', () => {
+    for (const answered of [true, false]) {
+      const clock = virtualClock();
+      const arrivals = new Subject<Arrival>();
+      const link: Link = {
+        framing: 'stream',
+        origin: 'simulator',
+        arrivals,
+        up: new BehaviorSubject(true),
+        reopen() {},
+        close() {},
+        write: () => true,
+      };
+      const e = exchange(link, text('\n') as Protocol<unknown, unknown>, clock);
+      const ends: boolean[] = [];
+      e.submit({
+        instrument: 'a',
+        role: 'main',
+        by: 'test',
+        q: 'A?',
+        reply: true,
+        within: 0.2,
+        urgency: POLL,
+        done: (end) => ends.push(end.ok),
+      });
+      clock.stall(0.5);
+      clock.advance(0.001); // timers go before what has been received
+      expect(ends).toEqual([]);
+      if (answered) arrivals.next({ bytes: fromLatin1('7\n'), t: clock.now(), mono: clock.mono() });
+      clock.advance(0.1);
+      expect(ends).toEqual([answered]);
+    }
+  });
+
   test('a safe order does not wait for the open question', () => {
     const clock = virtualClock();
     const sent: string[] = [];
