@@ -238,8 +238,9 @@ function readLimits(sheet: Sheet, path: Path, is: 'above' | 'below' | 'between',
   const one = (at: Path): number | undefined => {
     const read = slope ? perTime(sheet.at(at), kind) : inUnit(sheet.at(at), kind);
     if (typeof read === 'number') return read;
-    if (typeof read !== 'string') return read.value;
-    sheet.say(at, `${of} gives ${kind === '1' ? 'a number without unit' : kind}: ${read}`);
+    if (typeof read !== 'string' && read.sigma === undefined) return read.value;
+    const why = typeof read === 'string' ? read : exact(sheet.at(at));
+    sheet.say(at, `${of} gives ${kind === '1' ? 'a number without unit' : kind}: ${why}`);
     return undefined;
   };
   if (is !== 'between') {
@@ -269,6 +270,8 @@ function readHysteresis(sheet: Sheet, path: Path, of: string, kind: Kind, slope:
   return undefined;
 }
 
+const exact = (written: unknown): string => `"${String(written)}" must be one number, without an uncertainty`;
+
 const DEGREES = /^(.*?)\s*(?:°C|degC)\s*$/;
 
 /** A difference of two quantities of this unit; of temperatures in K, because 2 °C are 275.15 K. A sentence where it is none. */
@@ -277,7 +280,8 @@ export function difference(written: unknown, unit: Unit): number | string {
   if (number !== undefined)
     return `"${String(written)}" is a temperature, and a difference of temperatures is wanted here: write "${number} K"`;
   const read = inUnit(written, unit);
-  return typeof read === 'string' ? read : read.value;
+  if (typeof read === 'string') return read;
+  return read.sigma === undefined ? read.value : exact(written);
 }
 
 /** "5 K/min" in the unit per second: any quantity of the unit over any unit of time. A sentence where it is none. */

@@ -291,6 +291,10 @@ describe('a wrong condition is told', () => {
       '{ of: rack.temperature, below: 300 }',
       '7:48: rack.temperature gives K: "300" has no unit; a temperature in K is wanted here, such as "300 K"',
     ],
+    [
+      '{ of: rack.output, below: 40 +- 1 % }',
+      '7:43: rack.output gives a number without unit: "40 +- 1 %" must be one number, without an uncertainty',
+    ],
     ['{ of: rack.temperature, between: [400 K, 300 K] }', '7:50: the lower limit (400 K) is above the upper one (300 K)'],
     [
       '{ of: rack.temperature, below: 400 K, hysteresis: 2 degC }',
