@@ -77,7 +77,7 @@ function limitAlarm(spec: RigAlarm, { book, restored, noData, noDataAtStart }: L
       return;
     }
     missing ??= now;
-    if (now - missing < patience()) return;
+    if (now < missing + patience()) return; // written as in `next`, or rounding could part the two
     // Blind for a critical limit is no small thing, but it is not the limit itself.
     const severity: Severity = blind.every((l) => l.severity === 'warning') ? 'warning' : 'alarm';
     const why = blind.at(-1)?.unknown;
@@ -92,6 +92,7 @@ function limitAlarm(spec: RigAlarm, { book, restored, noData, noDataAtStart }: L
     },
     judge,
     next() {
+      if (looked === Number.NEGATIVE_INFINITY) return looked; // an input that never comes is missed from the first look on
       const blind = missing === undefined || missing + patience() <= looked ? Number.POSITIVE_INFINITY : missing + patience();
       return levels.reduce((least, level) => Math.min(least, level.next(looked)), blind);
     },
@@ -168,7 +169,7 @@ function alarmLevel(severity: Severity, when: Condition, delay: number, restored
       if (is === 'holds') {
         lingering = undefined;
         pending ??= now;
-        if (now - pending >= delay) active = true;
+        if (now >= pending + delay) active = true;
       } else if (is === 'broken') {
         pending = undefined;
         if (!lingering) active = false;

@@ -50,8 +50,12 @@ function bench(specs: readonly RigAlarm[], options: Partial<AlarmOptions> = {}) 
       return now;
     },
     wait(seconds: number) {
-      now += seconds;
+      bench.pass(seconds);
       engine.tick(now, us(now));
+    },
+    /** Nobody looks. */
+    pass(seconds: number) {
+      now = Math.round((now + seconds) * 1000) / 1000;
     },
     see(value: number | boolean | string | undefined, more: { from?: string; kind?: Reading['kind']; index?: number } = {}) {
       const about = { from: 'cell.temperature', kind: 'K', ...more, t: us(now), seq: seq++, origin: 'simulator' } as const;
@@ -444,6 +448,27 @@ describe('whatever happens', () => {
         b.acknowledge('x');
         expect(b.engine.states).toEqual([]);
         expect(b.engine.next(b.now)).toBe(Number.POSITIVE_INFINITY);
+      }),
+    );
+  });
+
+  test('who looks only when something is due sees what he sees who looks all the time', () => {
+    const value = fc.oneof(fc.constant(undefined), fc.integer({ min: 390, max: 410 }));
+    const step = fc.record({ wait: fc.integer({ min: 1, max: 80 }), value });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 25 }), fc.integer({ min: 0, max: 5 }), (steps, delay) => {
+        const specs = [spec(leaf(400, { hold: 1, stuck: 6 }), { delay })];
+        const [often, rarely] = [bench(specs), bench(specs)];
+        for (const { wait, value } of steps) {
+          for (let i = 0; i < wait; i++) {
+            often.wait(0.1);
+            rarely.pass(0.1);
+            if (rarely.engine.next() <= rarely.now) rarely.wait(0);
+            expect(rarely.engine.states.map((s) => ({ ...s, text: '' }))).toEqual(often.engine.states.map((s) => ({ ...s, text: '' })));
+          }
+          often.see(value);
+          rarely.see(value);
+        }
       }),
     );
   });
