@@ -100,8 +100,8 @@ interface Cell {
   given: boolean;
   /** Why the latest reading says nothing. */
   useless: string | undefined;
-  raw: Value | undefined;
-  /** Since when `raw` has been the same. */
+  raw: unknown;
+  /** Since when the value has been the same, suspect or not. */
   same: number;
   /** What is tested: the value, or the slope. */
   value: Value;
@@ -148,13 +148,12 @@ function watchedLeaf(leaf: Leaf, { confirm = false, lingers = false }: WatchOpti
     }
     settle(cell, now);
     set(cell, { t, seq: reading.seq, at: now - (wall - t) / 1e6, older: false, given: cell.given || reading.quality !== 'bad' });
+    if (reading.quality !== 'bad' && !Object.is(reading.value, cell.raw)) set(cell, { raw: reading.value, same: cell.at });
     const found = tested(leaf, reading);
     if (typeof found === 'object') {
       unknown(cell, found.useless);
       return;
     }
-    if (found !== cell.raw) cell.same = cell.at;
-    cell.raw = found;
     if (leaf.slope !== undefined && typeof found === 'number') {
       cell.slope ??= slopeOver(leaf.slope);
       cell.slope.add(cell.at, found);

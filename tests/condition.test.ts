@@ -159,6 +159,15 @@ describe('one leaf', () => {
     expect(give(11, 300).is).toBe('unknown');
     expect(give(12, 300.01).is).toBe('holds');
   });
+
+  test('counts bad and suspect readings in between to the time for which it has not changed', () => {
+    const { give } = bench(below(400, { stale: 5, stuck: 10 }));
+    give(0, 300, { quality: 'suspect' });
+    give(4, 300);
+    give(8, 0, { quality: 'bad', why: 'no answer' });
+    expect(give(9, 300).is).toBe('holds');
+    expect(give(10, 300).is).toBe('unknown');
+  });
 });
 
 describe('coming back', () => {
