@@ -122,8 +122,30 @@ export function requestOf(line: string): Local | string {
       return { do: 'status' };
     case 'stop': // stops whoever says it
       return { do: 'stop', by: named ?? 'unknown' };
-    case 'acknowledge':
-      return named === undefined ? WHO : { do: 'acknowledge', by: named };
+    case 'acknowledge': {
+      if (named === undefined) return WHO;
+      const { name, all } = given;
+      if (name !== undefined && typeof name !== 'string') return '"name" says what is acknowledged';
+      if (all !== undefined && typeof all !== 'boolean') return '"all" of an acknowledgement is true or false';
+      return { do: 'acknowledge', by: named, ...(name === undefined ? {} : { name }), ...(all === undefined ? {} : { all }) };
+    }
+    case 'shelve': {
+      if (named === undefined) return WHO;
+      const { name, seconds, why } = given;
+      if (typeof name !== 'string' || name === '') return '"name" says which alarm is shelved';
+      if (!(typeof seconds === 'number' && seconds > 0 && Number.isFinite(seconds))) return '"seconds" says for how long it is shelved';
+      return typeof why === 'string' && why.trim() !== ''
+        ? { do: 'shelve', by: named, name, seconds, why }
+        : '"why" says why it is shelved';
+    }
+    case 'ramp': {
+      if (named === undefined) return WHO;
+      const { output, what } = given;
+      if (typeof output !== 'string' || output === '') return '"output" says which ramp, such as "oven.setpoint"';
+      return what === 'hold' || what === 'resume' || what === 'stop'
+        ? { do: 'ramp', by: named, output, what }
+        : '"what" of a ramp is hold, resume or stop';
+    }
     case 'note':
       if (named === undefined) return WHO;
       return typeof given.text === 'string' ? { do: 'note', by: named, text: given.text } : 'a note needs "text"';
@@ -135,7 +157,7 @@ export function requestOf(line: string): Local | string {
     case 'order':
       return orderOf(given.order);
     default:
-      return 'not understood; known are order, note, mark, acknowledge, status, stop';
+      return 'not understood; known are order, note, mark, acknowledge, shelve, ramp, status, stop';
   }
 }
 

@@ -68,7 +68,7 @@ export const order: Command = {
   bridgman order laser current 12%
   bridgman order laser emission on
   bridgman order operator thickness "12 um +- 1 um"
-  bridgman order rig acknowledge          after a safe action: hazardous orders are allowed again
+  bridgman order rig acknowledge [NAME]   after a safe action: hazardous orders are allowed again
 
   bridgman order INSTRUMENT COMMAND [VALUE]
 
@@ -95,7 +95,9 @@ Exit codes: 0 done or sent; 1 failed, expired or unknown; 3 refused; 5 no rig an
         throw new Usage(`--deadline is a number of seconds up to ${LONGEST}, not "${options.deadline}"`);
       if (instrument === 'rig') {
         if (command !== 'acknowledge') throw new Usage(`"rig" knows the order acknowledge, not "${command}"`);
-        return simple(await ask(options.rig, { do: 'acknowledge', by: user() }, io), io, 'acknowledged');
+        const name = value.join(' ');
+        const wanted = { do: 'acknowledge', by: user(), ...(name === '' ? {} : { name }) } as const;
+        return simple(await ask(options.rig, wanted, io), io, name === '' ? 'acknowledged' : `acknowledged: ${name}`);
       }
       const request = {
         by: user(),

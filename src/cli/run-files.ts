@@ -1,6 +1,7 @@
 /** Where a run writes: asked before anything is opened. */
-import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { type Before, before } from '../guardian/record.ts';
 import type { Rig } from '../rig.ts';
 import type { Io } from './command.ts';
 
@@ -39,5 +40,28 @@ export function unwritable(file: string): string | undefined {
     return undefined;
   } catch (error) {
     return `${file} cannot be written (${error instanceof Error ? error.message : error})`;
+  }
+}
+
+/** The record of armed outputs lies beside the sessions. */
+export const recordFile = (rig: Rig, session: string): string => join(dirname(session), `${rig.name}.armed.json`);
+
+/** Of this start of the machine; elsewhere than on Linux nothing tells one from the next. */
+export function bootId(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  } catch {
+    return 'unknown';
+  }
+}
+
+/** What the last run has left behind. A record that is there and cannot be read counts as not signed off. */
+export function lastRecord(file: string): Before {
+  try {
+    return before(readFileSync(file, 'utf8'), bootId());
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return { words: [], unsettled: [] };
+    const why = `the record of armed outputs cannot be read (${error instanceof Error ? error.message : error}): nobody knows what the last run has left on`;
+    return { words: [why], unsettled: [{ name: 'record', why }] };
   }
 }

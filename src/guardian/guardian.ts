@@ -35,6 +35,8 @@ export interface Guardian {
   forbid(why: string | undefined): void;
   /** The leases that are armed. */
   readonly active: readonly string[];
+  /** Those of them that the rig keeps as they are when the host is gone. */
+  readonly kept: readonly string[];
   /** Seconds since the host's main loop was last heard. */
   readonly silence: number;
   close(): void;
@@ -343,6 +345,9 @@ export function guardian(options: GuardianOptions): Guardian {
     },
     get active() {
       return [...armed.keys()];
+    },
+    get kept() {
+      return [...armed.keys()].filter((name) => prepared.get(name)?.then === 'keep');
     },
     get silence() {
       return silence();

@@ -2,10 +2,11 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { resolve } from 'node:path';
 import { BehaviorSubject, Subject } from 'rxjs';
-import { type Clock, realClock } from '../clock.ts';
+import { type Clock, realClock, timeLine } from '../clock.ts';
 import type { Arrival, Link } from '../link.ts';
 import { wholeFile } from '../links/complete.ts';
 import { type FolderOptions, folderLink, watchFolder } from '../links/folder.ts';
+import { waits } from '../waits.ts';
 
 export type RemoteOptions = Omit<FolderOptions, 'complete'> & {
   /** Watches in this process; for tests. */
@@ -24,10 +25,9 @@ type FromChild =
   | { readonly is: 'told'; readonly message: string };
 type ToChild = { readonly is: 'watch'; readonly options: RemoteOptions } | { readonly is: 'look' };
 
-const AGAIN = 1; // seconds after which a child that has ended is started again
 const ENTRY = 'folder-process.js';
 
-/** The folder's files as packets. The child is started again when it ends, and no file comes twice. */
+/** The folder's files as packets. The child is started again when it ends, with growing delay, and no file comes twice. */
 export function remoteFolder(options: RemoteOptions, clock: Clock): RemoteFolder {
   if (options.inProcess) return { ...folderLink({ ...options, complete: wholeFile }, clock), pid: undefined };
   const arrivals = new Subject<Arrival>();
@@ -36,7 +36,8 @@ export function remoteFolder(options: RemoteOptions, clock: Clock): RemoteFolder
   const taken = new Set(options.taken);
   let child: ChildProcess | undefined;
   let begun = false;
-  let failing = false; // told, and not up since
+  const delay = waits(clock);
+  let waited: number | undefined; // as it was said last
   let closed = false;
   let cancel = (): void => {};
 
@@ -52,7 +53,6 @@ export function remoteFolder(options: RemoteOptions, clock: Clock): RemoteFolder
         return;
       case 'up':
         begun = true;
-        failing = false;
         if (m.now !== up.value) up.next(m.now);
         return;
       case 'told':
@@ -66,16 +66,24 @@ export function remoteFolder(options: RemoteOptions, clock: Clock): RemoteFolder
     const entry = import.meta.filename.endsWith('.ts')
       ? resolve(import.meta.dirname, '../../dist/src/readout', ENTRY)
       : resolve(import.meta.dirname, ENTRY);
-    const mine = fork(entry, [WATCH], { serialization: 'advanced', stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+    const mine = fork(entry, [WATCH], {
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      env: { ...process.env, ...timeLine(clock) },
+    });
     child = mine;
+    delay.started();
     let over = false;
     const ended = (why: string): void => {
       if (closed || over) return;
       over = true;
-      if (!failing) told?.(`folder:${options.path}: the process that watches it has ended (${why}) and is started again`);
-      failing = true;
+      const wait = delay.ended();
+      // Where it ends again and again, it is said until the wait grows no more.
+      if (wait !== waited)
+        told?.(`folder:${options.path}: the process that watches it has ended (${why}) and is started again in ${wait.toFixed(1)} s`);
+      waited = wait;
       if (up.value) up.next(false);
-      cancel = clock.after(AGAIN, start);
+      cancel = clock.after(wait, start);
     };
     mine.on('message', (m) => heard(m as FromChild)); // sent by the child's half of this file
     mine.on('error', (error) => ended(error.message));
@@ -135,6 +143,8 @@ function serveHost(): void {
     });
   });
   process.on('disconnect', () => process.exit(0));
+  // A signal to all processes of a run is for the guardian, which ends them in order.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
 }
 
 if (process.argv[2] === WATCH && process.send) serveHost();

@@ -1,4 +1,5 @@
 /** The recorder as a process of its own: entries come over a local socket, words and screens go to the terminal. */
+import { execFile } from 'node:child_process';
 import { createWriteStream, unlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { realClock } from '../clock.ts';
@@ -9,8 +10,10 @@ import type { Rig } from '../rig.ts';
 import { show, type Unit } from '../units.ts';
 import { jsonLine } from './jsonl.ts';
 import { catchUp, recorder, type Summary } from './recorder.ts';
+import { replaceFile } from './replace-file.ts';
 import { seriesOf } from './session-json.ts';
 import { type View, view } from './view.ts';
+import type { StopShown } from './view-head.ts';
 
 export interface RecorderInit {
   readonly rig: Rig;
@@ -21,22 +24,34 @@ export interface RecorderInit {
   readonly version: string;
   readonly print: 'screen' | 'lines' | 'jsonl' | 'nothing';
   readonly summary?: string;
+  /** The record of armed outputs. */
+  readonly record: string;
+  /** The guardian hears the space bar. What the terminal was set to before, for `stty`: put back when the guardian cannot do it. */
+  readonly key: boolean;
+  readonly terminal?: string;
 }
 
 export type ToRecorder =
   | { readonly is: 'init'; readonly init: RecorderInit }
-  /** Words of the guardian's for people. */
-  | { readonly is: 'say'; readonly text: string }
+  /** Words of the guardian's for people; as an alarm they go into the session, too. */
+  | { readonly is: 'say'; readonly text: string; readonly alarm: boolean }
+  | { readonly is: 'stop'; readonly stop: StopShown }
+  /** The record of armed outputs as it is to be on the disk. */
+  | { readonly is: 'record'; readonly id: number; readonly text: string }
   | { readonly is: 'finish' };
 
 export type FromRecorder =
   | { readonly is: 'listening' }
+  /** The record is on the disk, or why it is not. */
+  | { readonly is: 'recorded'; readonly id: number; readonly why?: string }
   | { readonly is: 'full' }
   | { readonly is: 'finished'; readonly summary: Summary }
   | { readonly is: 'failed'; readonly why: string };
 
 const INFLUX_WAIT = 10; // seconds that the end of a run waits for InfluxDB; the cursor keeps what is left
 const TICK = 50; // ms
+const HOST_ENDS = 3000; // ms for the host's last words when it has ended
+const HOST_ALONE = 15_000; // ms for a host that makes its outputs safe without a guardian
 const UNREAD = 32 << 20; // bytes of output that may wait for their reader
 
 const send = (message: FromRecorder): void => {
@@ -58,7 +73,7 @@ async function start(init: RecorderInit): Promise<void> {
   const log = createWriteStream(`${init.folder}.log`, { flags: 'a' });
   log.on('error', () => {});
   const told = (text: string): void => {
-    const line = `${new Date().toISOString()} ${text}`;
+    const line = `${new Date(clock.now() / 1000).toISOString()} ${text}`;
     log.write(`${line}\n`);
     if (screen) screen.tell(text);
     else if (init.print === 'lines') out.write(`${line}\n`);
@@ -78,7 +93,7 @@ async function start(init: RecorderInit): Promise<void> {
     full: () => send({ is: 'full' }),
   });
   const older = init.influx ? catchUp(init.rig, init.influx, init.folder, told) : undefined;
-  if (init.print === 'screen') screen = view(out, init.rig, { simulated: init.simulated, folder: init.folder });
+  if (init.print === 'screen') screen = view(out, init.rig, { simulated: init.simulated, folder: init.folder, key: init.key, clock });
 
   let behind = false;
   const print = (entries: readonly Entry[]): void => {
@@ -125,16 +140,27 @@ async function start(init: RecorderInit): Promise<void> {
   }
   server.listen(init.socket, () => send({ is: 'listening' }));
   const ticking = setInterval(() => {
+    clock.boot(); // sees a sleep of the machine
     keeper.tick();
     screen?.draw(() => keeper.summary(), keeper.influxState);
   }, TICK);
 
+  const say = (text: string, alarm: boolean): void => {
+    if (!alarm) {
+      told(text);
+      return;
+    }
+    const entry: Entry = { kind: 'alarm', alarm: { t: clock.now(), from: 'guardian', text } };
+    keeper.take([entry]);
+    print([entry]);
+  };
+
   let finishing = false;
-  const finish = async (): Promise<void> => {
+  const finish = async (patience: number): Promise<void> => {
     if (finishing) return;
     finishing = true;
     // What the host has sent before it ended is still in the pipe.
-    if (host && !host.destroyed) await Promise.race([hostGone, new Promise((resolve) => setTimeout(resolve, 3000))]);
+    if (host && !host.destroyed) await Promise.race([hostGone, new Promise((resolve) => setTimeout(resolve, patience))]);
     clearInterval(ticking);
     server.close();
     const beating = setInterval(() => keeper.tick(), TICK);
@@ -152,11 +178,36 @@ async function start(init: RecorderInit): Promise<void> {
     send({ is: 'finished', summary });
     setTimeout(() => process.exit(0), 20);
   };
+  let writing = Promise.resolve();
   process.on('message', (message: ToRecorder) => {
-    if (message.is === 'say') told(message.text);
-    else if (message.is === 'finish') void finish();
+    if (message.is === 'say') say(message.text, message.alarm);
+    else if (message.is === 'stop') screen?.stop(message.stop);
+    else if (message.is === 'record') {
+      // In order: an older text never comes after a newer one.
+      writing = writing.then(() =>
+        replaceFile(init.record, message.text).then(
+          () => send({ is: 'recorded', id: message.id }),
+          (error: unknown) => send({ is: 'recorded', id: message.id, why: error instanceof Error ? error.message : String(error) }),
+        ),
+      );
+    } else if (message.is === 'finish') void writing.then(() => finish(HOST_ENDS));
   });
-  process.on('disconnect', () => void finish());
+  const guardianGone = (): void => {
+    if (!finishing) say('the guardian has ended by itself: the host makes its outputs safe, and the run ends', true);
+    screen?.close();
+    screen = undefined;
+    putBack(init.terminal);
+    void finish(HOST_ALONE);
+  };
+  process.on('disconnect', guardianGone);
+  if (!process.connected) guardianGone(); // while the session was begun
+}
+
+/** A guardian that was killed leaves the terminal as it was during the run. Nothing comes of it where there is no terminal. */
+function putBack(terminal: string | undefined): void {
+  if (terminal === undefined) return;
+  // A process in the background may set a terminal only where it does not hear that it may not.
+  execFile('sh', ['-c', 'trap "" TTOU; exec stty "$0" < /dev/tty', terminal], () => {});
 }
 
 process.on('SIGINT', () => {});

@@ -1,31 +1,57 @@
-/** The live screen during a run: readings with their bars and age, links, leases, queues, and the last words. */
+/** The live screen during a run: what must be seen first, readings with their bars and age, links, leases, queues, and the last words. */
 import type { WriteStream } from 'node:tty';
+import type { Clock } from '../clock.ts';
 import type { Entry, Status } from '../entry.ts';
 import { type Reading, total } from '../reading.ts';
 import type { Rig } from '../rig.ts';
 import { show } from '../units.ts';
 import type { Summary } from './recorder.ts';
+import {
+  ageText,
+  alarmLines,
+  interlockLines,
+  latchLines,
+  leaseLines,
+  printable,
+  quietInterlocks,
+  rampLines,
+  type StopShown,
+  stopLines,
+} from './view-head.ts';
 
 export interface View {
   see(entry: Entry): void;
   tell(text: string): void;
+  /** A stop, under way or over: shown until somebody has acknowledged. */
+  stop(stop: StopShown): void;
   draw(summaryOf: () => Summary, influx: string | undefined): void;
   close(): void;
 }
 
-const EVERY = 250; // ms between two pictures
+const EVERY = 0.25; // seconds between two pictures
 const WORDS = 6;
 const LEAST_ROWS = 6; // of readings, before links without trouble are shown
+const LEAST_BELOW = 3; // lines for leases, readings and words, below what is urgent
 
 export function view(
   out: NodeJS.WriteStream | WriteStream,
   rig: Rig,
-  about: { readonly simulated: boolean; readonly folder: string },
+  about: {
+    readonly simulated: boolean;
+    readonly folder: string;
+    /** The space bar stops everything. */
+    readonly key: boolean;
+    /** Of the time line that the readings are on; the computer's own clock may be set meanwhile. */
+    readonly clock: Pick<Clock, 'now' | 'mono'>;
+  },
 ): View {
+  const { clock } = about;
   const latest = new Map<string, { r: Reading; n: number }>();
   const words: string[] = [];
   let status: Status | undefined;
-  let drawn = 0;
+  let drawn = Number.NEGATIVE_INFINITY;
+  let stopped: StopShown | undefined;
+  let stoppedAt = 0;
   const colour = process.env.NO_COLOR === undefined || process.env.NO_COLOR === '';
   const paint = (code: string, text: string): string => (colour ? `\x1b[${code}m${text}\x1b[0m` : text);
   out.write('\x1b[?1049h\x1b[?25l\x1b[2J');
@@ -51,7 +77,11 @@ export function view(
 
   return {
     see(entry) {
-      if (entry.kind === 'status') status = entry.status;
+      if (entry.kind === 'status') {
+        status = entry.status;
+        // What was acknowledged after it needs no letters any more.
+        if (stopped?.over && status.latched === undefined && status.t > stoppedAt + 2e6) stopped = undefined;
+      }
       if (entry.kind !== 'reading') return;
       const r = entry.reading;
       const name = r.index === undefined ? r.from : `${r.from}[${r.index}]`;
@@ -59,35 +89,45 @@ export function view(
       latest.set(name, { r, n: (had?.n ?? 0) + 1 });
     },
     tell(text) {
-      words.push(`${new Date().toISOString().slice(11, 19)} ${printable(text)}`);
+      words.push(`${new Date(clock.now() / 1000).toISOString().slice(11, 19)} ${printable(text)}`);
       if (words.length > WORDS) words.shift();
     },
+    stop(stop) {
+      stopped = stop;
+      stoppedAt = clock.now();
+      drawn = Number.NEGATIVE_INFINITY;
+    },
     draw(summaryOf, influx) {
-      const wall = Date.now();
-      if (wall - drawn < EVERY) return;
-      drawn = wall;
+      const mono = clock.mono();
+      if (mono - drawn < EVERY) return;
+      drawn = mono;
       const summary = summaryOf();
-      const now = wall * 1000;
+      const now = clock.now();
       const width = out.columns ?? 100;
       const height = out.rows ?? 40;
-      const head: string[] = [];
       const mode = about.simulated ? paint('7', ' SIMULATED ') : '';
-      head.push(
-        `${paint('1', `bridgman ${rig.name}`)} ${mode} ${new Date(wall).toISOString().slice(0, 19)}Z  for ${Math.round((now - summary.began) / 1e6)} s`,
-      );
-      if (status?.latched)
-        head.push(
-          paint('1;31', `LATCHED: ${printable(status.latched)}`),
-          paint('1;31', '  nothing hazardous until: bridgman order rig acknowledge'),
-        );
-      for (const l of status?.leases ?? []) {
-        const text = l.active ? `ON, ${ageText(l.left ?? 0)} left, evidence ${ageText(l.evidence ?? 0)} old` : 'off';
-        head.push(`lease ${l.name}: ${l.active ? paint('1;33', text) : text}, kept by the ${l.holder}`);
-      }
+      const key = about.key ? `${paint('1;7', ' SPACE: STOP ')} ` : '';
+      const time = new Date(now / 1000).toISOString().slice(0, 19);
+      const alarms = alarmLines(status, paint);
+      // In the order in which they are kept on a small screen.
+      const urgent = [
+        ...(stopped ? stopLines(stopped, paint) : []),
+        ...latchLines(status, paint),
+        ...interlockLines(status, paint),
+        ...alarms.waiting,
+      ];
+      const most = Math.max(1, height - 2 - LEAST_BELOW);
+      if (urgent.length > most) urgent.splice(most - 1, urgent.length, paint('1;31', `... and ${urgent.length - most + 1} more of these`));
+      const head: string[] = [
+        `${key}${paint('1', `bridgman ${rig.name}`)} ${mode} ${time}Z  for ${Math.round((now - summary.began) / 1e6)} s`,
+        ...urgent,
+        ...leaseLines(status, paint),
+        ...rampLines(status, paint),
+      ];
       head.push('');
       // Links and instruments without trouble may give way to readings and words on a small screen.
-      const plain: string[] = [];
-      const foot: string[] = [];
+      const plain: string[] = [...quietInterlocks(status)];
+      const foot: string[] = [...alarms.known];
       for (const l of status?.links ?? []) {
         const mean = (l.latencyMean * 1000).toFixed(1);
         const faults = [
@@ -132,9 +172,6 @@ export function view(
   };
 }
 
-/** What others wrote must not move the cursor. */
-const printable = (text: string): string => text.replace(/\p{Cc}+/gu, ' ');
-
 /** At most `width` visible characters; colour codes take none. */
 function clip(text: string, width: number): string {
   let seen = 0;
@@ -156,6 +193,3 @@ function value(r: Reading): string {
   if (r.kind === 'state') return String(r.value);
   return show(Number(r.value), r.kind, total(r.sigma));
 }
-
-const ageText = (seconds: number): string =>
-  seconds < 99.5 ? `${seconds.toFixed(1)} s` : seconds < 5970 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`;

@@ -1,0 +1,45 @@
+/** What may be asked over the local socket, and what is said of anything else. */
+import { expect, test } from 'vitest';
+import { requestOf } from '../src/local.ts';
+
+const ask = (given: unknown) => requestOf(JSON.stringify(given));
+
+test('acknowledge: everything by default, one name, or all', () => {
+  expect(ask({ do: 'acknowledge', by: 'ann' })).toEqual({ do: 'acknowledge', by: 'ann' });
+  expect(ask({ do: 'acknowledge', by: 'ann', name: 'door' })).toEqual({ do: 'acknowledge', by: 'ann', name: 'door' });
+  expect(ask({ do: 'acknowledge', by: 'ann', all: true })).toEqual({ do: 'acknowledge', by: 'ann', all: true });
+  expect(ask({ do: 'acknowledge' })).toBe('"by" must say who asks');
+  expect(ask({ do: 'acknowledge', by: 'ann', name: 7 })).toBe('"name" says what is acknowledged');
+  expect(ask({ do: 'acknowledge', by: 'ann', all: 'yes' })).toBe('"all" of an acknowledgement is true or false');
+});
+
+test('shelve: with a time and a reason', () => {
+  const right = { do: 'shelve', by: 'ann', name: 'chiller', seconds: 600, why: 'being mended' };
+  expect(ask(right)).toEqual(right);
+  expect(ask({ ...right, by: undefined })).toBe('"by" must say who asks');
+  expect(ask({ ...right, name: '' })).toBe('"name" says which alarm is shelved');
+  for (const seconds of [0, -1, '600', null, undefined])
+    expect(ask({ ...right, seconds })).toBe('"seconds" says for how long it is shelved');
+  for (const why of ['', '  ', 3, undefined]) expect(ask({ ...right, why })).toBe('"why" says why it is shelved');
+});
+
+test('ramp: hold, resume, stop', () => {
+  for (const what of ['hold', 'resume', 'stop'])
+    expect(ask({ do: 'ramp', by: 'ann', output: 'oven.setpoint', what, more: 1 })).toEqual({
+      do: 'ramp',
+      by: 'ann',
+      output: 'oven.setpoint',
+      what,
+    });
+  expect(ask({ do: 'ramp', by: 'ann', output: 'oven.setpoint', what: 'go' })).toBe('"what" of a ramp is hold, resume or stop');
+  expect(ask({ do: 'ramp', by: 'ann', what: 'hold' })).toBe('"output" says which ramp, such as "oven.setpoint"');
+  expect(ask({ do: 'ramp', output: 'oven.setpoint', what: 'hold' })).toBe('"by" must say who asks');
+});
+
+test("a stop needs nobody's name", () => {
+  expect(ask({ do: 'stop' })).toEqual({ do: 'stop', by: 'unknown' });
+});
+
+test('anything else is answered with what is known', () => {
+  expect(ask({ do: 'dance' })).toBe('not understood; known are order, note, mark, acknowledge, shelve, ramp, status, stop');
+});
