@@ -1,4 +1,4 @@
-import { type DeadmanAsk, type DeadmanTell, deadman } from '../protocols/deadman.ts';
+import { type DeadmanAsk, type DeadmanTell, deadman, RESETS, TRIPS } from '../protocols/deadman.ts';
 import { type Actors, bad, type Command, instrument, NoReply, options, poll, Refused, type Talk, whole } from '../src/instrument.ts';
 
 type L = { readonly main: ReturnType<typeof deadman> };
@@ -154,6 +154,7 @@ export default instrument<L, { readonly unit: number }, { readonly version: stri
             },
           ],
           span: { armed_timeout: [0, 10], time_left: [0, 10] },
+          words: { trip: TRIPS, reset_cause: RESETS },
           resolution: { armed_timeout: 0.001, time_left: 0.001, uptime: 0.001 },
         }),
       ],

@@ -74,7 +74,7 @@ const VENT: Readonly<Record<string, string>> = { 0: 'idle', 1: 'venting', 2: 've
 /** One poll of joined questions on a grid; the unit is one of them wherever a pressure is. */
 const joined = <O extends Poll<L>['gives']>(
   questions: readonly string[],
-  p: Pick<Poll<L, O, string>, 'every' | 'gives' | 'example' | 'span'> & {
+  p: Pick<Poll<L, O, string>, 'every' | 'gives' | 'example' | 'span' | 'words'> & {
     readonly of: (...texts: readonly string[]) => ReturnType<Poll<L, O, string>['read']>;
   },
 ): Poll<L, O, string> => poll<L, O>({ ...p, ask: questions.join(';'), read: (m) => p.of(...answers(m, ...questions)) });
@@ -201,6 +201,7 @@ export default instrument<L, Options, Id>({
           ':OUTP:STAT 1;:SOUR:PRES:LEV:IMM:AMPL:VENT 0;:SOUR:PRES:EFF 12.5;:SENS:PRES:INL 1.2340000, 1',
           { control: true, vent: 'idle', effort: 0.125, in_limits: true },
         ],
+        words: { vent: Object.values(VENT) },
       }),
       joined([':SOUR:PRES:COMP1?', ':SOUR:PRES:COMP2?', UNIT], {
         every: 5,

@@ -131,6 +131,7 @@ export default instrument({
         gives: { output_power: 'W', output: 'state' },
         read: (m) => ({ output_power: said(m, watts), output: said(m, level) }),
         example: ['ROP: 12.3', { output_power: 12.3, output: 'on' }],
+        words: { output: ['off', 'low', 'on'] },
         span: { output_power: [0, 1e5] },
       }),
       amount('RCS', 'set_point', '1', { every: 0.2, si: percent, example: ['RCS: 50.5', 0.505], span: [0, 1.1] }),

@@ -1,5 +1,5 @@
 /** Values of conditions as people write them: limits and the value beside them in one unit, with the same decimals. */
-import type { Leaf, Test } from './condition.ts';
+import type { Condition, Leaf, Test } from './condition.ts';
 import type { Kind } from './reading.ts';
 import { show } from './units.ts';
 
@@ -145,3 +145,19 @@ export const duration = (seconds: number): string => {
   }
   return seconds >= 10 ? `${Number(seconds.toPrecision(3))} s` : show(Number(seconds.toPrecision(2)), 's');
 };
+
+/** "laser.temperature below 40 °C and (guard.door on or guard.key on)" */
+export function conditionWords(condition: Condition, inside = false): string {
+  if ('of' in condition) {
+    const { of, index, test, slope } = condition;
+    const name = index === undefined ? of : `${of}[${index}]`;
+    if (test.is === 'one-of') return `${name} ${test.words.map(spoken).join(' or ')}`;
+    const limits = limitsOf(test);
+    const said = alike(condition.kind, slope !== undefined, limits[0] ?? 0, limits);
+    const changing = slope === undefined ? '' : ' changing by';
+    return `${name}${changing} ${test.is === 'between' ? `between ${said.limits.join(' and ')}` : `${test.is} ${said.limits[0]}`}${said.unit}`;
+  }
+  const all = 'all' in condition;
+  const text = (all ? condition.all : condition.any).map((one) => conditionWords(one, true)).join(all ? ' and ' : ' or ');
+  return inside ? `(${text})` : text;
+}

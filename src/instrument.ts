@@ -47,6 +47,8 @@ export interface Poll<L extends Links, O extends Kinds = Kinds, M = unknown> {
   readonly example: readonly [M, Values<O>];
   /** The readings that are physically possible, per channel in SI: one outside is bad. */
   readonly span?: { readonly [N in keyof O]?: readonly [number, number] };
+  /** Of a state: all the words that it may be, so that a condition on a mistyped one is refused. */
+  readonly words?: { readonly [N in keyof O]?: readonly string[] };
   /** Resolution per channel in SI; it sets the decimals written to InfluxDB. */
   readonly resolution?: { readonly [N in keyof O]?: number };
 }
@@ -194,6 +196,7 @@ export function poll<L extends Links, O extends Kinds>(p: {
   readonly read: (m: MOf<L['main']>, came: Came) => Values<O>;
   readonly example: readonly [MOf<L['main']>, Values<O>];
   readonly span?: { readonly [N in keyof O]?: readonly [number, number] };
+  readonly words?: { readonly [N in keyof O]?: readonly string[] };
   readonly resolution?: { readonly [N in keyof O]?: number };
 }): Poll<L, O, MOf<L['main']>> {
   const { ask, ...rest } = p;

@@ -17,7 +17,10 @@ export function hint(name: string, known: Iterable<string>): string {
 /** What a value is, for people. */
 export function described(value: unknown): string {
   if (value === undefined || value === null) return 'nothing';
-  if (typeof value === 'string') return `the text "${value.length > 60 ? `${value.slice(0, 60)}...` : value}"`;
+  if (typeof value === 'string') {
+    const line = value.replace(/\s+/g, ' ');
+    return `the text "${line.length > 60 ? `${line.slice(0, 60)}...` : line}"`;
+  }
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'a group of "name: value"';
   return `${String(value)}`;

@@ -221,8 +221,10 @@ function factsOf(name: string, kind: Kind, body: Body<Links>, streams: readonly 
   };
 }
 
-/** The words of the commands that this channel reads back, and those of its examples. */
+/** The words that its poll declares, else those of the commands that this channel reads back, and those of its examples. */
 function wordsOf(name: string, body: Body<Links>, examples: readonly unknown[]): readonly string[] | undefined {
+  const declared = (body.polls ?? []).flatMap((poll) => poll.words?.[name] ?? []);
+  if (declared.length > 0) return [...new Set(declared)];
   const set = Object.values(body.commands ?? {}).flatMap(({ words, readback }) => {
     if (words === undefined || readback?.channel !== name) return [];
     const { shows } = readback;

@@ -1,8 +1,11 @@
 /** `bridgman check`: what is wrong with a rig, and where; else what it has. */
 import { catalogue } from '../catalogue.ts';
+import { conditionWords } from '../condition-words.ts';
 import { methods } from '../methods.ts';
 import { influxTarget } from '../recorder/influx-http.ts';
 import { type Loaded, loadRig, type Message, printed, type Rig } from '../rig.ts';
+import { isUnit } from '../rig-check.ts';
+import { show } from '../units.ts';
 import { type Command, EXIT, guarded, type Io, parse, Usage } from './command.ts';
 import { channelRows, commandRows, kindShown, lasting, shapeData } from './shape.ts';
 import { columns } from './table.ts';
@@ -60,12 +63,23 @@ function overview({ rig, shapes }: Extract<Loaded, { readonly ok: true }>): stri
     parts.push(`\n${placed.name}: ${[placed.model, ...links].join(', ')}\n`);
     if (shape)
       parts.push(columns([...channelRows(shape, placed.every), ...commandRows(shape, placed.limits).map((row) => orderRow(row))], '  '));
-    for (const [command, { longest, deadline, then }] of Object.entries(placed.leases)) {
+    for (const [command, { longest, deadline, then, heldBy }] of Object.entries(placed.leases)) {
+      const held = heldBy === undefined ? '' : `, held by ${heldBy} as well`;
       parts.push(
-        `  lease ${command}: ${lasting(longest)} at most, ${then === 'safe' ? 'made safe' : 'kept'} ${lasting(deadline)} after the host is gone\n`,
+        `  lease ${command}: ${lasting(longest)} at most, ${then === 'safe' ? 'made safe' : 'kept'} ${lasting(deadline)} after the host is gone${held}\n`,
       );
     }
+    for (const [command, { rate, band, every }] of Object.entries(placed.ramps ?? {})) {
+      const takes = shape?.commands[command]?.takes;
+      const unit = takes !== undefined && isUnit(takes) ? takes : '';
+      const by =
+        unit === 'K'
+          ? { rate: `${Number((rate * 60).toPrecision(6))} K`, band: `${band} K` }
+          : { rate: show(rate * 60, unit), band: show(band, unit) };
+      parts.push(`  ramp ${command}: ${by.rate} a minute, a step every ${lasting(every)}, within ${by.band}\n`);
+    }
   }
+  parts.push(...interlockLines(rig));
   for (const d of rig.derive) {
     const from = Object.values(d.inputs).map((i) => i.from);
     parts.push(`\n${d.name}: ${d.method} of ${from.join(' and ')}\n`);
@@ -77,6 +91,20 @@ function overview({ rig, shapes }: Extract<Loaded, { readonly ok: true }>): stri
     );
   }
   return parts.join('');
+}
+
+function interlockLines({ interlocks = [], alarms = [], safeOrder, stopFile }: Rig): string[] {
+  const lines: string[] = [];
+  for (const { name, when, forbids, trips, latch } of interlocks) {
+    lines.push(`\ninterlock ${name}: ${conditionWords(when)}\n`);
+    lines.push(`  forbids ${forbids.join(', ')}\n`);
+    lines.push(`  ${trips.length === 0 ? 'trips nothing' : `trips ${trips.join(', then ')}`}${latch ? '' : '; not latched'}\n`);
+  }
+  if (safeOrder !== undefined) lines.push(`\nmade safe in this order: ${safeOrder.join(', ')}; then the others\n`);
+  if (stopFile !== undefined) lines.push(`\nstopped while there is a file ${stopFile}\n`);
+  for (const { name, levels } of alarms)
+    lines.push(`\nalarm ${name}: ${levels.map((level) => `${level.severity} when ${conditionWords(level.when)}`).join('; ')}\n`);
+  return lines;
 }
 
 const orderRow = ([name = '', ...rest]: readonly string[]): string[] => [`> ${name}`, ...rest];
