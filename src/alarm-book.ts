@@ -150,7 +150,6 @@ export function book(options: BookOptions): Book {
       counted(one, now);
       rise(one, cause, now, wall);
     } else if (to < is) {
-      if (to > before) counted(one, now);
       if (!stormy(one, now)) fall(one, now, wall);
     } else {
       if (to > before) counted(one, now); // came back before its fall was told

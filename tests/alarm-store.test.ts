@@ -68,6 +68,15 @@ describe('the file', () => {
     expect((await readAlarmStates(file)).states).toEqual([state('hot', { changed: T + 199 })]);
   });
 
+  test('has what came during a write without being asked for it', async () => {
+    const file = fresh();
+    const store = alarmStore(file, { told: never });
+    store.take(state('hot'));
+    store.take(state('cold'));
+    while (!existsSync(file) || !readFileSync(file, 'utf8').includes('cold')) await new Promise(setImmediate);
+    await store.flush();
+  });
+
   test('begins with what was kept, and a list of all that there is takes out the rest', async () => {
     const file = fresh();
     const store = alarmStore(file, { told: never, kept: { states: [state('old'), state('hot')], done: ['k'] } });

@@ -178,6 +178,8 @@ describe('silence', () => {
     b.change({ channels: { 'oven.power': { every: 1 } } });
     b.run(300);
     expect(b.names()).toEqual([]);
+    expect(b.engine.shelve('silence oven.power', 'eva', 60, 'why', us(500))).toBeUndefined();
+    expect(b.engine.shelve('silence kelvin.temperature', 'eva', 60, 'why', us(500))).toContain('there is no alarm');
   });
 
   test('of an instrument that has never been there is said', () => {

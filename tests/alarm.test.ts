@@ -160,6 +160,20 @@ describe('a limit', () => {
     expect(b.state()).toBeUndefined();
   });
 
+  test('on a list goes with its hysteresis, too', () => {
+    const b = bench([spec(leaf(60, { of: 'bias.voltage', kind: 'V', hysteresis: 5 }))]);
+    const volts = (index: number, value: number) => b.see(value, { from: 'bias.voltage', kind: 'V', index });
+    for (const index of [0, 1]) volts(index, 50);
+    b.wait(1);
+    volts(1, 61);
+    b.wait(1);
+    volts(1, 57);
+    expect(b.state()).toMatchObject({ now: 'alarm' });
+    b.wait(1);
+    volts(1, 54);
+    expect(b.state()).toBeUndefined();
+  });
+
   test('on a slope says how fast', () => {
     const b = bench([spec(leaf(0.5, { slope: 10 }))]);
     b.run(...Array.from({ length: 20 }, (_, i) => 300 + i));
