@@ -8,6 +8,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   run: async () => (await import('./cli/run.ts')).run,
   stop: async () => (await import('./cli/local.ts')).stop,
   check: async () => (await import('./cli/check.ts')).check,
+  'trip-test': async () => (await import('./cli/trip-test.ts')).tripTestCommand,
   instruments: async () => (await import('./cli/instruments.ts')).instruments,
   simulate: async () => (await import('./cli/simulate.ts')).simulate,
   order: async () => (await import('./cli/local.ts')).order,
