@@ -17,7 +17,8 @@ const END = 3; // seconds for outputs to be read back as safe at the end
 const ALONE = 60; // the same, when there is no guardian that would go on
 
 const send = (message: ToGuardian): void => {
-  if (process.connected) process.send?.(message);
+  // A guardian that has just died is told of by 'disconnect'. Without a callback a broken pipe would be an error that ends this process.
+  if (process.connected) process.send?.(message, undefined, undefined, () => {});
 };
 
 async function start(init: HostInit): Promise<void> {
@@ -234,6 +235,7 @@ function preparedOf(
   };
 }
 
+process.stderr.on('error', () => {}); // the guardian reads it, and may be gone
 // The terminal's Ctrl-C reaches every process of the group; the guardian decides what it means.
 process.on('SIGINT', () => {});
 process.on('SIGHUP', () => {});

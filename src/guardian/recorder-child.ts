@@ -8,7 +8,7 @@ import { waits } from '../waits.ts';
 /** What is used of a forked process. */
 export interface Child {
   readonly connected: boolean;
-  send(message: ToRecorder): void;
+  send(message: ToRecorder, sent: (error: Error | null) => void): void;
   kill(): void;
   on(event: 'message', heard: (message: FromRecorder) => void): unknown;
   once(event: 'exit', ended: (code: number | null, signal: string | null) => void): unknown;
@@ -58,7 +58,7 @@ export function recorderChild(options: RecorderChildOptions): RecorderChild {
 
   const send = (message: ToRecorder): boolean => {
     if (!child?.connected) return false;
-    child.send(message);
+    child.send(message, () => {}); // one that has just died is told of by its exit; without a callback the error would end the guardian
     return true;
   };
   const fail = (why: string): void => {
@@ -102,7 +102,7 @@ export function recorderChild(options: RecorderChildOptions): RecorderChild {
       else if (begun) again(why);
       else failed(new Error(reason ?? `the recorder has ended (${why})`));
     });
-    mine.send({ is: 'init', init: options.init });
+    mine.send({ is: 'init', init: options.init }, () => {});
   };
 
   /** It must not end while the host runs: another one goes on with new parts of the same session. */

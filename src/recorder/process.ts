@@ -55,7 +55,7 @@ const HOST_ALONE = 15_000; // ms for a host that makes its outputs safe without 
 const UNREAD = 32 << 20; // bytes of output that may wait for their reader
 
 const send = (message: FromRecorder): void => {
-  if (process.connected) process.send?.(message);
+  if (process.connected) process.send?.(message, undefined, undefined, () => {}); // a guardian that has just died is told of by 'disconnect'
 };
 
 /** The rig names instruments; their raw series are those of their links. */
@@ -70,6 +70,7 @@ async function start(init: RecorderInit): Promise<void> {
   const out = process.stdout;
   // A reader that has gone (head, a closed pager) ends the printing, never the recording.
   out.on('error', () => {});
+  process.stderr.on('error', () => {});
   const log = createWriteStream(`${init.folder}.log`, { flags: 'a' });
   log.on('error', () => {});
   const told = (text: string): void => {
