@@ -102,6 +102,29 @@ export function letGo(lab: TripLab, but: string | undefined): boolean {
   return (first === undefined || first === but) && now.every((one) => one.name === but || one.latched === undefined);
 }
 
+/** Gives an order that must not be carried out; a sentence where it was, or where bytes of it went. */
+export function forbidden(lab: TripLab, output: TripOutput, written: Written | undefined): string | undefined {
+  const { name, instrument, command, indices } = output;
+  const since = lab.clock.now();
+  const end = lab.order({ instrument, command, index: indices[0], written });
+  if (end?.outcome === 'refused') return undefined;
+  // A ramp that waits for its present value is ended by the safe order: nothing of it has gone either.
+  const safes = new Set(lab.wiresOf(instrument).flatMap(({ wire }) => wire.safes));
+  const gone = lab.sent.some((one) => one.t >= since && one.instrument === instrument && one.command === command && !safes.has(one.t));
+  return end?.outcome !== 'failed' || gone ? `${name}: switching it on was not refused (${whyNot(end)})` : undefined;
+}
+
+/** Gives the rig's start orders once more, as a person would: instruments that have been cut off begin anew. Refusals are none of its business. */
+export function bringUp(lab: TripLab, rig: Rig, but: readonly string[]): void {
+  for (const { instrument, command, index, value, after } of rig.start) {
+    if (but.includes(`${instrument}.${command}`)) continue;
+    lab.until(after, () => false);
+    const output = tripOutput(lab, `${instrument}.${command}${index === undefined ? '' : `[${index}]`}`);
+    const hazardous = typeof output !== 'string' && output.declared.safe !== undefined;
+    if (hazardous && !(lab.readings.has(output.readback) && isOn(lab, output))) lab.order({ instrument, command, index, written: value });
+  }
+}
+
 /** The first byte of a safe order since then, as the wire took it, and the readings that show each index safe; microseconds. */
 export function madeSafe(lab: TripLab, output: TripOutput, since: number): { readonly sent?: number; readonly shown?: number } {
   const given = lab.sent
