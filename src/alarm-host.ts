@@ -16,6 +16,8 @@ export interface HostAlarms {
   acknowledge(name: string, by: string): string | undefined;
   shelve(name: string, by: string, seconds: number, why: string): string | undefined;
   readonly states: readonly AlarmState[];
+  /** Names of those that wait for a person and are no latches'. */
+  readonly waiting: readonly string[];
   close(): void;
 }
 
@@ -69,6 +71,11 @@ export function hostAlarms(
     shelve: (name, by, seconds, why) => list.shelve(name, by, seconds, why, clock.now()),
     get states() {
       return list.states;
+    },
+    get waiting() {
+      return list.states.flatMap(({ name, unacknowledged, shelved }) =>
+        unacknowledged && shelved === undefined && !(name.startsWith(TRIP) && trips.has(name.slice(TRIP.length))) ? [name] : [],
+      );
     },
     close: stop,
   };

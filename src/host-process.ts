@@ -97,7 +97,8 @@ async function start(init: HostInit): Promise<void> {
     if (message.is === 'stop') {
       lab.stop(message.why);
       stopped(lab, clock);
-    } else if (message.is === 'forbid') lab.forbid(message.why);
+    } else if (message.is === 'alarm') lab.tell(message.name, message.severity, message.text);
+    else if (message.is === 'forbid') lab.forbid(message.why);
     else if (message.is === 'end') end(END);
     else if (message.is === 'ask') answer(lab, message.request, (reply) => send({ is: 'reply', id: message.id, reply }));
   };

@@ -17,6 +17,7 @@ import type { Ramps } from './ramp.ts';
 import { rampsOf } from './ramp-host.ts';
 import type { Reading } from './reading.ts';
 import type { Rig, RigInstrument } from './rig.ts';
+import { hint } from './rig-read.ts';
 import { adapted, modelOf, parsed, type Wire, wires } from './rig-wires.ts';
 import { safety } from './safety.ts';
 import { givenValue } from './value.ts';
@@ -130,7 +131,7 @@ export function host(options: HostOptions): Host {
     settled: options.settled,
   });
 
-  const alarming = hostAlarms(rig, clock, emit, { restored: options.restored });
+  const alarming = hostAlarms(rig, clock, emit, { restored: options.restored, limits: rig.watch });
 
   /** Orders are there before what guards them. */
   function guard(): Guard {
@@ -316,6 +317,20 @@ export function host(options: HostOptions): Host {
     };
   }
 
+  /** A latch with its alarm, or an alarm by itself. */
+  const acknowledgeOne = (name: string, by: string, latched: readonly string[]): string | undefined => {
+    const latch = latched.includes(name);
+    const waiting = [...latched, ...alarming.waiting];
+    // A name that nobody knows: what waits is nearer to what was meant than all that there could be.
+    const known = latch || alarming.states.some((state) => state.name === name);
+    if (!known && waiting.length > 0) return `nothing waits under "${name}"${hint(name, waiting)}`;
+    const why = latch ? safe.acknowledge(name) : alarming.acknowledge(name, by);
+    if (why !== undefined) return why;
+    if (latch) alarming.acknowledge(name, by);
+    emit({ kind: 'note', note: { t: clock.now(), by, text: `acknowledged: ${name}` } });
+    return undefined;
+  };
+
   const shut = (): void => {
     if (closed) return;
     closed = true;
@@ -351,20 +366,14 @@ export function host(options: HostOptions): Host {
     },
     acknowledge(by, name, all = false) {
       const latched = safe.latches.map((one) => one.name);
-      if (name === undefined && !all && latched.length > 1) return `several things wait: name one of ${latched.join(', ')}, or all`;
-      const alarmed = alarming.states.filter((one) => one.unacknowledged).map((one) => one.name);
-      // An alarm that is no latch of its own.
-      const plain = name !== undefined && !latched.includes(name) && alarming.states.some((one) => one.name === name);
-      const why = plain ? undefined : safe.acknowledge(name);
-      if (why !== undefined) return why;
-      const seen = name === undefined ? (all ? [...latched, ...alarmed] : latched) : plain || latched.includes(name) ? [name] : [];
-      const refusals = [...new Set(seen)].flatMap((one) =>
-        latched.includes(one) || alarming.states.some((state) => state.name === one) ? (alarming.acknowledge(one, by) ?? []) : [],
-      );
+      const others = alarming.waiting;
+      const waiting = [...latched, ...others];
+      if (name === undefined && !all && waiting.length !== 1)
+        return waiting.length === 0 ? 'nothing waits to be acknowledged' : `several things wait: name one of ${waiting.join(', ')}, or all`;
+      const names = name !== undefined ? [name] : waiting;
+      const refusals = names.flatMap((one) => acknowledgeOne(one, by, latched) ?? []);
       alarming.latched(safe.latches);
-      if (plain && refusals.length > 0) return refusals.join('; ');
-      emit({ kind: 'note', note: { t: clock.now(), by, text: name === undefined ? 'acknowledged' : `acknowledged: ${name}` } });
-      return undefined;
+      return refusals.length === 0 ? undefined : [...new Set(refusals)].join('; ');
     },
     shelve: (by, name, seconds, why) => alarming.shelve(name, by, seconds, why),
     tell: (name, severity, text, guidance) => alarming.tell(name, severity, text, guidance),

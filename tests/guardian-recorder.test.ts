@@ -50,6 +50,7 @@ function bench() {
       return child;
     },
     full: () => full++,
+    trouble: () => {},
     back: () => back++,
     err: (text) => err.push(text),
   });

@@ -122,7 +122,7 @@ test('several latches and no name: they are listed, and nothing is let go', () =
   expect(b.host.acknowledge('anna')).toBe('several things wait: name one of stop, cold, or all');
   expect(b.host.acknowledge('anna', undefined, true)).toBe(undefined);
   expect(b.order('output', true)?.outcome).toBe('done');
-  expect(b.host.acknowledge('anna', 'nonsense')).toMatch(/nothing is latched/);
+  expect(b.host.acknowledge('anna', 'nonsense')).toMatch(/"nonsense"/);
 });
 
 test('what stood unacknowledged when the last run ended stands again', () => {

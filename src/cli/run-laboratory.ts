@@ -11,6 +11,7 @@ import { type Child, recorderChild } from '../guardian/recorder-child.ts';
 import { stopFile } from '../guardian/stop-file.ts';
 import { stopKey, terminalNow } from '../guardian/stop-key.ts';
 import { type Local, type LocalReply, localFolder, serveLocal, socketOf, user } from '../local.ts';
+import { alarmFile, readAlarmStates } from '../recorder/alarm-store.ts';
 import type { RecorderInit } from '../recorder/process.ts';
 import type { Rig } from '../rig.ts';
 import { withUserDrivers } from '../rig-drivers.ts';
@@ -34,6 +35,7 @@ const FORCED = 130; // the shell's word for a program ended by Ctrl-C
 const END_WAIT = 8; // seconds for the host to end in order
 const FINISH_WAIT = 60; // seconds for the recorder to end the session (a hung disk, a slow database)
 const FORCED_WAIT = 1; // the same after a second Ctrl-C
+const DISK = 'disk reserve'; // the alarm
 const KEY_WAIT = 0.5; // seconds in which a key that is held down counts once
 
 export async function laboratory(rig: Rig, wanted: Wanted, io: Io): Promise<number> {
@@ -86,6 +88,7 @@ export async function laboratory(rig: Rig, wanted: Wanted, io: Io): Promise<numb
   session = folder;
   const screen = wanted.print === undefined && Boolean(process.stdout.isTTY);
   const key = screen && Boolean(process.stdin.isTTY);
+  const alarmsBefore = await readAlarmStates(alarmFile(rig, wanted.simulate));
   const last = wanted.simulate ? { words: [], unsettled: [] } : lastRecord(recordFile(rig, folder));
 
   // What the guardian needs to open a port is loaded now: at the moment it is needed a disk may hang. The same for programs it starts.
@@ -108,11 +111,19 @@ export async function laboratory(rig: Rig, wanted: Wanted, io: Io): Promise<numb
     ...(terminal === undefined ? {} : { terminal }),
   };
   let record: ArmedRecord | undefined;
+  // The recorder may have something to say before there is a host: it comes after the host's first message.
+  const early: ToHost[] = [];
+  let toHost = (message: ToHost): void => void early.push(message);
+  const hostSend = (message: ToHost): void => toHost(message);
   const recorder = recorderChild({
     clock,
     init,
     fork: () => child('../recorder/process.js', clock, 'inherit', 'inherit') as Child, // speaks the recorder's messages
-    full: () => hostSend({ is: 'stop', why: 'the disk is full: the session lives on its reserve' }),
+    full() {
+      hostSend({ is: 'alarm', name: DISK, severity: 'critical', text: 'the disk is full: the session lives on its reserve' });
+      hostSend({ is: 'stop', why: 'the disk is full: the session lives on its reserve' });
+    },
+    trouble: (text) => hostSend({ is: 'alarm', name: DISK, ...(text === undefined ? { text: '' } : { severity: 'alarm', text }) }),
     back: () => record?.again(),
     err: io.err,
   });
@@ -148,7 +159,7 @@ export async function laboratory(rig: Rig, wanted: Wanted, io: Io): Promise<numb
   // --- the host
   const host = child('../host-process.js', clock, 'ignore', 'pipe');
   host.stderr?.on('data', (data: Buffer) => tell(`host: ${data.toString('utf8').trimEnd()}`));
-  const hostSend = (message: ToHost): void => {
+  toHost = (message) => {
     // A host that has gone takes no messages; one that hangs takes them later.
     if (host.connected) host.send(message, () => {});
   };
@@ -225,8 +236,16 @@ export async function laboratory(rig: Rig, wanted: Wanted, io: Io): Promise<numb
   });
   hostSend({
     is: 'init',
-    init: { rig, simulate: wanted.simulate, seed: wanted.seed, recorder: recorderSocket, unsettled: last.unsettled },
+    init: {
+      rig,
+      simulate: wanted.simulate,
+      seed: wanted.seed,
+      recorder: recorderSocket,
+      unsettled: last.unsettled,
+      restored: alarmsBefore.states,
+    },
   });
+  for (const message of early) hostSend(message);
 
   // --- the stop, on every surface
   const stop = (by: string, done: (stopped: { readonly by: string; readonly unsafe: readonly Unsafe[] }) => void = () => {}): void => {

@@ -1,5 +1,5 @@
 /** What passes between host and guardian. */
-import type { AlarmState, OrderEntry } from '../entry.ts';
+import type { AlarmState, OrderEntry, Severity } from '../entry.ts';
 import type { WrittenOrder } from '../host.ts';
 import type { Rig } from '../rig.ts';
 
@@ -58,6 +58,8 @@ export type ToHost =
   | { readonly is: 'stop'; readonly why: string }
   /** No hazardous order while there is a reason; without one they are allowed again. */
   | { readonly is: 'forbid'; readonly why?: string }
+  /** An alarm of the guardian's or the recorder's; without a severity its cause has gone. */
+  | { readonly is: 'alarm'; readonly name: string; readonly severity?: Severity; readonly text: string }
   | { readonly is: 'end' }
   | { readonly is: 'ask'; readonly id: number; readonly request: Request };
 

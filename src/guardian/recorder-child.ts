@@ -33,6 +33,8 @@ export interface RecorderChildOptions {
   readonly fork: () => Child;
   /** The disk is full. */
   readonly full: () => void;
+  /** What is not recorded as it should be; undefined when all is again. */
+  readonly trouble: (text: string | undefined) => void;
   /** Another one is there. */
   readonly back: () => void;
   /** Where words go while there is none. */
@@ -88,6 +90,9 @@ export function recorderChild(options: RecorderChildOptions): RecorderChild {
           return;
         case 'full':
           options.full();
+          return;
+        case 'trouble':
+          options.trouble(message.text);
           return;
         case 'finished':
           summary = message.summary;

@@ -8,6 +8,7 @@ import { filesOf } from '../methods.ts';
 import { batches } from '../pipe.ts';
 import type { Rig } from '../rig.ts';
 import { show, type Unit } from '../units.ts';
+import { alarmKeeper } from './alarm-keeper.ts';
 import { jsonLine } from './jsonl.ts';
 import { catchUp, recorder, type Summary } from './recorder.ts';
 import { replaceFile } from './replace-file.ts';
@@ -45,6 +46,8 @@ export type FromRecorder =
   /** The record is on the disk, or why it is not. */
   | { readonly is: 'recorded'; readonly id: number; readonly why?: string }
   | { readonly is: 'full' }
+  /** What is not recorded as it should be; without a text all is again. */
+  | { readonly is: 'trouble'; readonly text?: string }
   | { readonly is: 'finished'; readonly summary: Summary }
   | { readonly is: 'failed'; readonly why: string };
 
@@ -96,6 +99,16 @@ async function start(init: RecorderInit): Promise<void> {
   const older = init.influx ? catchUp(init.rig, init.influx, init.folder, told) : undefined;
   if (init.print === 'screen') screen = view(out, init.rig, { simulated: init.simulated, folder: init.folder, key: init.key, clock });
 
+  const alarming = await alarmKeeper(init.rig, { simulated: init.simulated, clock, told });
+
+  let trouble: string | undefined;
+  const watchDisk = (): void => {
+    const now = keeper.trouble;
+    // The free space in it changes all the time.
+    if ((now === undefined) !== (trouble === undefined)) send({ is: 'trouble', ...(now === undefined ? {} : { text: now }) });
+    trouble = now;
+  };
+
   let behind = false;
   const print = (entries: readonly Entry[]): void => {
     // A reader that is too slow for what comes loses lines, never the session; it is told once.
@@ -108,6 +121,7 @@ async function start(init: RecorderInit): Promise<void> {
     }
     for (const entry of entries) {
       screen?.see(entry);
+      alarming.take(entry);
       if (entry.kind === 'alarm') told(`${entry.alarm.from}: ${entry.alarm.text}`);
       else if (entry.kind === 'order' && entry.order.outcome) {
         const { instrument, command, index, value, unit, outcome, why, by } = entry.order;
@@ -143,6 +157,7 @@ async function start(init: RecorderInit): Promise<void> {
   const ticking = setInterval(() => {
     clock.boot(); // sees a sleep of the machine
     keeper.tick();
+    watchDisk();
     screen?.draw(() => keeper.summary(), keeper.influxState);
   }, TICK);
 
@@ -166,6 +181,7 @@ async function start(init: RecorderInit): Promise<void> {
     server.close();
     const beating = setInterval(() => keeper.tick(), TICK);
     await older?.stop();
+    await alarming.close();
     const summary = await keeper.close(INFLUX_WAIT);
     clearInterval(beating);
     screen?.close();

@@ -58,6 +58,8 @@ export interface Recorder {
   summary(): Summary;
   readonly influxState: string | undefined;
   readonly tally: Tally;
+  /** What is not recorded as it should be, for people; undefined while all is. */
+  readonly trouble: string | undefined;
   /** Ends the session whole. Waits at most `within` seconds for InfluxDB to take what is left: the cursor keeps the rest. */
   close(within: number): Promise<Summary>;
 }
@@ -268,6 +270,15 @@ export async function recorder(options: RecorderOptions): Promise<Recorder> {
     tally: counts,
     get influxState() {
       return feedState;
+    },
+    get trouble() {
+      const { stopped, failing, free } = session.stats();
+      const parts = [
+        ...(failing.length > 0 ? [`${failing.join(', ')}: writing fails and is tried again`] : []),
+        ...(stopped.length > 0 ? [`not recorded any more: ${stopped.map((one) => one.klass).join(', ')}`] : []),
+      ];
+      if (parts.length === 0) return undefined;
+      return `${parts.join('; ')}${free === undefined ? '' : ` (${Math.round(free / 2 ** 20)} MiB free)`}`;
     },
     async close(within) {
       for (const { topic, bins } of trends) for (const row of bins.end()) json(topic, row.t, row);
