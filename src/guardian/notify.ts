@@ -54,23 +54,25 @@ export function watchdogOf(env: NodeJS.ProcessEnv, pid: number): number | undefi
  * the guardian must not wait for one.
  */
 export function systemdShell(told: (text: string) => void): { readonly say: Say; close(): void } {
-  const shell = spawn('sh', ['-c', 'while read -r line; do systemd-notify "$line" || exit 1; done'], {
+  const shell = spawn('sh', ['-c', 'trap "" TERM INT HUP; while read -r line; do systemd-notify "$line"; done'], {
     stdio: ['pipe', 'ignore', 'pipe'],
     detached: true, // the terminal's Ctrl-C is not for it
   });
   let lost = false;
-  const gone = (why: string): void => {
-    if (lost) return;
-    lost = true;
-    told(`systemd is not told of this run any more (${why})`);
+  let complained = false;
+  const complain = (why: string): void => {
+    if (lost || complained) return;
+    complained = true;
+    told(`systemd may not hear how this run is (${why})`);
   };
-  let said = '';
-  shell.stderr.on('data', (data: Buffer) => {
-    said = data.toString('utf8').trim();
-  });
+  const gone = (why: string): void => {
+    complain(why);
+    lost = true;
+  };
+  shell.stderr.on('data', (data: Buffer) => complain(data.toString('utf8').trim()));
   shell.stdin.on('error', () => {}); // told by its exit
   shell.once('error', (error) => gone(error.message));
-  shell.once('exit', (code, signal) => gone(said || (signal ?? `exit code ${code}`)));
+  shell.once('exit', (code, signal) => gone(signal ?? `exit code ${code}`));
   shell.unref();
   return {
     say(message) {
