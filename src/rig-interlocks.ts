@@ -56,6 +56,14 @@ export function readInterlocks(sheet: Sheet, rig: Rig, shapes: Shapes, channels:
   return out;
 }
 
+/** As the rig's "safe_order" has them; those that it does not name come last, as they are. */
+function inSafeOrder(sheet: Sheet, all: readonly Named[]): readonly Named[] {
+  const order = sheet.at(['safe_order']);
+  if (!Array.isArray(order)) return all;
+  const place = ({ name }: Named): number => (order.includes(name) ? order.indexOf(name) : order.length);
+  return [...all].sort((a, b) => place(a) - place(b));
+}
+
 /** Leases of an instrument that could not be asked what it has. */
 function checkUnknown(sheet: Sheet, placed: RigInstrument, shape: Shape | undefined): void {
   if (!shape || shape.fault !== undefined || shape.state.is === 'running') return;
@@ -93,8 +101,13 @@ function readInterlock(
   const forbids = 'forbids' in written ? readForbids(sheet, [...path, 'forbids'], rig, shapes) : [];
   for (const { output } of forbids) forbidden.add(output);
   const trips =
-    'trips' in written ? readTrips(sheet, [...path, 'trips'], rig, shapes) : forbids.filter(({ command }) => command.safe !== undefined);
-  const latch = 'latch' in written ? readLatch(sheet, [...path, 'latch']) : false;
+    'trips' in written
+      ? readTrips(sheet, [...path, 'trips'], rig, shapes)
+      : inSafeOrder(
+          sheet,
+          forbids.filter(({ command }) => command.safe !== undefined),
+        );
+  const latch = 'latch' in written ? readLatch(sheet, [...path, 'latch']) : true;
   const guidance = 'guidance' in written ? text(sheet, [...path, 'guidance'], '"close the hutch"') : undefined;
   if (!when || sheet.errors.length > before) return undefined;
   const readbacks = trips.map(({ placed, command }) => `${placed.name}.${command.readback?.channel}`);

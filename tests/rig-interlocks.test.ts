@@ -112,7 +112,7 @@ const when = (condition: string): string => `interlocks:\n  door: { when: ${cond
 const conditionOf = async (condition: string) => (await rigOf(when(condition))).interlocks?.[0]?.when;
 
 describe('an interlock', () => {
-  test('comes in SI, trips the hazardous ones of what it forbids, in that order', async () => {
+  test('comes in SI, latches, trips the hazardous ones of what it forbids, in the order of the rig', async () => {
     const rig = await rigOf(
       `interlocks:
   cooling:
@@ -139,7 +139,7 @@ stop_file: STOP`,
           suspect: true,
         },
         forbids: ['rack.heat', 'rack.mirror', 'rack.emission', 'rack.hv[1]'],
-        trips: ['rack.heat', 'rack.emission', 'rack.hv[1]'],
+        trips: ['rack.emission', 'rack.hv[1]', 'rack.heat'],
         latch: true,
         guidance: 'look at the chiller',
       },
@@ -148,7 +148,7 @@ stop_file: STOP`,
         when: { of: 'rack.door', kind: 'flag', test: { is: 'one-of', words: [true] }, hysteresis: 0, hold: 0, stale: 1, suspect: false },
         forbids: ['rack.emission', 'rack.heat', 'rack.hv'],
         trips: ['rack.emission'],
-        latch: false,
+        latch: true,
       },
     ]);
     expect(rig.safeOrder).toEqual(['rack.emission', 'rack.hv']);
