@@ -78,6 +78,8 @@ export interface Host {
   close(within: number, done: (unsafe: readonly string[]) => void, why?: string): void;
 }
 
+/** Of gpib:ADAPTER/ADDRESS. */
+const carrierOf = ({ address }: Wire): string => address.slice('gpib:'.length).split('/')[0] ?? '';
 const STOOD = 0.25; // seconds by which the loop may be late before the readings that it has missed are said to be missing
 const START_PATIENCE = 100; // tenths of a second that a start order waits for its interlocks
 const START_SAID = 50; // tenths of a second after which it is said that start orders wait
@@ -149,9 +151,12 @@ export function host(options: HostOptions): Host {
   const connect = (wire: Wire, link: Link): void => {
     const taped = recording(link, (heard) => emit({ kind: 'bytes', wire: heard }), wire.key, clock);
     const [first] = wire.users;
-    // After a standstill nothing goes out before the safe orders.
+    // After a standstill nothing goes out before the safe orders, those for instruments behind an adapter among them.
+    const on = wire.users.map((u) => u.instrument.name);
+    const beyond = tunnels.filter((t) => on.includes(carrierOf(t))).flatMap((t) => t.users.map((u) => u.instrument.name));
+    const served = [...on, ...beyond];
     const gated = wrapped(taped, {
-      write: (bytes, reply, safely) => (safely === true || !safe.stalled() ? taped.write(bytes, reply, safely) : false),
+      write: (bytes, reply, safely) => (safely === true || !safe.stalled(served) ? taped.write(bytes, reply, safely) : false),
     });
     const e = exchange(gated, first.protocol, clock, { name: wire.key });
     exchanges.set(wire.key, e);
@@ -195,8 +200,8 @@ export function host(options: HostOptions): Host {
   };
   for (const instrument of rig.instruments) if (!behind.has(instrument.name)) place(instrument);
   for (const wire of tunnels) {
-    // gpib:ADAPTER/ADDRESS
-    const [adapter = '', address = ''] = wire.address.slice('gpib:'.length).split('/');
+    const adapter = carrierOf(wire);
+    const [, address = ''] = wire.address.split('/');
     const carrier = acquired.get(adapter);
     const target = targets.get(adapter);
     if (!carrier || !target) throw new Error(`${wire.address}: no such adapter; the rig's check lets none pass`);

@@ -74,8 +74,8 @@ export interface Leases {
   /** Takes over an output that is on without an order of ours: watched from now on. */
   adopt(output: Output): void;
   void(since: number): string | undefined;
-  /** The loop has stood still for longer than a lease, and the safe orders have not gone yet: nothing else may. Cheap. */
-  stalled(): boolean;
+  /** The loop has stood still for longer than a lease, and on the link of these instruments no safe order has gone yet: nothing else may. Cheap. */
+  stalled(instruments: readonly string[]): boolean;
   see(reading: Reading): void;
   status(): readonly LeaseStatus[];
   close(): void;
@@ -116,6 +116,8 @@ export function leases(
   let voidedAt = Number.NEGATIVE_INFINITY;
   let voidedWhy = '';
   let gapNoticed = false;
+  /** After a standstill: the instruments whose safe orders wait for their turn (true), or have gone (false); empty when all have. */
+  const turns = new Map<string, boolean>();
 
   // A lease for a command counts for each of its indices.
   const specOf = ({ instrument, command, index }: Output): LeaseSpec | undefined => {
@@ -153,6 +155,8 @@ export function leases(
         from(at + 1);
       };
       const cancel = at + 1 < groups.length ? clock.after(STEP, go) : (): void => {};
+      for (const one of group) if (turns.has(one.spec.instrument)) turns.set(one.spec.instrument, false);
+      if (![...turns.values()].includes(true)) turns.clear();
       for (const one of group)
         safe(one.spec, why, () => {
           active.delete(leaseName(one.spec));
@@ -192,6 +196,8 @@ export function leases(
     const on = waiting([...active.values()]);
     if (on.length === 0) return;
     latch(STANDSTILL, voidedWhy);
+    turns.clear();
+    for (const one of on) turns.set(one.spec.instrument, true);
     inTurn(byOrder(on), voidedWhy);
   };
 
@@ -310,8 +316,9 @@ export function leases(
       gap();
       return voidedAt >= since ? voidedWhy : undefined;
     },
-    stalled() {
+    stalled(instruments) {
       if (gapNoticed) return true;
+      if (turns.size > 0 && instruments.some((i) => turns.get(i) === true) && !instruments.some((i) => turns.get(i) === false)) return true;
       if (clock.mono() - lastMono <= stillLimit() && clock.maybeSlept?.() !== true) return false;
       // Not here, in the middle of a write: the safe orders go first of all that goes after it.
       gapNoticed = true;

@@ -30,8 +30,8 @@ export interface SafetyOptions {
 
 export interface Safety extends Guard {
   see(reading: Reading): void;
-  /** Nothing but safe orders may be written: the program has stood still. */
-  stalled(): boolean;
+  /** Nothing but safe orders may be written on the link of these instruments: the program has stood still. */
+  stalled(instruments: readonly string[]): boolean;
   stop(why: string): void;
   /** No hazardous order while there is a reason (the stop file); undefined lifts it. */
   forbid(why: string | undefined): void;
@@ -239,7 +239,7 @@ export function safety(options: SafetyOptions): Safety {
       locks.see(reading);
       found(reading);
     },
-    stalled: () => held.stalled(),
+    stalled: (instruments) => held.stalled(instruments),
     stop: (why) => held.tripAll(why, STOP),
     forbid(why) {
       forbidden = why;

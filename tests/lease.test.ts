@@ -192,6 +192,44 @@ describe('evidence', () => {
     expect(tripped).toEqual(['1 no good reading of hv.bias for 1 s']);
   });
 
+  test('a standstill: nothing else goes on a link before its own safe order, which may wait for its turn', () => {
+    const clock = virtualClock();
+    const spec = (instrument: string, order: number): LeaseSpec => ({
+      instrument,
+      command: 'output',
+      order,
+      longest: 100,
+      deadline: 1,
+      then: 'safe',
+      evidence: `${instrument}.output`,
+    });
+    const safe = new Map<string, () => void>();
+    const all = leases(
+      [spec('laser', 0), spec('shutter', 1), spec('gas', 2)],
+      clock,
+      keeperHere(),
+      (one, _why, done) => {
+        expect(all.stalled([one.instrument])).toBe(false); // its bytes go now, and its readback after them
+        safe.set(one.instrument, done);
+      },
+      () => {},
+    );
+    for (const name of ['laser', 'shutter', 'gas']) all.arm(name, 'output', undefined, () => {});
+    clock.advance(0.5);
+    clock.stall(6);
+    expect(all.stalled(['nobody'])).toBe(true); // not noticed yet: nothing goes anywhere
+    clock.advance(0.01);
+    const shut = (): readonly string[] => ['laser', 'shutter', 'gas', 'nobody'].filter((name) => all.stalled([name]));
+    expect([...safe.keys()]).toEqual(['laser']);
+    expect(shut()).toEqual(['shutter', 'gas']);
+    expect(all.stalled(['laser', 'gas'])).toBe(false); // they share a link, and its first byte was safe
+    safe.get('laser')?.();
+    expect(shut()).toEqual(['gas']);
+    clock.advance(0.26); // the shutter has not answered
+    expect([...safe.keys()]).toEqual(['laser', 'shutter', 'gas']);
+    expect(shut()).toEqual([]);
+  });
+
   test('the keeper dies while it is on', () => {
     const b = bench();
     b.on();
