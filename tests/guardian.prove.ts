@@ -167,6 +167,30 @@ describe('a guardian that dies', () => {
   });
 });
 
+describe('all stand still', () => {
+  test.each(['guardian first', 'host first'])(
+    'for six seconds, as when the machine sleeps: the first order after it is safe (%s)',
+    async (first) => {
+      const run = lab.start(['run', lab.rig]);
+      await run.said(on);
+      const [host, recorder] = processes(run);
+      const pids = [run.child.pid ?? 0, recorder, host];
+      for (const pid of pids) process.kill(pid, 'SIGSTOP');
+      await until(lab.bench.clock, 6, () => false);
+      const from = lab.bench.heard.length;
+      for (const pid of first === 'host first' ? pids.reverse() : pids) process.kill(pid, 'SIGCONT');
+      expect(await until(lab.bench.clock, 20, () => lab.emission() === false), run.out()).toBe(true);
+      const orders = lab.bench.heard.slice(from).flatMap((h) => h.text.match(/EMOFF|EMON|SDC \S+/g) ?? []);
+      expect(orders[0], orders.join(' ')).toMatch(/^(EMOFF|SDC 0(\.0*)?)$/);
+      expect(orders).not.toContain('EMON');
+      const refused = await order('laser', 'emission', 'on');
+      expect(refused.code, refused.out).toBe(3);
+      run.child.kill('SIGINT');
+      expect(await run.exit, run.out()).toBe(0);
+    },
+  );
+});
+
 describe('a recorder that dies', () => {
   test('another one goes on with the session, again and again, and the outputs stay on', async () => {
     const run = lab.start(['run', lab.rig]);
