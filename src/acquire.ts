@@ -1,6 +1,7 @@
 /** From an instrument's declaration and its links to readings: identify, polls on an absolute grid, streams. Gives values, never errors. */
 import { type Clock, every } from './clock.ts';
 import { type Exchange, ORDER, POLL, type Trust } from './exchange.ts';
+import { AFTER_SAFE, GIVEN_UP } from './exchange-job.ts';
 import type { Actors, Askers, Body, Came, Command, Instrument, Links, Poll, Proof, Stream } from './instrument.ts';
 import { bad, type Kind, type Kinds, type Measured, type Origin, type Reading, type Values } from './reading.ts';
 import { actor, Refused } from './talk.ts';
@@ -52,6 +53,8 @@ export interface Acquired {
 
 export interface AcquireEvents {
   reading(r: Reading): void;
+  /** All readings of one reply have been given: who looks at several of them does so now. */
+  replied?(): void;
   state(name: string, state: State): void;
 }
 
@@ -63,6 +66,8 @@ interface Slot {
 }
 
 const pollName = (poll: Poll<Links>): string => Object.keys(poll.gives).join('+');
+
+const OURS = 1; // seconds in which an instrument is proven again after a safe order of ours, or is silent
 
 export function acquire(placed: Placed, clock: Clock, on: AcquireEvents): Acquired {
   const { name, model, roles, origin } = placed;
@@ -79,6 +84,7 @@ export function acquire(placed: Placed, clock: Clock, on: AcquireEvents): Acquir
   let id: unknown;
   let identity = '';
   let state: State = { is: 'connecting', why: 'not asked yet' };
+  let entered = clock.mono();
   let identifying = false;
   let identified = false;
   let closed = false;
@@ -86,8 +92,12 @@ export function acquire(placed: Placed, clock: Clock, on: AcquireEvents): Acquir
   const enter = (next: State): void => {
     if (JSON.stringify(next) === JSON.stringify(state)) return;
     state = next;
+    entered = clock.mono();
     on.state(name, state);
   };
+  /** Silent for a moment, because a safe order of ours has gone out. */
+  const ours = (): boolean =>
+    state.is === 'silent' && (state.why === GIVEN_UP || state.why === AFTER_SAFE) && clock.mono() - entered < OURS;
 
   const slotOf = (channel: string, index: number | undefined): Slot => {
     const key = index === undefined ? channel : `${channel}[${index}]`;
@@ -159,6 +169,7 @@ export function acquire(placed: Placed, clock: Clock, on: AcquireEvents): Acquir
         emit(channel, i, kind, m, t);
       });
     }
+    on.replied?.();
     return nonsense;
   };
 
@@ -167,13 +178,23 @@ export function acquire(placed: Placed, clock: Clock, on: AcquireEvents): Acquir
       const many = indices.get(channel);
       for (let i = 0; i < (many ?? 1); i++) emit(channel, many === undefined ? undefined : i, kind, bad(why), clock.now());
     }
+    on.replied?.();
   };
 
   const doubt = (why: string): void => {
     for (const role of Object.keys(roles)) if (proofs[role]) roles[role].doubt(name, role, why);
   };
 
-  const runPoll = (poll: Poll<Links>, by: string, urgency: typeof POLL | typeof ORDER, done: () => void): void => {
+  /** Asked again once the instrument is proven again: a safe order of ours on the same link says nothing about what they read. */
+  const owed = new Set<() => void>();
+  const askOwed = (): void => {
+    if (state.is !== 'running' || identifying) return;
+    const all = [...owed];
+    owed.clear();
+    for (const ask of all) ask();
+  };
+
+  const runPoll = (poll: Poll<Links>, by: string, urgency: typeof POLL | typeof ORDER, done: (givenUp: boolean) => void): void => {
     const stat = statisticsOf.get(poll);
     const began = clock.mono();
     runTalk(
@@ -196,11 +217,13 @@ export function acquire(placed: Placed, clock: Clock, on: AcquireEvents): Acquir
           stat.latencyMax = Math.max(stat.latencyMax, latency);
           if (!outcome.ok) stat.failed++;
         }
-        if (!outcome.ok) {
+        const givenUp = !outcome.ok && outcome.why === GIVEN_UP;
+        if (outcome.ok) read(poll, outcome.value, outcome.came);
+        else if (!givenUp) {
           if (outcome.garbled) doubt(outcome.why);
           giveBad(poll.gives, state.is === 'refused' ? state.why : outcome.why);
-        } else read(poll, outcome.value, outcome.came);
-        done();
+        }
+        done(givenUp);
       },
     );
   };
@@ -237,6 +260,11 @@ export function acquire(placed: Placed, clock: Clock, on: AcquireEvents): Acquir
           stat.skipped++;
           return;
         }
+        if (ours()) {
+          stat.skipped++;
+          owed.add(ask);
+          return;
+        }
         if (identifying) {
           giveBad(poll.gives, 'being identified again');
           return;
@@ -246,9 +274,16 @@ export function acquire(placed: Placed, clock: Clock, on: AcquireEvents): Acquir
           giveBad(poll.gives, state.why);
           return;
         }
+        ask();
+      };
+      const ask = (): void => {
+        if (busy || closed) return;
         busy = true;
-        runPoll(poll, by, POLL, () => {
+        runPoll(poll, by, POLL, (givenUp) => {
           busy = false;
+          if (!givenUp) return;
+          owed.add(ask);
+          askOwed();
         });
       };
       stops.push(every(clock, poll.every, tick));
@@ -335,6 +370,7 @@ export function acquire(placed: Placed, clock: Clock, on: AcquireEvents): Acquir
           return;
         }
         enter({ is: 'running' });
+        askOwed();
       },
     );
   };

@@ -21,6 +21,10 @@ export type Ended =
   | { readonly ok: true; readonly m: unknown; readonly came: Came }
   | { readonly ok: false; readonly why: string; readonly sent: boolean };
 
+/** How a question ends, and why a link is distrusted, when a safe order of ours went before it: it says nothing about the instrument. */
+export const GIVEN_UP = 'given up for a safe order';
+export const AFTER_SAFE = 'after a safe order';
+
 export const POLL = 0;
 export const ORDER = 1;
 export const SAFE = 2;

@@ -8,7 +8,17 @@
 import { Subject } from 'rxjs';
 import { Fault, type Protocol } from '../protocols/protocol.ts';
 import type { Clock } from './clock.ts';
-import { type Ended, type Exchange, type Exchanged, type Job, type Member, SAFE, type Statistics } from './exchange-job.ts';
+import {
+  AFTER_SAFE,
+  type Ended,
+  type Exchange,
+  type Exchanged,
+  GIVEN_UP,
+  type Job,
+  type Member,
+  SAFE,
+  type Statistics,
+} from './exchange-job.ts';
 import type { Came } from './instrument.ts';
 import type { Arrival, Link } from './link.ts';
 import { type Key, trusts } from './trust.ts';
@@ -392,15 +402,15 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
     readyAt = mono + pace;
     decoder(EMPTY);
     if (before) {
-      record(before, 'given up for a safe order');
-      keys.distrust(before.key, 'given up for a safe order');
+      record(before, GIVEN_UP);
+      keys.distrust(before.key, GIVEN_UP);
     }
-    if (before || key.state !== 'proven') keys.distrust(key, 'after a safe order');
+    if (before || key.state !== 'proven') keys.distrust(key, AFTER_SAFE);
     if (!job.reply) {
       record(o);
       finish(job, { ok: true, m: undefined, came: { asked, t: clock.now() } });
     }
-    if (before?.job) finish(before.job, { ok: false, why: 'given up for a safe order', sent: true });
+    if (before?.job) finish(before.job, { ok: false, why: GIVEN_UP, sent: true });
     return true;
   };
 

@@ -80,6 +80,7 @@ export interface Host {
 
 /** Of gpib:ADAPTER/ADDRESS. */
 const carrierOf = ({ address }: Wire): string => address.slice('gpib:'.length).split('/')[0] ?? '';
+const LATE = 0.02; // seconds by which the loop must be late before it has stood still
 const STOOD = 0.25; // seconds by which the loop may be late before the readings that it has missed are said to be missing
 const START_PATIENCE = 100; // tenths of a second that a start order waits for its interlocks
 const START_SAID = 50; // tenths of a second after which it is said that start orders wait
@@ -182,6 +183,7 @@ export function host(options: HostOptions): Host {
     const origin = Object.values(instrument.links).reduce<Link['origin']>((o, { wire }) => origins.get(wire) ?? o, entered);
     const one = acquire({ name: instrument.name, model, options: parsed(model, instrument), roles, origin }, clock, {
       reading: take,
+      replied: () => safe.look(),
       state(name, state) {
         states.set(name, state);
         // Its channels have gaps of their own once they are known.
@@ -265,6 +267,7 @@ export function host(options: HostOptions): Host {
         const cause = `the program stood still for ${still.toFixed(2)} s`;
         for (const gap of ledger.stood(clock.now() - still * 1e6, clock.now(), cause)) emit({ kind: 'gap', gap });
       }
+      if (now - expected > LATE) safe.late();
       lateness = Math.max(lateness, now - expected);
       expected = now + 0.05 - ((now - expected) % 0.05);
       alarming.latched(safe.latches);

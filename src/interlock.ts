@@ -10,7 +10,12 @@ import type { Reading } from './reading.ts';
 import type { RigInterlock } from './rig.ts';
 
 export interface Interlocks {
+  /** Takes a reading; `look` says what comes of it. */
   see(reading: Reading): void;
+  /** All that belong together have been seen (the readings of one reply): whoever looks in between sees a mixture of old and new. */
+  look(): void;
+  /** The loop has stood still: what has come meanwhile has not been read yet, and is no absence for a moment. */
+  late(): void;
   /** A reason why an order may not go, or undefined. Safe values are not asked about. */
   refuse(instrument: string, command: string, index?: number): string | undefined;
   /** Those that wait for a person. */
@@ -43,11 +48,15 @@ interface Running {
   latched: string | undefined;
   /** Its safe orders have been given since it last held. */
   acted: boolean;
+  /** Until then it is given a moment while it is not known, because the loop had stood still. */
+  spared: number | undefined;
   due: number;
   cancel: () => void;
 }
 
 const LONGEST_GRACE = 10; // seconds
+const LATE = 0.02; // seconds by which a timer must be late before it is the loop that stood still
+const SPARE = 0.05; // seconds that a loop which stood still gets to read what has come
 
 /** Where an output stands in a list: "hv.voltage" stands for each of its indices. */
 export const covers = (listed: string, output: string): boolean => listed === output || output.startsWith(`${listed}[`);
@@ -64,6 +73,7 @@ export function interlocks(specs: readonly RigInterlock[], clock: Clock, on: Int
       since: clock.now(),
       latched: undefined,
       acted: false,
+      spared: undefined,
       due: Number.POSITIVE_INFINITY,
       cancel() {},
     };
@@ -76,6 +86,10 @@ export function interlocks(specs: readonly RigInterlock[], clock: Clock, on: Int
     for (const instrument of new Set(one.spec.trips.map((output) => output.slice(0, output.indexOf('.')))))
       byInstrument.set(instrument, [...(byInstrument.get(instrument) ?? []), one]);
   }
+
+  /** Read since they were looked at last. */
+  const seen = new Set<Running>();
+  let spared = Number.NEGATIVE_INFINITY;
 
   const statusOf = ({ spec, level, since, latched }: Running): InterlockStatus => ({
     name: spec.name,
@@ -110,6 +124,14 @@ export function interlocks(specs: readonly RigInterlock[], clock: Clock, on: Int
   const look = (one: Running): void => {
     const now = clock.mono();
     const level = one.watched.level(now);
+    if (level.is === 'unknown' && one.level.is === 'holds') {
+      one.spared ??= spared; // one moment: a loop that is late all the time must not make it blind
+      if (now < one.spared) {
+        rearm(one, one.spared, now);
+        return;
+      }
+    }
+    if (level.is === 'holds') one.spared = undefined;
     const changed = level.is !== one.level.is;
     one.level = level;
     if (changed) {
@@ -125,12 +147,19 @@ export function interlocks(specs: readonly RigInterlock[], clock: Clock, on: Int
     const grace = one.level.is === 'unknown' && now < one.grace ? one.grace : Number.POSITIVE_INFINITY;
     const next = Math.min(one.watched.next(now), grace);
     if (next >= one.due || next === Number.POSITIVE_INFINITY) return;
+    rearm(one, next, now);
+  };
+  const rearm = (one: Running, due: number, now: number): void => {
     one.cancel();
-    one.due = next;
-    one.cancel = clock.after(Math.max(0, next - now), () => {
+    one.due = due;
+    one.cancel = clock.after(Math.max(0, due - now), () => {
       one.due = Number.POSITIVE_INFINITY;
+      if (clock.mono() - due > LATE) late();
       look(one);
     });
+  };
+  const late = (): void => {
+    spared = clock.mono() + SPARE;
   };
   for (const one of all) arm(one, clock.mono());
 
@@ -143,13 +172,24 @@ export function interlocks(specs: readonly RigInterlock[], clock: Clock, on: Int
         const wall = clock.now();
         for (const one of concerned) {
           one.watched.see(reading, now, wall);
-          look(one);
-          for (const channel of one.watched.wanted) if (channel === reading.from) on.refresh(channel);
+          seen.add(one);
         }
       }
       const exposing = byInstrument.get(reading.from.slice(0, reading.from.indexOf('.')));
-      if (exposing) for (const one of exposing) if (one.level.is !== 'holds') enforce(one);
+      if (exposing) for (const one of exposing) if (one.level.is !== 'holds') seen.add(one);
     },
+    look() {
+      if (seen.size === 0) return;
+      const all = [...seen];
+      seen.clear();
+      const wanted = new Set<string>();
+      for (const one of all) {
+        look(one);
+        for (const channel of one.watched.wanted) wanted.add(channel);
+      }
+      for (const channel of wanted) on.refresh(channel);
+    },
+    late,
     refuse(instrument, command, index) {
       const output = `${instrument}.${command}${index === undefined ? '' : `[${index}]`}`;
       for (const { spec, level, latched } of all) {

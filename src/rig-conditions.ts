@@ -61,7 +61,7 @@ const TESTS = ['above', 'below', 'between', 'is'] as const;
 const KEYS = ['of', ...TESTS, 'hysteresis', 'for', 'stale', 'stuck', 'suspect', 'slope'];
 const LIKE = '"{ of: laser.temperature, below: 40 degC }"';
 const SLOWEST = 2.5; // polls that may be missed, nearly: one lost answer is no reason to act
-const LEAST = 0.5; // seconds
+const LEAST = 1; // seconds
 
 /** The condition at this path, in SI; undefined after a message. */
 export function readCondition(sheet: Sheet, path: Path, channels: ChannelLookup): Condition | undefined {

@@ -30,6 +30,10 @@ export interface SafetyOptions {
 
 export interface Safety extends Guard {
   see(reading: Reading): void;
+  /** The readings of one reply have all been seen, with what is derived from them. */
+  look(): void;
+  /** The main loop is late: what has come has not been read yet. */
+  late(): void;
   /** Nothing but safe orders may be written on the link of these instruments: the program has stood still. */
   stalled(instruments: readonly string[]): boolean;
   stop(why: string): void;
@@ -239,6 +243,8 @@ export function safety(options: SafetyOptions): Safety {
       locks.see(reading);
       found(reading);
     },
+    look: () => locks.look(),
+    late: () => locks.late(),
     stalled: (instruments) => held.stalled(instruments),
     stop: (why) => held.tripAll(why, STOP),
     forbid(why) {

@@ -252,3 +252,52 @@ test('its changes are in the session, with their reasons', () => {
     expect.stringMatching(/^toy\.output: interlock cold: sensor\.level is 6/),
   ]);
 });
+
+describe('what is no fault of an input', () => {
+  test('one reply with several readings is looked at when all of them are there', () => {
+    // Both channels of one instrument: stale would be the one that is taken last.
+    const both: Condition = {
+      all: [
+        leaf({ of: 'sensor.level', test: { is: 'below', limit: 5 }, stale: 0.3 }),
+        leaf({ of: 'sensor.bias', test: { is: 'below', limit: 5 }, stale: 0.3 }),
+      ],
+    };
+    const b = bench([interlock(both)]);
+    b.on();
+    b.clock.advance(10);
+    expect(b.level()?.is).toBe('holds');
+  });
+
+  test('a loop that stood still for a moment reads what has come before it calls anything absent', () => {
+    const b = bench([interlock({ ...cold, stale: 0.3 })]);
+    b.on();
+    b.clock.stall(0.4);
+    b.clock.advance(1);
+    expect(b.of('interlock').map((e) => e.interlock.is)).toEqual(['holds']);
+    expect(b.toy.output).toBe(true);
+  });
+
+  test('... once: with nothing to read it trips all the same', () => {
+    const b = bench([interlock({ ...cold, stale: 0.3 })]);
+    b.on();
+    b.sensor.dead = true;
+    for (let i = 0; i < 8; i++) {
+      b.clock.stall(0.1);
+      b.clock.advance(0.03);
+    }
+    expect(b.toy.output).toBe(false);
+  });
+
+  test('a safe order on the link of an input breaks nothing by itself', () => {
+    const b = bench([interlock(cold)]);
+    b.on();
+    for (let i = 0; i < 30; i++) {
+      b.give('sensor', 'output', false);
+      b.clock.advance(0.037);
+    }
+    expect(b.of('interlock').map((e) => e.interlock.is)).toEqual(['holds']);
+    expect(b.toy.output).toBe(true);
+    const bad = b.readings('sensor.level').filter((r) => r.quality === 'bad');
+    expect(bad).toEqual([]);
+  });
+});
