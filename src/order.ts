@@ -3,9 +3,10 @@ import type { Acquired } from './acquire.ts';
 import type { Clock } from './clock.ts';
 import type { OrderEntry, OrderOutcome, OrderValue } from './entry.ts';
 import { type Exchange, ORDER, SAFE } from './exchange.ts';
+import { GIVEN_UP } from './exchange-job.ts';
 import type { Command } from './instrument.ts';
 import type { Reading } from './reading.ts';
-import { here } from './talk.ts';
+import { here, type Talk } from './talk.ts';
 import { begun, runTalk } from './talk-run.ts';
 import { show } from './units.ts';
 
@@ -80,6 +81,8 @@ interface Late {
 }
 
 const DEADLINE = 30;
+const UNANSWERED = 0.1; // seconds until a safe order that was not answered is given again
+const CONTRARY = 2; // good readings that show something else, after which it is given again
 const LOST = /^(link down|no answer|garbled|given up|closed)/; // how a question ends whose bytes have gone
 
 export function orders(targets: ReadonlyMap<string, Target>, clock: Clock, guard: Guard, emit: (order: OrderEntry) => void): Orders {
@@ -238,58 +241,84 @@ export function orders(targets: ReadonlyMap<string, Target>, clock: Clock, guard
     const value = command.takes === 'nothing' ? undefined : request.value;
     for (const [channel, n] of Object.entries(command.renews ?? {})) acquired.void(channel, n);
     const began = clock.now();
+    let over = false;
+    let under = false;
+    let confirming = false;
+    let cancel = (): void => {};
+    const ended = (outcome: OrderOutcome, why?: string, unsent?: boolean): void => {
+      over = true;
+      cancel();
+      end(outcome, why, unsent);
+    };
     // The value has been checked against `takes`; a command's own type is lost in the list of commands.
-    const talk = begun(() =>
-      command.talk(acquired.actors, value as never, request.index ?? 0, {
-        ...here,
-        order: { by: request.by, sigma: request.sigma },
-      }),
-    );
-    runTalk(
-      talk,
-      {
-        instrument: request.instrument,
-        by: `order:${request.command}`,
-        urgency,
-        roles: target.roles,
-        within: target.within,
-        clock,
-        give: (values) => acquired.give(values),
-        void: () => late()?.why,
-      },
-      (outcome) => {
-        if (!outcome.ok && urgency !== SAFE) {
-          const stopped = late();
-          const { why, changed } = outcome;
-          if (stopped?.why === why && !changed) {
-            end(stopped.outcome, why, true);
+    const talk = (): Talk<unknown> =>
+      begun(() =>
+        command.talk(acquired.actors, value as never, request.index ?? 0, {
+          ...here,
+          order: { by: request.by, sigma: request.sigma },
+        }),
+      );
+    /** A safe order whose bytes or answer were lost, or after which the output is still on, is given again until its readback is over. */
+    const attempt = (): void => {
+      if (over || under || closed !== undefined) return;
+      under = true;
+      cancel();
+      runTalk(
+        talk(),
+        {
+          instrument: request.instrument,
+          by: `order:${request.command}`,
+          urgency,
+          roles: target.roles,
+          within: target.within,
+          clock,
+          give: (values) => acquired.give(values),
+          void: () => late()?.why,
+        },
+        (outcome) => {
+          under = false;
+          if (over) return;
+          if (!outcome.ok && urgency !== SAFE) {
+            const stopped = late();
+            const { why, changed } = outcome;
+            if (stopped?.why === why && !changed) {
+              ended(stopped.outcome, why, true);
+              return;
+            }
+            const lost = changed && (outcome.garbled || stopped?.why === why || LOST.test(why));
+            ended(lost ? 'unknown' : 'failed', lost ? `${why}: whether it was carried out is not known` : why, !changed);
             return;
           }
-          const lost = changed && (outcome.garbled || stopped?.why === why || LOST.test(why));
-          end(lost ? 'unknown' : 'failed', lost ? `${why}: whether it was carried out is not known` : why, !changed);
-          return;
-        }
-        const readback = command.readback;
-        if (!readback) {
-          end(outcome.ok ? 'sent' : 'unknown', outcome.ok ? 'the instrument has no readback for it' : outcome.why);
-          return;
-        }
-        awaitReadback(acquired, command, request, began, end);
-      },
-    );
+          const readback = command.readback;
+          if (!readback) {
+            ended(outcome.ok ? 'sent' : 'unknown', outcome.ok ? 'the instrument has no readback for it' : outcome.why);
+            return;
+          }
+          if (confirming) acquired.refresh(readback.channel);
+          else awaitReadback(acquired, command, request, began, urgency === SAFE ? attempt : () => {}, ended);
+          confirming = true;
+          // One that another safe order on its link has cut short has gone: two that cut each other short must not go on so.
+          if (!over && !outcome.ok) cancel = clock.after(outcome.why === GIVEN_UP ? target.within : UNANSWERED, attempt);
+        },
+      );
+    };
+    attempt();
   };
 
+  /** `contrary` is called when good readings show something else. */
   const awaitReadback = (
     acquired: Acquired,
     command: Command,
     request: OrderRequest,
     began: number,
+    contrary: () => void,
     end: (outcome: OrderOutcome, why?: string) => void,
   ): void => {
     const readback = command.readback;
     if (!readback) return;
     const want = readback.shows ? readback.shows(request.value) : request.value;
     let over = false;
+    let others = 0;
     let cancel = (): void => {};
     const watch: Watch = {
       channel: `${request.instrument}.${readback.channel}`,
@@ -300,7 +329,9 @@ export function orders(targets: ReadonlyMap<string, Target>, clock: Clock, guard
           return false;
         }
         watch.shown = String(r.value);
-        return typeof want === 'number' && typeof r.value === 'number' ? Math.abs(r.value - want) <= readback.by : r.value === want;
+        const is = typeof want === 'number' && typeof r.value === 'number' ? Math.abs(r.value - want) <= readback.by : r.value === want;
+        if (!is && ++others % CONTRARY === 0) contrary();
+        return is;
       },
       matched: () => {
         over = true;

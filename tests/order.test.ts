@@ -270,6 +270,62 @@ describe('order of orders', () => {
     ]);
   });
 
+  describe('a safe order is given again', () => {
+    const on = (): Bench => {
+      const b = bench();
+      b.give('output', true);
+      b.clock.advance(1);
+      b.toy.heard.length = 0;
+      return b;
+    };
+
+    test('while nobody answers: an instrument that hears again is safe soon, not when the readback has run out', () => {
+      const b = on();
+      b.toy.dead = true;
+      b.give('output', false);
+      b.clock.advance(0.55);
+      b.toy.dead = false;
+      b.clock.advance(0.35); // the time-out of a question that went unheard, and a moment
+      expect(b.toy.output).toBe(false);
+      b.clock.advance(3);
+      expect(b.ends.length).toBe(2); // it is one order all the same
+    });
+
+    test('while its link is down: its bytes are the first when it is up', () => {
+      const b = on();
+      b.plug(false);
+      b.give('output', false);
+      b.clock.advance(4.5); // longer than it waits on a link
+      b.plug(true);
+      b.clock.advance(0.3);
+      expect(b.toy.output).toBe(false);
+      expect(new Set(b.texts())).toEqual(new Set(['OUT 0'])); // its lease's as well
+    });
+
+    test('while readings show the output still on', () => {
+      const b = on();
+      b.toy.welded = true;
+      b.give('output', false);
+      b.clock.advance(0.7);
+      expect(b.texts().length).toBeGreaterThanOrEqual(2);
+      b.toy.welded = false;
+      b.clock.advance(0.29);
+      expect(b.toy.output).toBe(false);
+    });
+
+    test('but two on one link do not cut each other short for ever', () => {
+      const b = on();
+      b.give('bias', 5, { index: 1 });
+      b.clock.advance(1);
+      b.toy.heard.length = 0;
+      b.give('output', false);
+      b.give('bias', 0, { index: 1 });
+      b.clock.advance(2);
+      expect(b.texts()).toEqual(['OUT 0', 'BIAS 1 0']);
+      expect(b.ends.slice(-2).map((o) => o.outcome)).toEqual(['done', 'done']);
+    });
+  });
+
   test('a safe order does not wait for a talk that holds the link', () => {
     const b = bench();
     b.give('twice', 3);
