@@ -308,6 +308,28 @@ describe('in the order of the rig', () => {
     expect(at.opened).toEqual(['a', 'b', 'b']);
   });
 
+  test.each([2400, 4800, 9600, 19_200])(
+    'on a slow line (%i baud) one that is repeated for ever does not keep another from being read back',
+    (baud) => {
+      const clock = virtualClock();
+      const simulator = toys.simulators.get('toy');
+      if (!simulator) throw new Error('the toy is there');
+      const device = universe(1, clock).device('toy', simulator, { serial: 1 });
+      const state = device.state as ToyState; // the toy's own state
+      Object.assign(state, { output: true, welded: true });
+      const maker = safeMaker({ catalogue: toys, clock, open: () => simulatedLink([device.ports.main], clock, { baud }) });
+      maker.begin([prepared('toy.output', { links: { main: 'wire' } })], () => {});
+      clock.advance(1);
+      const safe: number[] = [];
+      maker.begin(
+        [0, 1, 2].map((index) => prepared(`toy.bias[${index}]`, { links: { main: 'wire' }, command: 'bias', index })),
+        () => safe.push(clock.mono()),
+      );
+      clock.advance(8);
+      expect(safe.length).toBe(3);
+    },
+  );
+
   test('links opened anew: what was asked is asked again at once, what waits for its turn goes on waiting', () => {
     const { clock, states, at, first, output, maker } = place(['a', 'b']);
     if (!states.a) throw new Error('it is there');
