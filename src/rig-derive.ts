@@ -63,7 +63,7 @@ async function readDerivation(
 
 function readInputs(sheet: Sheet, path: Path, given: Table, method: Method): Readonly<Record<string, RigInput>> | undefined {
   const out: Record<string, RigInput> = {};
-  const names = Object.keys(method.inputs);
+  const names = Object.keys(method.inputs).filter((name) => Object.hasOwn(given, name) || !method.optional?.includes(name));
   for (const [i, name] of names.entries()) {
     if (!Object.hasOwn(given, name)) {
       sheet.say(path, `the input "${name}" of ${method.method} is missing; write "${name}: INSTRUMENT.CHANNEL"`, 'key');

@@ -172,6 +172,7 @@ export interface Rig {
 export interface Method {
   readonly method: string;
   readonly inputs: Kinds;
+  readonly optional?: readonly string[];
   readonly outputs: Kinds;
   readonly params: Schema<unknown>;
   /** Dotted names of the parameters that are files. */

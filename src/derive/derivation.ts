@@ -7,6 +7,8 @@ export interface Derivation<P, I extends Kinds, O extends Kinds, S> {
   readonly method: string;
   /** The first input triggers a step; the others are paired with it. */
   readonly inputs: I;
+  /** Inputs that a rig may leave out; never the first. `step` is then called without them. */
+  readonly optional?: readonly (keyof I & string)[];
   readonly outputs: O;
   readonly params: Schema<P>;
   /** Dotted names of the parameters that are files: the host puts { path, bytes, sha256 } in the place of the name. */
