@@ -22,7 +22,8 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const run = (...args: string[]) =>
   spawnSync(process.execPath, [entry, ...args], { cwd: root, env: { ...process.env, ...env }, encoding: 'utf8', maxBuffer: 64 << 20 });
-const sessions = (): string[] => readdirSync(join(rig, 'sessions')).filter((n) => !n.endsWith('.log'));
+const sessions = (): string[] =>
+  readdirSync(join(rig, 'sessions'), { withFileTypes: true }).flatMap((f) => (f.isDirectory() ? [f.name] : []));
 const summaryOf = (file: string): Summary => JSON.parse(readFileSync(file, 'utf8')) as Summary; // written by --summary
 
 const FIELDS = ['channel', 'index', 'instrument', 'origin', 'quality', 'sigma', 't', 'unit', 'value', 'why'];
@@ -116,6 +117,11 @@ describe('a run among people', () => {
       expect(run('stop')).toMatchObject({ status: 0, stdout: expect.stringContaining('every hazardous output is safe and read back') });
       expect(run('order', 'laser', 'emission', 'on')).toMatchObject({ status: 3, stdout: expect.stringContaining('acknowledge first') });
       expect(run('order', 'rig', 'acknowledge')).toMatchObject({ status: 0, stdout: 'acknowledged\n' });
+      expect(run('order', 'laser', 'emission', 'on')).toMatchObject({
+        status: 3,
+        stdout: 'refused: the interlock "relay" does not hold: guard.relay is off, not on\n',
+      });
+      expect(run('order', 'guard', 'relay', 'on')).toMatchObject({ status: 0, stdout: 'done\n' });
       expect(run('order', 'laser', 'emission', 'on')).toMatchObject({ status: 0, stdout: 'done\n' });
 
       first.child.kill('SIGINT');
