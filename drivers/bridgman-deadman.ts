@@ -77,7 +77,7 @@ export default instrument<L, { readonly unit: number }, { readonly version: stri
   options: options({ unit: whole('number of the board, UNIT in its sketch', 1, 99, 1) }),
   links: { main: deadman() },
   proof: { main: { ask: (n) => ({ n, word: 'who' }), is: (m, n) => m.word === 'who' && m.n === n % 0x10000, fresh: true } },
-  within: 0.45,
+  within: 0.7,
   *identify(ask, { unit }) {
     const { more = '' } = yield* ask.main.ask({ word: 'who' });
     const [name, version = '', number = '', trips = ''] = more.split(' ');

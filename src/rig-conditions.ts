@@ -60,7 +60,7 @@ const split = (of: string): readonly string[] => {
 const TESTS = ['above', 'below', 'between', 'is'] as const;
 const KEYS = ['of', ...TESTS, 'hysteresis', 'for', 'stale', 'stuck', 'suspect', 'slope'];
 const LIKE = '"{ of: laser.temperature, below: 40 degC }"';
-const SLOWEST = 2.5; // polls that may be missed, nearly: one lost answer is no reason to act
+const SLOWEST = 3.5; // polls that may be missed, nearly: one lost answer is no reason to act
 const LEAST = 1; // seconds
 
 /** The condition at this path, in SI; undefined after a message. */

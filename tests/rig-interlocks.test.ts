@@ -134,7 +134,7 @@ stop_file: STOP`,
           test: { is: 'below', limit: 313.15 },
           hysteresis: 2,
           hold: 3,
-          stale: 2.5,
+          stale: 3.5,
           stuck: 600,
           suspect: true,
         },
@@ -156,13 +156,13 @@ stop_file: STOP`,
     expect(structuredClone(rig)).toEqual(rig);
   });
 
-  test('goes stale after two and a half polls of its own interval, and not before a second', async () => {
+  test('goes stale after three and a half polls of its own interval, and not before a second', async () => {
     const stale = async (of: string, more = ''): Promise<unknown> => {
       const leaf = await conditionOf(`{ of: ${of}, above: ${more} }`);
       return leaf && 'of' in leaf && leaf.stale;
     };
-    expect(await stale('rack.temperature', '300 K')).toBe(2.5);
-    expect(await stale('rack.output', '10 %')).toBe(1.25);
+    expect(await stale('rack.temperature', '300 K')).toBe(3.5);
+    expect(await stale('rack.output', '10 %')).toBe(1.75);
     expect(await stale('rack.count', '2')).toBe(1);
   });
 
@@ -181,7 +181,7 @@ ${when('{ of: rack.spare, above: 300 K }')}
     );
     const loaded = await loadRig(file, models, methods);
     expect(shown(loaded)).toEqual([]);
-    expect(loaded.ok && loaded.rig.interlocks?.[0]?.when).toMatchObject({ stale: 10 });
+    expect(loaded.ok && loaded.rig.interlocks?.[0]?.when).toMatchObject({ stale: 14 });
   });
 
   test.each([
