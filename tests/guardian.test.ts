@@ -372,6 +372,23 @@ describe('stop', () => {
     expect(b.told.filter((t) => t.includes('NO ANSWER'))).toEqual([]);
   });
 
+  test('what the host has read back since is not asked again by the guardian, who might not even get at it', () => {
+    const b = bench();
+    b.arm(LASER);
+    b.watch.heard({ is: 'prepare', prepared: prepared('oven.setpoint') });
+    b.watch.heard({ is: 'release', name: 'oven.setpoint' }); // before the stop: says nothing about now
+    b.watch.heard({ is: 'prepare', prepared: prepared('gas.control') });
+    b.beat(1);
+    const answers: string[] = [];
+    b.watch.stop('stop by a person', (s) => answers.push(`${s.by} ${s.unsafe.map((u) => u.name)}`));
+    b.beat(0.1);
+    b.watch.heard({ is: 'release', name: 'gas.control' });
+    b.beat(0.4);
+    expect(b.acts.map((a) => a.names)).toEqual([[LASER, 'oven.setpoint']]);
+    b.acts[0]?.safe(LASER, 'oven.setpoint');
+    expect(answers).toEqual(['guardian ']);
+  });
+
   test('an output that answers neither host nor guardian is named, and the host goes on', () => {
     const b = bench();
     b.arm(LASER);

@@ -84,6 +84,8 @@ export function guardian(options: GuardianOptions): Guardian {
   /** Who waits for an output that is being made safe. */
   const following = new Map<string, ((why?: string) => void)[]>();
   const stopping = new Set<(unsafe: readonly string[]) => void>();
+  /** For each stop that is under way: what the host has read back since it was told. */
+  const byTheHost = new Set<Set<string>>();
   let slept = 0;
   const offset = clock.boot() - clock.mono();
   let gone = false;
@@ -271,6 +273,7 @@ export function guardian(options: GuardianOptions): Guardian {
           return;
         case 'release':
           asking.delete(message.name);
+          for (const safe of byTheHost) safe.add(message.name);
           settle(message.name, 'host');
           return;
         case 'beat':
@@ -302,10 +305,13 @@ export function guardian(options: GuardianOptions): Guardian {
     },
     stop(why, done) {
       let answered = false;
+      const safe = new Set<string>();
+      byTheHost.add(safe);
       const answer = (result: Stopped): void => {
         if (answered) return;
         answered = true;
         stopping.delete(byHost);
+        byTheHost.delete(safe);
         done(result);
       };
       const byHost = (unsafe: readonly string[]): void => {
@@ -313,8 +319,8 @@ export function guardian(options: GuardianOptions): Guardian {
       };
       const byGuardian = (): void => {
         if (answered) return;
-        // Every output that could be hazardous, armed by us or not: who says stop means everything.
-        const wanted = outputs(prepared.keys(), true);
+        // Every output that could be hazardous, armed by us or not: who says stop means everything. What the host has read back since is.
+        const wanted = outputs(prepared.keys(), true).filter(({ name }) => !safe.has(name));
         const inside = [...prepared.values()].filter((p) => !p.outside);
         secure(wanted, (unsafe) => {
           // The host may have been quicker after all.
