@@ -123,6 +123,20 @@ describe('heartbeat', () => {
     expect(b.acts).toEqual([]);
   });
 
+  test('a host that falls silent is told once, also with nothing armed; one that has not begun yet is not', () => {
+    const b = bench();
+    b.clock.advance(60);
+    expect(b.told).toEqual([]);
+    b.beat(1);
+    b.clock.advance(60);
+    expect(b.told).toEqual(['the host has not been heard for 5 s: nothing is read, and no order is taken']);
+    b.beat(1);
+    expect(b.told.slice(1)).toEqual(['the host is heard again, after 60.0 s']);
+    b.clock.advance(60);
+    expect(b.told.length).toBe(3);
+    expect(b.acts).toEqual([]);
+  });
+
   test('outputs to keep, and simulators in the host itself, are not touched', () => {
     const b = bench();
     b.arm('hv.bias', { then: 'keep' });

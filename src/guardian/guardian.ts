@@ -57,6 +57,7 @@ const BESIDE = 2; // seconds of trying beside a host that lives
 const LONGEST = 10; // seconds of repeating before a person must act
 const SHORTEST = 0.25; // a loop that is late by less is not hung
 const RECORD_WAIT = 0.5; // seconds that the disk gets to take the record of an arming
+const SILENT = 5; // seconds after which a host that was heard before is said to hang, also where nothing is on
 const SLEPT = 0.05; // seconds by which the two clocks differ when the machine has slept
 
 /** Safe orders of one cause, under way together. */
@@ -91,6 +92,8 @@ export function guardian(options: GuardianOptions): Guardian {
   let gone = false;
   let killed = false;
   let forbidden: string | undefined;
+  let heard = false;
+  let silent = false;
 
   /** The monotonic clock and the time that the machine has slept. */
   const time = (): number => clock.mono() + slept;
@@ -203,6 +206,10 @@ export function guardian(options: GuardianOptions): Guardian {
     }
     for (const job of [...jobs]) step(job);
     if (gone || now < notBefore) return;
+    if (heard && !silent && !killed && silence() > SILENT) {
+      silent = true;
+      told(`the host has not been heard for ${SILENT} s: nothing is read, and no order is taken`);
+    }
     const alive = beats();
     if (!alive) leftToHost.clear();
     const due = outputs(armed.keys()).filter(({ name, deadline }) => {
@@ -277,6 +284,9 @@ export function guardian(options: GuardianOptions): Guardian {
           settle(message.name, 'host');
           return;
         case 'beat':
+          if (silent) told(`the host is heard again, after ${silence().toFixed(1)} s`);
+          heard = true;
+          silent = false;
           lastBeat = time();
           for (const name of message.active) {
             // The host goes on with what we have made safe: it is watched again.
