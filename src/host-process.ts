@@ -2,17 +2,14 @@
 import { connect } from 'node:net';
 import { catalogue } from './catalogue.ts';
 import { type Clock, realClock } from './clock.ts';
-import type { HostInit, Prepared, Reply, Request, ToGuardian, ToHost } from './guardian/armed.ts';
+import type { HostInit, Reply, Request, ToGuardian, ToHost } from './guardian/armed.ts';
+import { guardianKeeper } from './guardian-keeper.ts';
 import { type Host, host } from './host.ts';
-import type { Keeper } from './lease.ts';
-import { leaseName } from './lease.ts';
 import { nodesOf } from './methods.ts';
 import { outflow } from './pipe.ts';
-import type { Rig } from './rig.ts';
 import { withUserDrivers } from './rig-drivers.ts';
 import { addressOf, openReal, simulatedRig } from './rig-open.ts';
 
-const WATCH = 1; // seconds without a word from the guardian after which it counts as gone
 const END = 3; // seconds for outputs to be read back as safe at the end
 const ALONE = 60; // the same, when there is no guardian that would go on
 
@@ -50,7 +47,7 @@ async function start(init: HostInit): Promise<void> {
   connectRecorder();
 
   const isSimulated = (address: string): boolean => init.simulate || addressOf(address).kind === 'simulated';
-  const keeper = guardianKeeper(clock, init.rig, isSimulated, () => running);
+  const keeper = guardianKeeper({ clock, rig: init.rig, isSimulated, lab: () => running, send, connected: () => process.connected });
   const some = init.rig.instruments.some((i) => Object.values(i.links).some(({ address }) => isSimulated(address)));
   const simulated = some ? simulatedRig(init.rig, known, clock, init.seed) : undefined;
   running = host({
@@ -149,91 +146,6 @@ function answer(lab: Host, request: Request, done: (reply: Reply) => void): void
     default:
       done({ ok: false, why: 'not understood; known are order, note, mark, acknowledge, shelve, ramp, status, stop' });
   }
-}
-
-/** The guardian as the keeper of leases: prepared with what it needs to act alone, confirmed before a hazardous byte goes. */
-function guardianKeeper(
-  clock: Clock,
-  rig: Rig,
-  isSimulated: (address: string) => boolean,
-  lab: () => Host | undefined,
-): { readonly keeper: Keeper; heard(message: ToHost): void } {
-  const waiting = new Map<string, (why?: string) => void>();
-  let watched = clock.mono();
-  const keeper: Keeper = {
-    name: 'guardian',
-    alive: () => process.connected && clock.mono() - watched < WATCH,
-    arm(lease, armed) {
-      const name = leaseName(lease);
-      const prepared = preparedOf(rig, lab(), lease, isSimulated);
-      if (!prepared) {
-        armed('the instrument has not identified itself');
-        return;
-      }
-      waiting.set(name, armed);
-      send({ is: 'prepare', prepared });
-      send({ is: 'arm', name });
-      clock.after(1, () => {
-        if (waiting.delete(name)) armed('the guardian has not confirmed');
-      });
-    },
-    beat: (active) => send({ is: 'beat', active }),
-    release: (lease) => send({ is: 'release', name: leaseName(lease) }),
-    prepare(lease) {
-      const prepared = preparedOf(rig, lab(), lease, isSimulated);
-      if (prepared) send({ is: 'prepare', prepared });
-    },
-  };
-  return {
-    keeper,
-    heard(message) {
-      if (message.is === 'watch') watched = clock.mono();
-      if (message.is !== 'armed') return;
-      const armed = waiting.get(message.name);
-      waiting.delete(message.name);
-      armed?.(message.why);
-    },
-  };
-}
-
-function preparedOf(
-  rig: Rig,
-  lab: Host | undefined,
-  lease: Parameters<Keeper['arm']>[0],
-  isSimulated: (address: string) => boolean,
-): Prepared | undefined {
-  const instrument = rig.instruments.find((i) => i.name === lease.instrument);
-  const acquired = lab?.acquired.get(lease.instrument);
-  if (!instrument || !acquired?.commands[lease.command]) return undefined;
-  const addresses = (i: Rig['instruments'][number]): Readonly<Record<string, string>> =>
-    Object.fromEntries(Object.entries(i.links).map(([role, { address }]) => [role, address]));
-  const carriers: Record<string, Prepared['carriers'][string]> = {};
-  for (const { address } of Object.values(instrument.links)) {
-    const adapter = /^gpib:([^/]+)\//.exec(address)?.[1];
-    const carrier = rig.instruments.find((i) => i.name === adapter);
-    if (carrier)
-      carriers[carrier.name] = {
-        model: carrier.model,
-        options: carrier.options,
-        id: lab?.identity(carrier.name),
-        links: addresses(carrier),
-      };
-  }
-  return {
-    name: leaseName(lease),
-    instrument: lease.instrument,
-    model: instrument.model,
-    options: instrument.options,
-    id: acquired.id,
-    command: lease.command,
-    index: lease.index,
-    deadline: lease.deadline,
-    then: lease.then,
-    ...(lease.order === undefined ? {} : { order: lease.order }),
-    outside: !Object.values(addresses(instrument)).some(isSimulated),
-    links: addresses(instrument),
-    carriers,
-  };
 }
 
 process.stderr.on('error', () => {}); // the guardian reads it, and may be gone
