@@ -2,12 +2,13 @@
 import type { Catalogue } from './catalogue.ts';
 import { type Leaf, leavesOf } from './condition.ts';
 import { alike, duration, limitsOf, spoken } from './condition-words.ts';
+import type { InterlockStatus } from './entry.ts';
 import type { Rig, RigInterlock } from './rig.ts';
 import { uniform } from './simulator.ts';
 import { type Input, keyOf, type Point, type Value } from './trip-inputs.ts';
 import { type Source, type TripLab, type TripLabOptions, tripLab } from './trip-lab.ts';
 import { bringUp, forbidden, isOn, letGo, madeSafe, switchOn, type TripOutput, tripOutput, whyNot } from './trip-outputs.ts';
-import { type Heard, isDerived, type Plan, planOf, rootOf } from './trip-plan.ts';
+import { besides, type Heard, isDerived, type Plan, planOf, rootOf } from './trip-plan.ts';
 import type { FaultKind, OutputResult, TripResult } from './trip-result.ts';
 import { frozen, nonsense, otherKind, type Put, put, ramp, type Signal, steady } from './trip-signal.ts';
 
@@ -193,19 +194,17 @@ function holding(
   return [...held].flatMap(([key, point]): Put[] => {
     const input = inputs.get(key);
     if (!input) return [];
-    const all = indicesOf(input, bench);
+    const all = input.indices;
     const indices = without && without.input.of === input.of ? all.filter((index) => index !== without.index) : all;
     const moving = input.leaves.some((leaf) => leaf.stuck !== undefined);
     return indices.length === 0 ? [] : [{ channel: input.of, indices, signal: signalOf(input, point, bench, moving, 0), wire: true }];
   });
 }
 
-const indicesOf = (input: Input, bench: Bench): readonly (number | undefined)[] =>
-  input.index === undefined ? bench.heard(input.of).indices : [input.index];
-
 function signalOf(input: Input, point: Point, bench: Bench, moving: boolean, since: number, from?: Value): Signal {
   if (input.slope === undefined) return steady(input, point, moving);
-  const start = from ?? bench.heard(input.of).now[0];
+  const said = bench.heard(input.of);
+  const start = from ?? said.now[said.indices.indexOf(input.indices[0])];
   return ramp(typeof start === 'number' ? start : 0, Number(point.values[0]), input.slope, since);
 }
 
@@ -213,10 +212,8 @@ function signalOf(input: Input, point: Point, bench: Bench, moving: boolean, sin
 function made(lab: TripLab, bench: Bench, interlock: RigInterlock): readonly TripOutput[] | string {
   const { rig } = bench;
   lab.until(LONGEST_START, () => lab.host.started);
-  const hold = Math.max(0, ...leavesOf(interlock.when).map((leaf) => leaf.hold + (leaf.slope ?? 0) + leaf.stale));
-  const level = () => lab.host.status().interlocks?.find(({ name }) => name === interlock.name);
-  if (!lab.until(LONGEST_HOLD + hold, () => level()?.is === 'holds'))
-    return `it could not be brought to hold: ${level()?.why ?? 'nobody knows why'}`;
+  const open = holdAll(lab, rig, interlock);
+  if (open) return `${open.name === interlock.name ? 'it' : open.name} could not be brought to hold: ${open.why ?? 'nobody knows why'}`;
   lab.until(LONGEST_HOLD, () => letGo(lab, undefined));
   const outputs: TripOutput[] = [];
   for (const name of interlock.trips) {
@@ -231,6 +228,14 @@ function made(lab: TripLab, bench: Bench, interlock: RigInterlock): readonly Tri
     if (why !== undefined) return why;
   }
   return outputs;
+}
+
+/** Waits until it holds, and all that can forbid the same outputs; else gives the first that does not. */
+function holdAll(lab: TripLab, rig: Rig, interlock: RigInterlock): InterlockStatus | undefined {
+  const wanted = [interlock, ...besides(rig, interlock)];
+  const times = wanted.flatMap((one) => leavesOf(one.when)).map((leaf) => leaf.hold + (leaf.slope ?? 0) + Math.min(leaf.stale, SILENT));
+  lab.until(LONGEST_HOLD + Math.max(0, ...times), () => wanted.every(({ name }) => lab.holds(name)));
+  return (lab.host.status().interlocks ?? []).find(({ name, is }) => is !== 'holds' && wanted.some((one) => one.name === name));
 }
 
 interface Cause {
@@ -256,7 +261,7 @@ function faulted(
     first ??= t;
   };
   const whenBegan = (): number | undefined => first;
-  const input = plan.inputs.get(keyOf(leaf));
+  const input = plan.own;
   const placed = from && lab.wireOf(from.instrument, from.role);
   if (fault === 'stale' || fault === 'unplugged') {
     began(lab.clock.now());
@@ -272,11 +277,11 @@ function faulted(
     placed.wire.garble(placed.behind ? () => true : from.same, () => began(lab.clock.now()));
     return { began: whenBegan, undo: () => placed.wire.garble(undefined) };
   }
-  if (!input) return { began: whenBegan, undo() {} };
+  if (fault === 'garbled') return { began: whenBegan, undo() {} };
   const derived = isDerived(bench.rig, leaf.of);
   const last = (index: number | undefined) =>
     lab.readings.get(leaf.of)?.findLast((r) => r.index === index && r.quality !== 'bad' && typeof r.value !== 'object');
-  const all = indicesOf(input, bench);
+  const all = input.indices;
   const index = all.at(-1);
   let puts: readonly Put[];
   if (fault === 'stuck') {
@@ -340,7 +345,7 @@ function onValue(bench: Bench, output: TripOutput): string | number | boolean | 
 function recovered(lab: TripLab, bench: Bench, interlock: RigInterlock, outputs: readonly TripOutput[], leaf: Leaf): readonly string[] {
   const level = () => lab.host.status().interlocks?.find(({ name }) => name === interlock.name);
   const own = 2 * leaf.hold + (leaf.slope ?? 0) + 4 * bench.heard(leaf.of).interval;
-  const holds = (): boolean => level()?.is === 'holds';
+  const holds = (): boolean => lab.holds(interlock.name);
   if (!lab.until(QUICK + own, holds)) {
     // What it looks at may have to be switched on again itself; what it forbids stays off.
     lab.until(LONGEST_HOLD, () => letGo(lab, interlock.name));
@@ -366,11 +371,15 @@ function recovered(lab: TripLab, bench: Bench, interlock: RigInterlock, outputs:
     });
     if (why !== undefined) failures.push(`it cannot be acknowledged: ${String(why)}`);
   }
+  holdAll(lab, bench.rig, interlock);
   const missing = (): readonly string[] => outputs.toReversed().flatMap((output) => (isOn(lab, output) ? [] : (on(output) ?? [])));
   // A board that has tripped by itself says so to the first order, which is then in doubt: the second time it is known.
-  for (let i = 0; i < BRING_UP && missing().length > 0; i++) {
+  let left = missing();
+  for (let i = 0; i < BRING_UP && left.length > 0; i++) {
     lab.until(LONGEST_HOLD, () => letGo(lab, undefined));
     bringUp(lab, bench.rig, []);
+    holdAll(lab, bench.rig, interlock);
+    left = missing();
   }
-  return [...failures, ...missing().map((why) => `after the fault: ${why}`)];
+  return [...failures, ...left.map((why) => `after the fault: ${why}`)];
 }

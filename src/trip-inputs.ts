@@ -11,11 +11,12 @@ export interface Point {
   readonly passes: readonly boolean[];
 }
 
-/** A channel, or one index of it, or the slope of either; with all leaves that look at it. */
+/** A channel, or some indices of it, or the slope of either; with all leaves that look at it. */
 export interface Input {
   readonly key: string;
   readonly of: string;
-  readonly index?: number;
+  /** Those that leaves look at by themselves are each an input, the others one together; [undefined] where the channel is no list. */
+  readonly indices: readonly (number | undefined)[];
   /** Seconds: the leaves look at its slope. */
   readonly slope?: number;
   readonly leaves: readonly Leaf[];
@@ -109,6 +110,8 @@ export function truthOf(condition: Condition, says: (leaf: Leaf) => Truth): Trut
 }
 
 export interface Arrangement {
+  /** The input whose fault it is. */
+  readonly own: Input;
   /** What every input must be before the fault; inputs that are there by themselves are not in it. */
   readonly held: ReadonlyMap<string, Point>;
   /** The value of the leaf's own input that breaks it, and the interlock with it. */
@@ -127,14 +130,18 @@ export function arrange(
   inputs: ReadonlyMap<string, Input>,
   forced = false,
 ): Arrangement | undefined {
-  const own = inputs.get(keyOf(leaf));
+  const all = [...inputs.values()];
+  const own = all.findLast((input) => input.leaves.includes(leaf));
   if (!own) return undefined;
   const [target] = conditions;
   const at = new Map<string, Point>();
   const says = (one: Leaf): Truth => {
-    const input = inputs.get(keyOf(one));
-    const point = input && at.get(input.key);
-    return input && point ? point.passes[input.leaves.indexOf(one)] : undefined;
+    // Of a list each index must pass.
+    const each = all
+      .filter((input) => input.leaves.includes(one))
+      .map((input): Truth => at.get(input.key)?.passes[input.leaves.indexOf(one)]);
+    if (each.includes(false)) return false;
+    return each.length === 0 || each.includes(undefined) ? undefined : true;
   };
   const decides = (): Point | undefined => {
     if (says(leaf) !== true || conditions.some((c) => truthOf(c, says) !== true)) return undefined;
@@ -146,7 +153,6 @@ export function arrange(
     if (before) at.set(own.key, before);
     return broken;
   };
-  const all = [...inputs.values()];
   let left = MOST;
   /** The first `changes` inputs that may still change, the rest as they are by themselves. */
   const search = (from: number, changes: number, held: ReadonlyMap<string, Point>): Arrangement | undefined => {
@@ -154,7 +160,7 @@ export function arrange(
     const input = all[from];
     if (!input) {
       const broken = changes === 0 ? decides() : undefined;
-      return broken && { held, broken };
+      return broken && { own, held, broken };
     }
     if (input.natural && !forced) {
       at.set(input.key, input.natural);

@@ -32,6 +32,8 @@ export interface TripLab {
   /** Orders' questions whose bytes have gone: t in microseconds since 1970. */
   readonly sent: readonly { readonly t: number; readonly instrument: string; readonly command: string }[];
   readonly levels: readonly { readonly t: number; readonly interlock: InterlockStatus }[];
+  /** The interlock holds now. */
+  holds(name: string): boolean;
   /** Channel -> what its readings are made into; each is called for each of its readings. */
   readonly tampers: Map<string, (reading: Reading) => Reading>;
   readonly wires: readonly { readonly key: string; readonly wire: TripWire }[];
@@ -54,6 +56,8 @@ export interface Source {
   /** Seconds between two polls; absent: it comes by itself. */
   readonly every?: number;
   readonly span?: readonly [number, number];
+  /** Of a state: the words that an order can give it. */
+  readonly words: readonly string[];
   /** Bytes of a stream of files, or a talk of several questions: no reply can be forged. */
   readonly question?: (asked: unknown, m: unknown) => Question | undefined;
   /** A question of the same unit of the wire. */
@@ -75,6 +79,7 @@ export function tripLab(given: Rig, catalogue: Catalogue, options: TripLabOption
   const all = new Map<string, TripWire>();
   const readings = new Map<string, Reading[]>();
   const sent: { t: number; instrument: string; command: string }[] = [];
+  const holding = new Map<string, boolean>();
   const levels: { t: number; interlock: InterlockStatus }[] = [];
   const tampers = new Map<string, (reading: Reading) => Reading>();
   const { tunnels } = wires(rig, catalogue);
@@ -85,8 +90,10 @@ export function tripLab(given: Rig, catalogue: Catalogue, options: TripLabOption
       const list = readings.get(from);
       if (list) list.push(entry.reading);
       else readings.set(from, [entry.reading]);
-    } else if (entry.kind === 'interlock') levels.push({ t: entry.t, interlock: entry.interlock });
-    else if (entry.kind === 'exchange' && entry.exchanged.by.startsWith('order:')) {
+    } else if (entry.kind === 'interlock') {
+      levels.push({ t: entry.t, interlock: entry.interlock });
+      holding.set(entry.interlock.name, entry.interlock.is === 'holds');
+    } else if (entry.kind === 'exchange' && entry.exchanged.by.startsWith('order:')) {
       const { asked, instrument, by } = entry.exchanged;
       sent.push({ t: asked, instrument, command: by.slice('order:'.length) });
     }
@@ -137,6 +144,7 @@ export function tripLab(given: Rig, catalogue: Catalogue, options: TripLabOption
     readings,
     sent,
     levels,
+    holds: (name) => holding.get(name) === true,
     tampers,
     get wires() {
       return [...all].map(([key, wire]) => ({ key, wire }));
@@ -204,6 +212,9 @@ function sourceOf(placed: RigInstrument, acquired: Acquired, channel: string, ca
   const body: Body<Links> = model.body(given, acquired.id);
   const languages = model.links(given) as Readonly<Record<string, AnyProtocol>>; // role -> language
   const { within } = model;
+  const words = Object.values(body.commands ?? {}).flatMap((command) =>
+    command.readback?.channel === channel ? (command.words ?? []) : [],
+  );
   const roles = Object.keys(placed.links);
   const instrument = placed.name;
   for (const poll of body.polls ?? []) {
@@ -211,12 +222,13 @@ function sourceOf(placed: RigInstrument, acquired: Acquired, channel: string, ca
     const first = firstOf(poll, roles);
     const role = first?.role ?? 'main';
     const protocol = languages[role];
-    if (!first || !protocol) return { instrument, role, within, every: poll.every, same: () => true };
+    if (!first || !protocol) return { instrument, role, within, words, every: poll.every, same: () => true };
     const unit = protocol.unit?.(first.q);
     return {
       instrument,
       role,
       within,
+      words,
       every: poll.every,
       span: poll.span?.[channel],
       same: (asked) => protocol.unit === undefined || (asked !== undefined && protocol.unit(asked) === unit),
@@ -236,10 +248,10 @@ function sourceOf(placed: RigInstrument, acquired: Acquired, channel: string, ca
     const stream = list?.find((one) => channel in one.gives);
     const protocol = languages[role];
     if (!stream || !protocol) continue;
-    const plain = { instrument, role, within, same: () => true };
+    const plain = { instrument, role, within, words, same: () => true };
     return protocol.framing === 'packets' ? plain : { ...plain, question: (_, m) => streamed(stream, protocol, m) };
   }
-  return { instrument, role: '', within, same: () => true };
+  return { instrument, role: '', within, words, same: () => true };
 }
 
 const CAME: Came = { asked: 0, t: 0 };

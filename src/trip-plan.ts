@@ -16,8 +16,8 @@ export interface Heard {
   readonly interval: number;
   /** It has always said the same. */
   readonly constant: boolean;
-  /** Change per second of each index over the last readings. */
-  readonly rate: (seconds: number) => number | undefined;
+  /** Change per second of an index over the last readings. */
+  readonly rate: (seconds: number, index: number | undefined) => number | undefined;
   readonly words: readonly string[];
 }
 
@@ -36,10 +36,10 @@ export function heardOf(readings: readonly Reading[]): Heard {
     interval: times.slice(1).reduce((most, t, i) => Math.max(most, (t - (times[i] ?? t)) / 1e6), 0),
     constant: values.every((list) => new Set(list).size <= 1),
     words: [...new Set(values.flat().filter((v) => typeof v === 'string'))],
-    rate(seconds) {
-      const [first = []] = each;
-      const last = first.at(-1);
-      const list = first.filter((r) => last !== undefined && r.t >= last.t - seconds * 1e6 && typeof valueIn(r) === 'number');
+    rate(seconds, index) {
+      const own = each[indices.indexOf(index)] ?? [];
+      const last = own.at(-1);
+      const list = own.filter((r) => last !== undefined && r.t >= last.t - seconds * 1e6 && typeof valueIn(r) === 'number');
       return list.length < 2 ? undefined : slope(list.map((r) => [r.t / 1e6, Number(valueIn(r))] as const));
     },
   };
@@ -66,33 +66,48 @@ export function inputsOf(
   conditions: readonly Condition[],
   heard: (channel: string) => Heard,
   source: (channel: string) => Source | undefined,
-) {
-  const byKey = new Map<string, Leaf[]>();
-  for (const leaf of conditions.flatMap(leavesOf)) byKey.set(keyOf(leaf), [...(byKey.get(keyOf(leaf)) ?? []), leaf]);
+): ReadonlyMap<string, Input> {
+  const leaves = conditions.flatMap(leavesOf);
   const inputs = new Map<string, Input>();
-  for (const [key, leaves] of byKey) {
-    const [{ of, index, slope: over }] = leaves;
+  for (const leaf of leaves) {
+    const { of, slope } = leaf;
+    const alike = leaves.filter((one) => one.of === of && one.slope === slope);
+    const named = [...new Set(alike.flatMap((one) => one.index ?? []))];
     const said = heard(of);
-    const now = over === undefined ? said.now : [said.rate(over)];
-    const known = now[index === undefined || over !== undefined ? 0 : said.indices.indexOf(index)];
-    const span = over === undefined ? source(of)?.span : undefined;
-    const points = pointsOf(leaves, { span, now: known, words: said.words });
-    const stuck = leaves.some((leaf) => leaf.stuck !== undefined) && said.constant;
-    const natural = stuck ? undefined : naturalOf(leaves, index === undefined ? now : [known]);
-    inputs.set(key, {
-      key,
-      of,
-      leaves,
-      points,
-      ...(index === undefined ? {} : { index }),
-      ...(over === undefined ? {} : { slope: over }),
-      natural,
-    });
+    const rest = said.indices.filter((index) => index === undefined || !named.includes(index));
+    const whole = alike.filter((one) => one.index === undefined);
+    const add = (indices: readonly (number | undefined)[], looking: readonly Leaf[]): void => {
+      const [index] = indices;
+      const key = keyOf({ of, slope, ...(index === undefined || indices.length > 1 ? {} : { index }) });
+      if (!inputs.has(key) && looking.length > 0) inputs.set(key, inputOf(key, indices, looking, said, source(of)));
+    };
+    for (const index of named)
+      add(
+        [index],
+        alike.filter((one) => one.index === index || one.index === undefined),
+      );
+    if (rest.length > 0) add(rest, whole);
   }
   return inputs;
 }
 
-/** Of a list each one must pass. */
+function inputOf(
+  key: string,
+  indices: readonly (number | undefined)[],
+  leaves: readonly Leaf[],
+  said: Heard,
+  source: Source | undefined,
+): Input {
+  const [{ of, slope: over }] = leaves;
+  const now = indices.map((index) => (over === undefined ? said.now[said.indices.indexOf(index)] : said.rate(over, index)));
+  const span = over === undefined ? source?.span : undefined;
+  const points = pointsOf(leaves, { span, now: now[0], words: [...said.words, ...(source?.words ?? [])] });
+  const stuck = leaves.some((leaf) => leaf.stuck !== undefined) && said.constant;
+  const natural = stuck ? undefined : naturalOf(leaves, now);
+  return { key, of, indices, leaves, points, ...(over === undefined ? {} : { slope: over }), ...(natural ? { natural } : {}) };
+}
+
+/** Of several indices each one must pass. */
 function naturalOf(leaves: readonly Leaf[], now: readonly (Value | undefined)[]): Point | undefined {
   const said = now.map((v) => (v === undefined ? undefined : saidOf(leaves, v)));
   const [value] = now;

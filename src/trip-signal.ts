@@ -41,8 +41,14 @@ export function steady(input: Input, point: Point, moving: boolean): Signal {
     return moving && turn % 2 === 1 ? [...point.values.slice(1), ...point.values.slice(0, 1)] : point.values;
   };
   const same = (v: Value | undefined): boolean => v !== undefined && saidOf(input.leaves, v)?.join() === point.passes.join();
+  /** Going to and fro: nearer to this one than to the other. */
+  const near = (v: Value | undefined, [a, b]: readonly Value[]): boolean =>
+    typeof v !== 'number' || typeof a !== 'number' || typeof b !== 'number' || Math.abs(v - a) < Math.abs(v - b);
   return {
-    goal: (slot) => ({ slot, values: values(slot), good: (m) => same(heldValue(m)) }),
+    goal(slot) {
+      const wanted = values(slot);
+      return { slot, values: wanted, good: (m) => same(heldValue(m)) && (!moving || near(heldValue(m), wanted)) };
+    },
     made(reading) {
       const [v] = values(String(reading.index));
       return v === undefined ? reading : withValue(reading, v);

@@ -7,7 +7,8 @@ import { type Arrival, type Link, wrapped } from './link.ts';
 import { faultyLink } from './links/faulty.ts';
 
 export interface Forgery {
-  /** How the replies to this question (undefined: what nobody asked for) are read, or undefined where they are none of its channel's. */
+  /** How the replies to this question are read, or undefined where this is none of its channel's. `m` is undefined where bytes have come that are
+   *  no whole message. */
   readonly of: (asked: unknown, m: unknown) => Question | undefined;
   /** Asked anew for each reply; none: it stays as it is. */
   readonly goals: () => readonly Goal[];
@@ -53,7 +54,10 @@ export function tripWire(link: Link & { plug?(inserted: boolean): void }, protoc
   /** A simulator says whole messages, one in each arrival or several. */
   const falsified = (bytes: Uint8Array): Uint8Array => {
     const heard: readonly unknown[] = protocol.tells.decoder()(bytes);
-    if (heard.length === 0 || heard.some((m) => m instanceof Fault)) return bytes;
+    if (heard.length === 0 || heard.some((m) => m instanceof Fault)) {
+      for (const { of, goals, done } of forgeries) if (of(asked, undefined) && goals().length > 0) done(false);
+      return bytes;
+    }
     let touched = false;
     const parts = heard.map((m) => {
       let now: { readonly m: unknown; readonly bytes?: Uint8Array } = { m };
