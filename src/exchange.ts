@@ -99,7 +99,13 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
   let pumping = false;
 
   const keyOf = (q: unknown): string => String(protocol.unit?.(q) ?? '');
-  const memberKey = (m: Member): Key => keys.named(m.proof ? keyOf(m.proof.ask(0)) : '');
+  const memberKey = (m: Member): Key => {
+    try {
+      return keys.named(m.proof ? keyOf(m.proof.ask(0)) : '');
+    } catch {
+      return keys.named(''); // a fault of the driver's, told when its proof is asked
+    }
+  };
 
   const finish = (job: Job, ended: Ended): void => {
     job.done(ended);
@@ -181,8 +187,9 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
   };
 
   /** The question with its number and its bytes; a sentence where no wire can carry it, which is a mistake of the driver's. */
-  const bytesOf = (raw: unknown, n: number): { readonly q: unknown; readonly sent: Uint8Array } | string => {
+  const bytesOf = (job: Job | undefined, key: Key, n: number): { readonly q: unknown; readonly sent: Uint8Array } | string => {
     try {
+      const raw: unknown = job ? job.q : key.proof?.ask(n);
       const q = protocol.number ? protocol.number(raw, n) : raw;
       return { q, sent: protocol.asks.encode(q) };
     } catch (error) {
@@ -192,7 +199,7 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
 
   const send = (job: Job | undefined, key: Key): void => {
     const n = ++count;
-    const encoded = bytesOf(job ? job.q : key.proof?.ask(n), n);
+    const encoded = bytesOf(job, key, n);
     if (typeof encoded === 'string') {
       if (!job) keys.unaskable(key, encoded);
       else finish(job, { ok: false, why: encoded, sent: false });
@@ -381,7 +388,7 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
   const sendSafe = (job: Job): boolean => {
     const key = keys.named(keyOf(job.q));
     const n = ++count;
-    const encoded = bytesOf(job.q, n);
+    const encoded = bytesOf(job, key, n);
     if (typeof encoded === 'string') {
       finish(job, { ok: false, why: encoded, sent: false });
       return true;

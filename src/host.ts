@@ -375,7 +375,8 @@ export function host(options: HostOptions): Host {
     acknowledge(by, name, all = false) {
       const latched = safe.latches.map((one) => one.name);
       const others = alarming.waiting;
-      const waiting = [...latched, ...others];
+      // Without a name a latch is meant before an alarm: it keeps people from working.
+      const waiting = all ? [...latched, ...others] : latched.length > 0 ? latched : others;
       if (name === undefined && !all && waiting.length !== 1)
         return waiting.length === 0 ? 'nothing waits to be acknowledged' : `several things wait: name one of ${waiting.join(', ')}, or all`;
       const names = name !== undefined ? [name] : waiting;

@@ -26,6 +26,9 @@ const BUGS: Readonly<Record<string, (good: Any) => Partial<Any>>> = {
   'the proof': (good) => ({
     proof: (o) => ({ main: { ...good.proof(o).main, is: boom('proof') } }) as ReturnType<Any['proof']>,
   }),
+  "the proof's question": (good) => ({
+    proof: (o) => ({ main: { ...good.proof(o).main, ask: boom('proof') } }) as ReturnType<Any['proof']>,
+  }),
   'a command': (good) => ({
     body(o, id) {
       const body = good.body(o, id);
