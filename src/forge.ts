@@ -117,6 +117,7 @@ const WORDS = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'ON', 'OFF', 'o
 const NONSENSE = ['NaN', 'nan', '9.91E+37', '9.9E37', '-----', '?', 'Err'];
 const BEYOND = [0x7fff, 0x8000, 0xffff, -0x8000, 0x7fffffff, 0x80000000, 0xffffffff];
 const BITS = 32;
+const NUMBER = /^[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?$/;
 
 function* changes(question: Question, m: unknown, goal: Goal): Generator<unknown> {
   const all = [...parts(m)];
@@ -126,6 +127,13 @@ function* changes(question: Question, m: unknown, goal: Goal): Generator<unknown
   for (const word of words) {
     for (const part of all) if (part.is === 'text') yield part.put(word);
     for (const part of all) if (part.is === 'text') yield* [word.toUpperCase(), word.toLowerCase()].map(part.put);
+  }
+  // What is no number in the place of one, before anything else is touched.
+  if (goal.values.length === 0) {
+    for (const part of all) {
+      if (part.is === 'text' && NUMBER.test(part.was)) yield* NONSENSE.map(part.put);
+      if (part.is === 'number') yield* BEYOND.map(part.put);
+    }
   }
   for (const part of all) {
     if (part.is === 'flag') yield part.put(!part.was);
@@ -176,7 +184,9 @@ function written(x: number, like: string): readonly string[] {
   const [, digits = '', exponent] = /^[-+]?\d*(?:\.(\d*))?([eE][-+]?\d+)?$/.exec(like) ?? [];
   const sign = like.startsWith('+') && x >= 0 ? '+' : '';
   const forms =
-    exponent === undefined ? [x.toFixed(digits.length), x.toFixed(Math.max(digits.length, 6))] : [x.toExponential(digits.length)];
+    exponent === undefined
+      ? [x.toFixed(digits.length), x.toFixed(Math.max(digits.length, 6))]
+      : [x.toExponential(digits.length).replace('e', exponent.slice(0, 1))];
   return [...forms.map((form) => sign + form), String(x)];
 }
 

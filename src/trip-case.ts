@@ -31,6 +31,7 @@ const LONGEST_START = 300; // seconds until the start orders have ended
 const LONGEST_HOLD = 60; // seconds until a condition holds, beside its own times
 const QUICK = 20; // seconds in which it holds again by itself, beside its own times
 const BRING_UP = 2; // times that the start orders are given again after a fault
+const SETTLE = 0.5; // seconds
 const RUN = 1.5; // seconds that the outputs are on before the fault
 const TURN = 0.25; // seconds that each output before it in the order of the interlock may take
 const SILENT = 60; // seconds: a stale time longer than this and than ten of its readings is none
@@ -96,6 +97,8 @@ function tried(bench: Bench, one: Case, lab: TripLab, forced: boolean): TripResu
   let inProgram = false;
   const held = holding(plan, bench);
   put(lab, held, source);
+  // Each of them has been read twice before anything is switched on.
+  lab.until(SETTLE + 3 * Math.max(0, ...held.map(({ channel }) => bench.heard(channel).interval)), () => false);
   const heldNames = [...plan.held.keys()];
   const outputs = made(lab, bench, interlock);
   if (typeof outputs === 'string') return forced ? fail(outputs) : 'again';
@@ -162,8 +165,9 @@ function tried(bench: Bench, one: Case, lab: TripLab, forced: boolean): TripResu
   for (const output of outputs)
     if (results.get(output.name)?.shown === undefined && !returned.includes(output)) look(output, began(), false);
   for (const one of results.values()) failures.push(...outputFailures(one));
-  const recovers = recovered(lab, bench, interlock, outputs, leaf);
-  failures.push(...recovers);
+  // What has not become safe is failure enough.
+  if (first !== undefined && [...results.values()].every(({ shown }) => shown !== undefined))
+    failures.push(...recovered(lab, bench, interlock, outputs, leaf));
   return {
     ...plain,
     outcome: failures.length === 0 ? 'tripped' : 'failed',

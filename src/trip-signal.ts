@@ -41,9 +41,9 @@ export function steady(input: Input, point: Point, moving: boolean): Signal {
     return moving && turn % 2 === 1 ? [...point.values.slice(1), ...point.values.slice(0, 1)] : point.values;
   };
   const same = (v: Value | undefined): boolean => v !== undefined && saidOf(input.leaves, v)?.join() === point.passes.join();
-  /** Going to and fro: nearer to this one than to the other. */
+  /** Going to and fro: nearer to this one than to the next. */
   const near = (v: Value | undefined, [a, b]: readonly Value[]): boolean =>
-    typeof v !== 'number' || typeof a !== 'number' || typeof b !== 'number' || Math.abs(v - a) < Math.abs(v - b);
+    typeof v !== 'number' || typeof a !== 'number' || typeof b !== 'number' || Math.abs(v - a) < Math.abs(a - b) / 2;
   return {
     goal(slot) {
       const wanted = values(slot);
