@@ -5,6 +5,7 @@ import type { OrderEntry, OrderOutcome, OrderValue } from './entry.ts';
 import { type Exchange, ORDER, SAFE } from './exchange.ts';
 import { GIVEN_UP } from './exchange-job.ts';
 import type { Command } from './instrument.ts';
+import { readbacks } from './readback.ts';
 import type { Reading } from './reading.ts';
 import { here, type Talk } from './talk.ts';
 import { begun, runTalk } from './talk-run.ts';
@@ -60,19 +61,13 @@ export interface Orders {
   readonly waiting: number;
 }
 
-interface Watch {
-  readonly channel: string;
-  readonly since: number;
-  readonly matches: (r: Reading) => boolean;
-  readonly matched: () => void;
-  shown?: string;
-}
-
 interface Unfinished {
   readonly base: OrderEntry;
   readonly end: (outcome: OrderOutcome, why?: string) => void;
   /** Its talk has begun. */
   going: boolean;
+  /** Ends it because a safe order was given for its output, while it waits to be read back. */
+  overtake?: () => void;
 }
 
 interface Late {
@@ -82,17 +77,22 @@ interface Late {
 
 const DEADLINE = 30;
 const UNANSWERED = 0.1; // seconds until a safe order that was not answered is given again
-const CONTRARY = 2; // good readings that show something else, after which it is given again
+const OVERTAKEN = 'a safe order was given after it';
 const LOST = /^(link down|no answer|garbled|given up|closed)/; // how a question ends whose bytes have gone
+
+const outputOf = ({ instrument, command, index }: Pick<OrderEntry, 'instrument' | 'command' | 'index'>): string =>
+  `${instrument}.${command}[${index ?? ''}]`;
 
 export function orders(targets: ReadonlyMap<string, Target>, clock: Clock, guard: Guard, emit: (order: OrderEntry) => void): Orders {
   let ids = 0;
   let closed: string | undefined;
   const chains = new Map<string, (() => void)[]>();
-  const watches = new Set<Watch>();
+  const readback = readbacks(clock);
   const unfinished = new Set<Unfinished>();
   /** Output -> the last safe order given for it: what was ordered before is void. */
   const lastSafe = new Map<string, number>();
+  /** Outputs whose hazardous order was overtaken by a safe one: whether that is read back decides what is to be done. */
+  const overtaken = new Set<string>();
 
   const chain = (instrument: string, work: (next: () => void) => void): void => {
     const queue = chains.get(instrument) ?? [];
@@ -161,11 +161,9 @@ export function orders(targets: ReadonlyMap<string, Target>, clock: Clock, guard
       end('refused', state.is === 'refused' ? state.why : `${instrument} is ${state.is}: ${state.why}`);
       return;
     }
-    const output = `${instrument}.${name}[${index ?? ''}]`;
+    const output = outputOf(base);
     const refused = (): string | undefined =>
-      hazardous && (lastSafe.get(output) ?? 0) > base.id
-        ? 'a safe order was given after it'
-        : guard.refuse(instrument, name, index, hazardous);
+      hazardous && (lastSafe.get(output) ?? 0) > base.id ? OVERTAKEN : guard.refuse(instrument, name, index, hazardous);
     const why = safe ? undefined : refused();
     if (why) {
       end('refused', why);
@@ -177,14 +175,19 @@ export function orders(targets: ReadonlyMap<string, Target>, clock: Clock, guard
     if (safe) {
       lastSafe.set(output, base.id);
       open.going = true;
+      for (const one of [...unfinished]) if (outputOf(one.base) === output) one.overtake?.();
       carryOut(
         target,
         command,
         request,
         request.orderly ? ORDER : SAFE,
+        undefined,
         () => undefined,
         (outcome, why) => {
-          if (outcome === 'done') guard.released(instrument, name, index);
+          if (outcome === 'done') {
+            overtaken.delete(output);
+            guard.released(instrument, name, index);
+          } else if (overtaken.delete(output)) guard.doubtful(instrument, name, index, why ?? outcome);
           end(outcome, why);
         },
       );
@@ -210,10 +213,13 @@ export function orders(targets: ReadonlyMap<string, Target>, clock: Clock, guard
       }
       const go = (first: boolean): void => {
         open.going = true;
-        carryOut(target, command, request, ORDER, late, (outcome, why, unsent) => {
+        carryOut(target, command, request, ORDER, open, late, (outcome, why, unsent) => {
           if (hazardous && unsent) {
             if (first) guard.released(instrument, name, index);
-          } else if (hazardous && outcome !== 'done') guard.doubtful(instrument, name, index, why ?? outcome);
+          } else if (hazardous && outcome !== 'done') {
+            if ((lastSafe.get(output) ?? 0) > base.id) overtaken.add(output);
+            else guard.doubtful(instrument, name, index, why ?? outcome);
+          }
           finish(outcome, why);
         });
       };
@@ -234,6 +240,7 @@ export function orders(targets: ReadonlyMap<string, Target>, clock: Clock, guard
     command: Command,
     request: OrderRequest,
     urgency: typeof ORDER | typeof SAFE,
+    open: Unfinished | undefined,
     late: () => Late | undefined,
     end: (outcome: OrderOutcome, why?: string, unsent?: boolean) => void,
   ): void => {
@@ -289,71 +296,34 @@ export function orders(targets: ReadonlyMap<string, Target>, clock: Clock, guard
             ended(lost ? 'unknown' : 'failed', lost ? `${why}: whether it was carried out is not known` : why, !changed);
             return;
           }
-          const readback = command.readback;
-          if (!readback) {
+          const shown = command.readback;
+          if (!shown) {
             ended(outcome.ok ? 'sent' : 'unknown', outcome.ok ? 'the instrument has no readback for it' : outcome.why);
             return;
           }
-          if (confirming) acquired.refresh(readback.channel);
-          else awaitReadback(acquired, command, request, began, urgency === SAFE ? attempt : () => {}, ended);
-          confirming = true;
+          if (confirming) acquired.refresh(shown.channel);
+          else {
+            confirming = true;
+            const leave = readback.await({
+              acquired,
+              command,
+              request,
+              since: began,
+              contrary: urgency === SAFE ? attempt : () => {},
+              end: ended,
+            });
+            if (open)
+              open.overtake = () => {
+                leave();
+                if (!over) ended('failed', OVERTAKEN);
+              };
+          }
           // One that another safe order on its link has cut short has gone: two that cut each other short must not go on so.
           if (!over && !outcome.ok) cancel = clock.after(outcome.why === GIVEN_UP ? target.within : UNANSWERED, attempt);
         },
       );
     };
     attempt();
-  };
-
-  /** `contrary` is called when good readings show something else. */
-  const awaitReadback = (
-    acquired: Acquired,
-    command: Command,
-    request: OrderRequest,
-    began: number,
-    contrary: () => void,
-    end: (outcome: OrderOutcome, why?: string) => void,
-  ): void => {
-    const readback = command.readback;
-    if (!readback) return;
-    const want = readback.shows ? readback.shows(request.value) : request.value;
-    let over = false;
-    let others = 0;
-    let cancel = (): void => {};
-    const watch: Watch = {
-      channel: `${request.instrument}.${readback.channel}`,
-      since: began,
-      matches: (r) => {
-        if (r.quality === 'bad' || (request.index !== undefined && r.index !== undefined && r.index !== request.index)) {
-          if (r.quality === 'bad') watch.shown = r.why;
-          return false;
-        }
-        watch.shown = String(r.value);
-        const is = typeof want === 'number' && typeof r.value === 'number' ? Math.abs(r.value - want) <= readback.by : r.value === want;
-        if (!is && ++others % CONTRARY === 0) contrary();
-        return is;
-      },
-      matched: () => {
-        over = true;
-        cancel();
-        watches.delete(watch);
-        end('done');
-      },
-    };
-    watches.add(watch);
-    cancel = clock.after(readback.within, () => {
-      if (over) return;
-      over = true;
-      watches.delete(watch);
-      const seen = watch.shown;
-      end(
-        seen === undefined ? 'unknown' : 'failed',
-        seen === undefined
-          ? `${readback.channel} was not read back within ${readback.within} s`
-          : `${readback.channel} shows ${seen} instead of ${want}`,
-      );
-    });
-    acquired.refresh(readback.channel);
   };
 
   return {
@@ -378,11 +348,7 @@ export function orders(targets: ReadonlyMap<string, Target>, clock: Clock, guard
         else end('refused', why);
       }
     },
-    see(reading) {
-      for (const watch of [...watches]) {
-        if (reading.from === watch.channel && reading.t > watch.since && watch.matches(reading)) watch.matched();
-      }
-    },
+    see: readback.see,
     get waiting() {
       return [...chains.values()].reduce((n, q) => n + q.length, 0);
     },

@@ -270,6 +270,37 @@ describe('order of orders', () => {
     ]);
   });
 
+  test('one that waits to be read back ends when a safe order is given for its output, and nothing comes of it later', () => {
+    const b = bench();
+    b.toy.unsure = true;
+    b.give('output', true);
+    b.clock.advance(0.2); // it is on, and does not say so
+    b.give('output', false);
+    b.clock.advance(0.1);
+    b.toy.unsure = false;
+    expect(b.ends.map((o) => [o.value, o.outcome, o.why])).toEqual([[true, 'failed', 'a safe order was given after it']]);
+    b.clock.advance(3);
+    expect(b.ends.at(-1)).toMatchObject({ value: false, outcome: 'done' });
+    expect(b.host.status().latched).toBe(undefined);
+    b.give('output', true);
+    b.clock.advance(1);
+    expect(b.ends.at(-1)).toMatchObject({ value: true, outcome: 'done' });
+  });
+
+  test('nor is it forgotten where that safe order is not read back', () => {
+    const b = bench();
+    b.toy.unsure = true;
+    b.give('output', true);
+    b.clock.advance(0.2);
+    b.give('output', false);
+    b.clock.advance(3);
+    expect(b.host.status().latched).toMatch(/^toy\.output: /);
+    b.toy.unsure = false;
+    b.clock.advance(2);
+    expect(b.toy.output).toBe(false);
+    expect(b.host.status().leases.filter((l) => l.active)).toEqual([]);
+  });
+
   describe('a safe order is given again', () => {
     const on = (): Bench => {
       const b = bench();
