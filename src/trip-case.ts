@@ -350,12 +350,10 @@ function recovered(lab: TripLab, bench: Bench, interlock: RigInterlock, outputs:
   const level = () => lab.host.status().interlocks?.find(({ name }) => name === interlock.name);
   const own = 2 * leaf.hold + (leaf.slope ?? 0) + 4 * bench.heard(leaf.of).interval;
   const holds = (): boolean => lab.holds(interlock.name);
-  if (!lab.until(QUICK + own, holds)) {
-    // What it looks at may have to be switched on again itself; what it forbids stays off.
-    lab.until(LONGEST_HOLD, () => letGo(lab, interlock.name));
-    bringUp(lab, bench.rig, [...interlock.trips, ...interlock.forbids]);
-    if (!lab.until(LONGEST_HOLD + own, holds)) return [`it does not hold again after the fault: ${level()?.why ?? ''}`];
-  }
+  lab.until(QUICK + own, holds);
+  // What it looks at, or another interlock, may have to be switched on again; what it forbids stays off.
+  againOn(lab, bench, interlock, [...interlock.trips, ...interlock.forbids], interlock.name);
+  if (!lab.until(own, holds)) return [`it does not hold again after the fault: ${level()?.why ?? ''}`];
   // What else has tripped with it is let go of first: then it alone refuses.
   lab.until(LONGEST_HOLD, () => letGo(lab, interlock.name));
   const failures: string[] = [];
@@ -375,15 +373,18 @@ function recovered(lab: TripLab, bench: Bench, interlock: RigInterlock, outputs:
     });
     if (why !== undefined) failures.push(`it cannot be acknowledged: ${String(why)}`);
   }
-  holdAll(lab, bench.rig, interlock);
-  const missing = (): readonly string[] => outputs.toReversed().flatMap((output) => (isOn(lab, output) ? [] : (on(output) ?? [])));
-  // A board that has tripped by itself says so to the first order, which is then in doubt: the second time it is known.
-  let left = missing();
-  for (let i = 0; i < BRING_UP && left.length > 0; i++) {
-    lab.until(LONGEST_HOLD, () => letGo(lab, undefined));
-    bringUp(lab, bench.rig, []);
-    holdAll(lab, bench.rig, interlock);
-    left = missing();
+  againOn(lab, bench, interlock, [], undefined);
+  const missing = outputs.toReversed().flatMap((output) => (isOn(lab, output) ? [] : (on(output) ?? [])));
+  return [...failures, ...missing.map((why) => `after the fault: ${why}`)];
+}
+
+/**
+ * All interlocks hold that can forbid the same outputs; where they do not by themselves, the start orders are given again. A board that
+ * has tripped by itself says so to the first order, which is then in doubt: the second time that is known.
+ */
+function againOn(lab: TripLab, bench: Bench, interlock: RigInterlock, but: readonly string[], latched: string | undefined): void {
+  for (let i = 0; i < BRING_UP && holdAll(lab, bench.rig, interlock) !== undefined; i++) {
+    lab.until(LONGEST_HOLD, () => letGo(lab, latched));
+    bringUp(lab, bench.rig, but);
   }
-  return [...failures, ...left.map((why) => `after the fault: ${why}`)];
 }
