@@ -180,23 +180,34 @@ const fine = (clock: VirtualClock): VirtualClock => ({
   after: (seconds, work) => clock.after(seconds > 0 ? Math.max(seconds, 1e-6) : seconds, work),
 });
 
-/** The rig with leases that last, and without the derivations that no interlock looks at. */
+/** The rig with leases that last, and without what no interlock has to do with: derivations, and instruments on wires of their own. */
 function lasting(rig: Rig): Rig {
-  const wanted = new Set<string>();
+  const made = new Set<string>();
+  const needed = new Set(rig.start.map((one) => one.instrument));
   const want = (channel: string): void => {
-    const made = rig.derive.find((one) => channel.startsWith(`${one.name}.`));
-    if (!made || wanted.has(made.name)) return;
-    wanted.add(made.name);
-    for (const input of Object.values(made.inputs)) want(input.from);
+    const one = rig.derive.find(({ name }) => channel.startsWith(`${name}.`));
+    if (!one) needed.add(channel.slice(0, channel.indexOf('.')));
+    if (!one || made.has(one.name)) return;
+    made.add(one.name);
+    for (const input of Object.values(one.inputs)) want(input.from);
   };
-  for (const { when } of rig.interlocks ?? []) for (const of of channelsIn(when)) want(of);
+  for (const { when, forbids, trips } of rig.interlocks ?? []) for (const name of [...channelsIn(when), ...forbids, ...trips]) want(name);
+  for (const { leases } of rig.instruments) for (const { heldBy } of Object.values(leases)) if (heldBy !== undefined) needed.add(heldBy);
+  const wiresOf = (one: RigInstrument): readonly string[] => Object.values(one.links).map(({ wire }) => wire);
+  const adapters = rig.instruments.flatMap((one) =>
+    Object.values(one.links).flatMap(({ address }) => /^gpib:([^/]+)/.exec(address)?.[1] ?? []),
+  );
+  const used = new Set(rig.instruments.filter(({ name }) => needed.has(name)).flatMap(wiresOf));
   return {
     ...rig,
-    derive: rig.derive.filter((one) => wanted.has(one.name)),
-    instruments: rig.instruments.map((one) => ({
-      ...one,
-      leases: Object.fromEntries(Object.entries(one.leases).map(([name, lease]) => [name, { ...lease, longest: FOR_EVER }])),
-    })),
+    derive: rig.derive.filter((one) => made.has(one.name)),
+    instruments: rig.instruments
+      .filter((one) => needed.has(one.name) || adapters.includes(one.name) || wiresOf(one).some((wire) => used.has(wire)))
+      .map((one) => ({
+        ...one,
+        leases: Object.fromEntries(Object.entries(one.leases).map(([name, lease]) => [name, { ...lease, longest: FOR_EVER }])),
+      })),
+    alarms: [],
   };
 }
 
