@@ -38,10 +38,11 @@ export interface NoLineFit {
 }
 
 const MOST_STEPS = 200;
-const MOST_ROUNDS = 30;
-/** Where a line that is hardly there has no place of its own, it creeps: after so many steps or rounds a hundredth of a sigma will do. */
-const PATIENCE = 25;
+const MOST_ROUNDS = 50;
+/** Enough for one set of weights, as others follow. */
 const NEARLY = 0.01;
+/** Where a line that is hardly there has no place of its own, it creeps: after so many steps NEARLY will do for good. */
+const PATIENCE = 25;
 /** In units of one sigma: a move smaller than this changes nothing that anybody reads. */
 const SETTLED = 1e-6;
 /** Of the sum of weighted squares of the counts: what is left of a spectrum without noise, where sigma is nothing. */
@@ -58,7 +59,7 @@ export function fitLines(problem: LineProblem, start: readonly Profile[]): LineF
   let before = model.parameters.slice();
   for (let round = 0; round < MOST_ROUNDS; round++) {
     model.weigh(flat);
-    const steps = minimise(model, MOST_STEPS - iterations);
+    const steps = minimise(model, MOST_STEPS - iterations, flat ? SETTLED : NEARLY);
     iterations += steps;
     if (iterations >= MOST_STEPS) return { refused: 'does not converge: the lines keep moving' };
     const moved = model.distance(before);
@@ -74,23 +75,62 @@ interface Model {
   weigh(flat: boolean): void;
   /** Sum of weighted squares of the counts, times ROUNDING: a smaller rest than this is none. */
   floor(): number;
-  /** Sum of weighted squares at some parameters; fills the normal equations. */
-  sums(p: Float64Array, normal?: Normal): number;
+  /** Sum of weighted squares at some parameters. */
+  rest(p: Float64Array): number;
+  /** The same, with the normal equations. */
+  normal(p: Float64Array, into: Normal): number;
   /** How far the parameters are from others, in sigma. */
   distance(from: Float64Array): number;
   bound(i: number): readonly [number, number];
   finished(iterations: number): LineFit;
 }
 
+/** Row by row; only the lower half of the matrix is kept. */
 interface Normal {
-  readonly matrix: readonly Float64Array[];
+  readonly matrix: Float64Array;
   readonly gradient: Float64Array;
 }
 
-const blank = (size: number): Normal => ({
-  matrix: Array.from({ length: size }, () => new Float64Array(size)),
-  gradient: new Float64Array(size),
-});
+const blank = (size: number): Normal => ({ matrix: new Float64Array(size * size), gradient: new Float64Array(size) });
+
+/** Model at x; its derivatives into `row`. */
+function evaluate(p: Float64Array, at: number, middle: number, row: Float64Array): number {
+  row[0] = 1;
+  row[1] = at - middle;
+  let value = (p[0] as number) + (p[1] as number) * (at - middle); // two at least, then four for each line
+  for (let k = 2; k < p.length; k += 4) {
+    value += pseudoVoigtSlopes(p[k] as number, p[k + 1] as number, p[k + 2] as number, p[k + 3] as number, at, row, k);
+  }
+  return value;
+}
+
+/** Sum of weighted squares, gradient and matrix of the normal equations: the loop in which all the time goes. */
+function accumulate(
+  x: Float64Array,
+  counts: Float64Array,
+  weights: Float64Array,
+  p: Float64Array,
+  middle: number,
+  row: Float64Array,
+  { matrix, gradient }: Normal,
+): number {
+  const size = p.length;
+  matrix.fill(0);
+  gradient.fill(0);
+  let chi2 = 0;
+  for (let i = 0; i < x.length; i++) {
+    const rest = (counts[i] as number) - evaluate(p, x[i] as number, middle, row); // arrays of one length
+    const w = weights[i] as number;
+    chi2 += w * rest * rest;
+    for (let a = 0; a < size; a++) {
+      const slope = w * (row[a] as number); // a, b < size
+      gradient[a] = (gradient[a] as number) + slope * rest;
+      const from = a * size;
+      for (let b = 0; b <= a; b++) matrix[from + b] = (matrix[from + b] as number) + slope * (row[b] as number);
+    }
+  }
+  return chi2;
+}
 
 function modelOf(problem: LineProblem, start: readonly Profile[]): Model {
   const { x, counts, readVariance = 0, leastVariance = 0 } = problem;
@@ -115,77 +155,53 @@ function modelOf(problem: LineProblem, start: readonly Profile[]): Model {
     ]),
   ];
   const row = new Float64Array(size);
-  const profile = (p: Float64Array, k: number): Profile => {
-    const at = 2 + 4 * k;
-    return { area: p[at] ?? 0, centre: p[at + 1] ?? 0, hwhm: p[at + 2] ?? 1, lorentz: p[at + 3] ?? 0 };
-  };
-  /** Model at pixel i; its derivatives into `row`. */
-  const evaluate = (p: Float64Array, profiles: readonly Profile[], i: number): number => {
-    const at = x[i] as number; // i < n
-    row[0] = 1;
-    row[1] = at - middle;
-    let value = (p[0] as number) + (p[1] as number) * (at - middle); // two at least
-    for (let k = 0; k < profiles.length; k++) value += pseudoVoigtSlopes(profiles[k] as Profile, at, row, 2 + 4 * k); // k < length
-    return value;
-  };
-  const sums = (p: Float64Array, normal?: Normal): number => {
-    const profiles = start.map((_, k) => profile(p, k));
-    if (normal) {
-      normal.gradient.fill(0);
-      for (const line of normal.matrix) line.fill(0);
-    }
+  const values = (): Float64Array => x.map((at) => evaluate(parameters, at, middle, row));
+  const normal = (p: Float64Array, into: Normal): number => accumulate(x, counts, weights, p, middle, row, into);
+  const rest = (p: Float64Array): number => {
     let chi2 = 0;
     for (let i = 0; i < n; i++) {
-      const rest = (counts[i] as number) - evaluate(p, profiles, i); // i < n, of one length
-      const w = weights[i] as number;
-      chi2 += w * rest * rest;
-      if (!normal) continue;
-      for (let a = 0; a < size; a++) {
-        const slope = w * (row[a] as number); // a < size
-        normal.gradient[a] = (normal.gradient[a] as number) + slope * rest;
-        const line = normal.matrix[a] as Float64Array;
-        for (let b = 0; b <= a; b++) line[b] = (line[b] as number) + slope * (row[b] as number);
-      }
+      const off = (counts[i] as number) - evaluate(p, x[i] as number, middle, row); // i < n
+      chi2 += (weights[i] as number) * off * off;
     }
-    if (normal) mirror(normal.matrix);
     return chi2;
   };
-  const variances = (): Float64Array => {
-    const profiles = start.map((_, k) => profile(parameters, k));
-    const least = Math.max(leastVariance, Number.MIN_VALUE);
-    return Float64Array.from({ length: n }, (_, i) => Math.max(Math.max(evaluate(parameters, profiles, i), 0) + readVariance, least));
-  };
   linearStart(problem, parameters, start, middle);
-  const normal = blank(size);
+  const own = blank(size);
   return {
     parameters,
-    sums,
+    rest,
+    normal,
     floor: () => ROUNDING * counts.reduce((sum, c, i) => sum + (weights[i] ?? 0) * c * c, 0),
     bound: (i) => bounds[i] ?? [0, 0],
     weigh(flat) {
-      if (!flat) weights.set(variances().map((v) => 1 / v));
+      const least = Math.max(leastVariance, Number.MIN_VALUE);
+      if (!flat) weights.set(values().map((v) => 1 / Math.max(Math.max(v, 0) + readVariance, least)));
     },
     distance(from) {
-      const chi2 = Math.max(sums(parameters, normal), this.floor());
+      const chi2 = Math.max(normal(parameters, own), this.floor());
       let square = 0;
-      for (let a = 0; a < size; a++)
-        for (let b = 0; b < size; b++)
-          square += ((parameters[a] ?? 0) - (from[a] ?? 0)) * ((parameters[b] ?? 0) - (from[b] ?? 0)) * (normal.matrix[a]?.[b] ?? 0);
-      return Math.sqrt(square / Math.max(chi2 / n, Number.MIN_VALUE));
+      for (let a = 0; a < size; a++) {
+        for (let b = 0; b <= a; b++) {
+          const term = ((parameters[a] ?? 0) - (from[a] ?? 0)) * ((parameters[b] ?? 0) - (from[b] ?? 0)) * (own.matrix[a * size + b] ?? 0);
+          square += a === b ? term : 2 * term;
+        }
+      }
+      return Math.sqrt(Math.max(0, square) / Math.max(chi2 / n, Number.MIN_VALUE));
     },
     finished(iterations) {
-      const chi2 = sums(parameters, normal);
+      const chi2 = normal(parameters, own);
       // A line without area says nothing of its place.
-      const free = held(this, normal).map((h, i) => !h && (normal.matrix[i]?.[i] ?? 0) > 0);
-      const profiles = start.map((_, k) => profile(parameters, k));
-      const expected = Float64Array.from({ length: n }, (_, i) => evaluate(parameters, profiles, i));
+      const free = held(this, own).map((h, i) => !h && (own.matrix[i * size + i] ?? 0) > 0);
       return {
-        lines: profiles,
+        lines: start.map((_, k) => {
+          const [area = 0, centre = 0, hwhm = 1, lorentz = 0] = parameters.subarray(2 + 4 * k);
+          return { area, centre, hwhm, lorentz };
+        }),
         level: parameters[0] ?? 0,
         slope: parameters[1] ?? 0,
         middle,
-        covariance: inverse(normal.matrix, free),
-        expected,
+        covariance: inverse(own.matrix, free),
+        expected: values(),
         variance: weights.map((w) => 1 / w),
         chi2,
         dof: n - free.filter(Boolean).length,
@@ -198,17 +214,17 @@ function modelOf(problem: LineProblem, start: readonly Profile[]): Model {
 /** Background and areas by plain least squares, with centres and widths as given: the only good start for numbers of any size. */
 function linearStart({ x, counts }: LineProblem, p: Float64Array, start: readonly Profile[], middle: number): void {
   const size = 2 + start.length;
-  const normal = blank(size);
+  const { matrix, gradient } = blank(size);
   const slopes = new Float64Array(4);
   for (let i = 0; i < x.length; i++) {
     const at = x[i] ?? 0;
-    const row = [1, at - middle, ...start.map((l) => pseudoVoigtSlopes({ ...l, area: 1 }, at, slopes, 0))];
+    const row = [1, at - middle, ...start.map((l) => pseudoVoigtSlopes(1, l.centre, l.hwhm, l.lorentz, at, slopes, 0))];
     for (let a = 0; a < size; a++) {
-      normal.gradient[a] = (normal.gradient[a] ?? 0) + (row[a] ?? 0) * (counts[i] ?? 0);
-      for (let b = 0; b < size; b++) (normal.matrix[a] as Float64Array)[b] = (normal.matrix[a]?.[b] ?? 0) + (row[a] ?? 0) * (row[b] ?? 0); // a < size
+      gradient[a] = (gradient[a] ?? 0) + (row[a] ?? 0) * (counts[i] ?? 0);
+      for (let b = 0; b <= a; b++) matrix[a * size + b] = (matrix[a * size + b] ?? 0) + (row[a] ?? 0) * (row[b] ?? 0);
     }
   }
-  const solved = solve(normal.matrix, normal.gradient, 1e-9);
+  const solved = solve(matrix, gradient, 1e-9);
   if (!solved) return;
   p[0] = solved[0] ?? 0;
   p[1] = solved[1] ?? 0;
@@ -218,8 +234,12 @@ function linearStart({ x, counts }: LineProblem, p: Float64Array, start: readonl
   });
 }
 
-function mirror(matrix: readonly Float64Array[]): void {
-  for (let a = 0; a < matrix.length; a++) for (let b = 0; b < a; b++) (matrix[b] as Float64Array)[a] = matrix[a]?.[b] ?? 0; // b < a < length
+/** The rows and columns of a matrix that are wanted; lower half in, lower half out. */
+function part(matrix: Float64Array, size: number, index: readonly number[]): Float64Array {
+  const n = index.length;
+  const out = new Float64Array(n * n);
+  for (let i = 0; i < n; i++) for (let j = 0; j <= i; j++) out[i * n + j] = matrix[(index[i] ?? 0) * size + (index[j] ?? 0)] ?? 0;
+  return out;
 }
 
 /** Parameters at a bound that want to go beyond it. */
@@ -230,20 +250,19 @@ function held(model: Model, { gradient }: Normal): boolean[] {
   });
 }
 
-/** Levenberg and Marquardt until the next step is nothing; gives the number of steps. */
-function minimise(model: Model, most: number): number {
+/** Levenberg and Marquardt until the last step was nothing: less than `wanted` sigma. Gives the number of steps. */
+function minimise(model: Model, most: number, wanted: number): number {
   const { parameters } = model;
   const size = parameters.length;
   const normal = blank(size);
-  let chi2 = model.sums(parameters, normal);
+  let chi2 = model.normal(parameters, normal);
   const floor = model.floor();
   let lambda = 1e-3;
   for (let step = 1; step <= most; step++) {
     const hold = held(model, normal);
     const free = [...parameters.keys()].filter((i) => !hold[i]);
-    const matrix = free.map((a) => Float64Array.from(free, (b) => normal.matrix[a]?.[b] ?? 0));
     const delta = solve(
-      matrix,
+      part(normal.matrix, size, free),
       Float64Array.from(free, (a) => normal.gradient[a] ?? 0),
       lambda,
     );
@@ -259,13 +278,13 @@ function minimise(model: Model, most: number): number {
       next[a] = Math.min(high, Math.max(low, (parameters[a] ?? 0) + (delta[i] ?? 0)));
       move += (delta[i] ?? 0) * (normal.gradient[a] ?? 0);
     });
-    const better = model.sums(next);
+    const better = model.rest(next);
     // `move` is what the squares fall by, as far as the model is straight.
-    const enough = step > PATIENCE ? NEARLY : SETTLED;
+    const enough = step > PATIENCE ? NEARLY : wanted;
     const small = move <= (enough * enough * Math.max(chi2, floor)) / size / 100;
     if (better <= chi2) {
       parameters.set(next);
-      chi2 = model.sums(parameters, normal);
+      chi2 = model.normal(parameters, normal);
       lambda = Math.max(lambda / 8, 1e-12);
       if (small) return step;
     } else {
@@ -276,51 +295,44 @@ function minimise(model: Model, most: number): number {
   return most;
 }
 
-/** Solves (M + lambda diag M) x = g by Cholesky; undefined where M is singular. Scaled to a unit diagonal first. */
-function solve(matrix: readonly Float64Array[], gradient: Float64Array, lambda: number): Float64Array | undefined {
+/** Solves (M + lambda diag M) x = g by Cholesky, of the lower half of M; undefined where M is singular. Scaled to a unit diagonal first. */
+function solve(matrix: Float64Array, gradient: Float64Array, lambda: number): Float64Array | undefined {
   const size = gradient.length;
-  const scale = Float64Array.from(matrix, (line, i) => 1 / Math.sqrt(Math.max(line[i] ?? 0, Number.MIN_VALUE)));
-  const lower = cholesky(
-    matrix.map((line, a) => Float64Array.from(line, (v, b) => v * (scale[a] ?? 0) * (scale[b] ?? 0) + (a === b ? lambda : 0))),
-  );
-  if (!lower) return undefined;
+  const scale = gradient.map((_, a) => 1 / Math.sqrt(Math.max(matrix[a * size + a] ?? 0, Number.MIN_VALUE)));
+  const lower = new Float64Array(size * size);
+  for (let a = 0; a < size; a++) {
+    for (let b = 0; b <= a; b++) {
+      let sum = (matrix[a * size + b] ?? 0) * (scale[a] ?? 0) * (scale[b] ?? 0) + (a === b ? lambda : 0);
+      for (let c = 0; c < b; c++) sum -= (lower[a * size + c] ?? 0) * (lower[b * size + c] ?? 0);
+      if (a === b && !(sum > 1e-14)) return undefined;
+      lower[a * size + b] = a === b ? Math.sqrt(sum) : sum / (lower[b * size + b] ?? 1);
+    }
+  }
   const x = new Float64Array(size);
   for (let a = 0; a < size; a++) {
     let sum = (gradient[a] ?? 0) * (scale[a] ?? 0);
-    for (let b = 0; b < a; b++) sum -= (lower[a]?.[b] ?? 0) * (x[b] ?? 0);
-    x[a] = sum / (lower[a]?.[a] ?? 1);
+    for (let b = 0; b < a; b++) sum -= (lower[a * size + b] ?? 0) * (x[b] ?? 0);
+    x[a] = sum / (lower[a * size + a] ?? 1);
   }
   for (let a = size - 1; a >= 0; a--) {
     let sum = x[a] ?? 0;
-    for (let b = a + 1; b < size; b++) sum -= (lower[b]?.[a] ?? 0) * (x[b] ?? 0);
-    x[a] = sum / (lower[a]?.[a] ?? 1);
+    for (let b = a + 1; b < size; b++) sum -= (lower[b * size + a] ?? 0) * (x[b] ?? 0);
+    x[a] = sum / (lower[a * size + a] ?? 1);
   }
   return x.map((v, a) => v * (scale[a] ?? 0));
 }
 
-function cholesky(matrix: readonly Float64Array[]): readonly Float64Array[] | undefined {
-  const lower = matrix.map((line) => new Float64Array(line.length));
-  for (let a = 0; a < matrix.length; a++) {
-    for (let b = 0; b <= a; b++) {
-      let sum = matrix[a]?.[b] ?? 0;
-      for (let c = 0; c < b; c++) sum -= (lower[a]?.[c] ?? 0) * (lower[b]?.[c] ?? 0);
-      if (a === b && !(sum > 1e-14)) return undefined;
-      (lower[a] as Float64Array)[b] = a === b ? Math.sqrt(sum) : sum / (lower[b]?.[b] ?? 1); // a < length
-    }
-  }
-  return lower;
-}
-
 /** The inverse over the free parameters, zero elsewhere; infinite on the diagonal where the counts do not fix a parameter. */
-function inverse(matrix: readonly Float64Array[], free: readonly boolean[]): readonly Float64Array[] {
-  const out = matrix.map((line) => new Float64Array(line.length));
+function inverse(matrix: Float64Array, free: readonly boolean[]): readonly Float64Array[] {
+  const size = free.length;
+  const out = free.map(() => new Float64Array(size));
   const index = [...free.keys()].filter((i) => free[i]);
-  const small = index.map((a) => Float64Array.from(index, (b) => matrix[a]?.[b] ?? 0));
+  const small = part(matrix, size, index);
   for (const [i, a] of index.entries()) {
     const unit = new Float64Array(index.length);
     unit[i] = 1;
     const column = solve(small, unit, 0);
-    for (const [j, b] of index.entries()) (out[b] as Float64Array)[a] = column?.[j] ?? (a === b ? Number.POSITIVE_INFINITY : 0); // b < length
+    for (const [j, b] of index.entries()) (out[b] as Float64Array)[a] = column?.[j] ?? (a === b ? Number.POSITIVE_INFINITY : 0); // b < size
   }
   return out;
 }

@@ -22,17 +22,29 @@ export function pseudoVoigt({ area, centre, hwhm, lorentz }: Profile, x: number)
   return (area / hwhm) * ((1 - lorentz) * gauss + lorentz / (Math.PI * (1 + u * u)));
 }
 
-/** Writes the derivatives by area, centre, half width and Lorentz fraction into `out` from `at` on; gives the value. */
-export function pseudoVoigtSlopes({ area, centre, hwhm, lorentz }: Profile, x: number, out: Float64Array, at: number): number {
+/** Writes the derivatives by area, centre, half width and Lorentz fraction into `out` from `at` on; gives the value. Plain numbers: it is called a million times. */
+export function pseudoVoigtSlopes(
+  area: number,
+  centre: number,
+  hwhm: number,
+  lorentz: number,
+  x: number,
+  out: Float64Array,
+  at: number,
+): number {
   const u = (x - centre) / hwhm;
   const u2 = u * u;
   const gauss = (GAUSS / hwhm) * Math.exp(-LN2 * u2);
-  const lorentzian = 1 / (Math.PI * hwhm * (1 + u2));
-  const shape = (1 - lorentz) * gauss + lorentz * lorentzian;
-  const perU = (1 - lorentz) * gauss * LN2 * u + (lorentz * lorentzian * u) / (1 + u2);
+  const one = 1 / (1 + u2);
+  const lorentzian = one / (Math.PI * hwhm);
+  const ofGauss = (1 - lorentz) * gauss;
+  const ofLorentz = lorentz * lorentzian;
+  const shape = ofGauss + ofLorentz;
+  const perU = (ofGauss * LN2 + ofLorentz * one) * u;
+  const scale = area / hwhm;
   out[at] = shape;
-  out[at + 1] = (2 * area * perU) / hwhm;
-  out[at + 2] = (area / hwhm) * (2 * u * perU - shape);
+  out[at + 1] = 2 * scale * perU;
+  out[at + 2] = scale * (2 * u * perU - shape);
   out[at + 3] = area * (lorentzian - gauss);
   return area * shape;
 }
