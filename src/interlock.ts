@@ -41,8 +41,8 @@ interface Running {
   readonly spec: RigInterlock;
   readonly watched: Watched;
   readonly channels: ReadonlySet<string>;
-  /** Until then what has not been read yet is no reason to act: a start reads before it changes anything. */
-  readonly grace: number;
+  /** Until then what has not been read yet is no reason to act: a start reads before it changes anything. Over when it is known once. */
+  grace: number;
   level: Level;
   since: number;
   latched: string | undefined;
@@ -132,6 +132,7 @@ export function interlocks(specs: readonly RigInterlock[], clock: Clock, on: Int
       }
     }
     if (level.is === 'holds') one.spared = undefined;
+    if (level.is !== 'unknown') one.grace = Number.NEGATIVE_INFINITY;
     const changed = level.is !== one.level.is;
     one.level = level;
     if (changed) {
@@ -192,10 +193,13 @@ export function interlocks(specs: readonly RigInterlock[], clock: Clock, on: Int
     late,
     refuse(instrument, command, index) {
       const output = `${instrument}.${command}${index === undefined ? '' : `[${index}]`}`;
-      for (const { spec, level, latched } of all) {
+      const now = clock.mono();
+      for (const { spec, watched, level: known, latched } of all) {
         if (![...spec.forbids, ...spec.trips].some((listed) => covers(listed, output))) continue;
         if (latched !== undefined)
           return `the interlock "${spec.name}" has tripped (${latched}) and is latched; acknowledge it: bridgman acknowledge ${spec.name}`;
+        // What has come, or has grown stale, since it was looked at last counts as well.
+        const level = known.is === 'holds' ? watched.level(now) : known;
         if (level.is !== 'holds') return `the interlock "${spec.name}" does not hold: ${level.why ?? level.is}`;
       }
       return undefined;

@@ -67,12 +67,15 @@ export interface Leases {
   readonly latches: readonly Latch[];
   /** A safe order has not been read back yet. */
   readonly tripping: boolean;
+  /** The outputs of which that is so. */
+  readonly unsafe: readonly string[];
   /** The first cause, for people. */
   readonly latched: string | undefined;
   /** Lets go of one latch, or of all; a sentence when that cannot be. */
   acknowledge(name?: string): string | undefined;
-  /** Takes over an output that is on without an order of ours: watched from now on. */
-  adopt(output: Output): void;
+  /** Takes over an output that is on without an order of ours: watched from now on. Where that cannot be, it is tried again for as long as
+   *  this is called. `still`: asked when the keeper has confirmed, whether it is on yet. */
+  adopt(output: Output, still: () => boolean): void;
   void(since: number): string | undefined;
   /** The loop has stood still for longer than a lease, and on the link of these instruments no safe order has gone yet: nothing else may. Cheap. */
   stalled(instruments: readonly string[]): boolean;
@@ -98,6 +101,7 @@ export const each = (spec: LeaseSpec): readonly LeaseSpec[] =>
 
 const TICK = 0.05;
 const LONGEST_STILL = 1; // seconds that the loop may stand still in a rig without leases
+const AGAIN = 1; // seconds until an output that could not be taken over is tried again
 const STEP = 0.25; // seconds that one output of a sequence may take before the next one's safe order goes all the same
 export const STANDSTILL = 'standstill';
 
@@ -110,7 +114,10 @@ export function leases(
 ): Leases {
   const active = new Map<string, Active>();
   const latches = new Map<string, string>();
-  const adopting = new Set<string>();
+  /** Outputs that wait for the keeper's word, and for how many. */
+  const arming = new Map<string, number>();
+  /** Outputs that are being taken over, or could not be: when that was tried, and what was said about it. */
+  const adopting = new Map<string, { at: number; waits: boolean; said?: string }>();
   let lastTick = clock.boot();
   let lastMono = clock.mono();
   let voidedAt = Number.NEGATIVE_INFINITY;
@@ -137,6 +144,12 @@ export function leases(
     return one;
   };
 
+  /** Where somebody else has asked the keeper meanwhile, his word is for both: taken back, it would be taken back for both. */
+  const letGo = (spec: LeaseSpec): void => {
+    active.delete(leaseName(spec));
+    if (!arming.has(leaseName(spec))) keeper.release(spec);
+  };
+
   /** Group after group: the next one's bytes go when the one before has been read back, or after a while without that. */
   const inTurn = (groups: readonly (readonly Active[])[], why: string): void => {
     for (const one of groups.flat()) {
@@ -159,8 +172,7 @@ export function leases(
       if (![...turns.values()].includes(true)) turns.clear();
       for (const one of group)
         safe(one.spec, why, () => {
-          active.delete(leaseName(one.spec));
-          keeper.release(one.spec);
+          letGo(one.spec);
           if (--left === 0) go();
         });
     };
@@ -229,7 +241,11 @@ export function leases(
       armed(undefined, false);
       return;
     }
+    arming.set(name, (arming.get(name) ?? 0) + 1);
     keeper.arm(spec, (why) => {
+      const others = (arming.get(name) ?? 1) - 1;
+      if (others > 0) arming.set(name, others);
+      else arming.delete(name);
       if (why) {
         armed(why, false);
         return;
@@ -248,6 +264,7 @@ export function leases(
         return `${name} is hazardous and the rig gives it no lease (leases: { ${command}: { longest: ..., deadline: ..., then: safe } })`;
       const latched = latchedText();
       if (latched !== undefined) return `latched after a safe action (${latched}); acknowledge first`;
+      if (active.get(name)?.tripping) return `${name} is being made safe, and has not been read back yet`;
       if (!keeper.alive()) return 'the guardian does not answer: no hazardous output without it';
       return undefined;
     },
@@ -255,9 +272,7 @@ export function leases(
     released(instrument, command, index) {
       const name = leaseName({ instrument, command, index });
       const a = active.get(name);
-      if (!a || a.tripping) return;
-      active.delete(name);
-      keeper.release(a.spec);
+      if (a && !a.tripping) letGo(a.spec);
     },
     trip(why, output) {
       const spec = specOf(output);
@@ -296,19 +311,32 @@ export function leases(
     get tripping() {
       return [...active.values()].some((a) => a.tripping);
     },
+    get unsafe() {
+      return [...active.values()].flatMap((a) => (a.tripping ? [leaseName(a.spec)] : []));
+    },
     acknowledge(name) {
       if ([...active.values()].some((a) => a.tripping)) return 'a safe order has not been read back yet';
       if (name === undefined) latches.clear();
       else latches.delete(name);
       return undefined;
     },
-    adopt(output) {
+    adopt(output, still) {
       const name = leaseName(output);
-      if (active.has(name) || adopting.has(name)) return;
-      adopting.add(name);
+      const now = clock.mono();
+      const one = adopting.get(name) ?? { at: Number.NEGATIVE_INFINITY, waits: false };
+      if (active.has(name) || one.waits || now - one.at < AGAIN) return;
+      adopting.set(name, one);
+      Object.assign(one, { at: now, waits: true });
       arm(output.instrument, output.command, output.index, (why, first) => {
+        one.waits = false;
+        if (why !== undefined) {
+          if (one.said !== why) alarm(name, `is on without an order of this run, and cannot be watched: ${why}`);
+          one.said = why;
+          return;
+        }
         adopting.delete(name);
-        if (why !== undefined) alarm(name, `is on without an order of this run, and cannot be watched: ${why}`);
+        const a = active.get(name);
+        if (first && a && !still()) letGo(a.spec);
         else if (first) alarm(name, 'is on without an order of this run: watched under its lease from now on');
       });
     },
@@ -330,8 +358,9 @@ export function leases(
       for (const a of active.values()) {
         if (a.tripping || a.spec.evidence !== reading.from) continue;
         if (a.spec.index !== undefined && reading.index !== undefined && a.spec.index !== reading.index) continue;
-        // A reading that is old when it comes says nothing about now.
-        if (clock.now() - reading.t <= a.spec.deadline * 1e6) a.renewed = clock.mono();
+        // A reading that is old when it comes says nothing about now, and one from the future no more than that it has come.
+        const age = Math.max(0, (clock.now() - reading.t) / 1e6);
+        if (age <= a.spec.deadline) a.renewed = Math.max(a.renewed, clock.mono() - age);
       }
     },
     status() {

@@ -15,7 +15,7 @@ const KEYS = ['when', 'forbids', 'trips', 'latch', 'guidance'];
 const LIKE = '"door: { when: { of: guard.door, is: closed }, forbids: [laser.emission] }"';
 const ALL = 'all';
 /** Names that a person acknowledges and that are not interlocks. */
-const TAKEN = ['stop', 'record', 'all', 'rig'];
+const TAKEN = ['stop', 'standstill', 'record', 'all', 'rig'];
 const OUTPUT = /^([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)(?:\[(\d{1,9})\])?$/;
 
 /** A command that a list of the rig names. */

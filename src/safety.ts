@@ -5,7 +5,7 @@ import type { Entry, InterlockStatus, LeaseStatus, OrderEntry } from './entry.ts
 import type { Exchange } from './exchange.ts';
 import type { Command } from './instrument.ts';
 import { covers, type Interlocks, interlocks } from './interlock.ts';
-import { each, type Keeper, type LeaseSpec, type Leases, leaseName, leases, type Output } from './lease.ts';
+import { each, type Keeper, type LeaseSpec, type Leases, leaseName, leases, type Output, STANDSTILL } from './lease.ts';
 import type { Guard, OrderRequest } from './order.ts';
 import type { Reading } from './reading.ts';
 import type { Rig } from './rig.ts';
@@ -52,7 +52,7 @@ export interface Safety extends Guard {
   present(instrument: string): void;
   /** The program ends: outputs of leases that end so are made safe. */
   end(why: string): void;
-  /** The outputs that are not safe yet, of leases that end so. */
+  /** The outputs that are not safe yet, of leases that end so, and those that are being made safe. */
   readonly live: readonly string[];
   close(): void;
 }
@@ -194,6 +194,15 @@ export function safety(options: SafetyOptions): Safety {
     },
   });
 
+  /** Why this output must be off, though nothing is broken any more: it has been made safe, and nobody has acknowledged that yet. */
+  const latchOf = (name: string): string | undefined => {
+    const latch = held.latches.find((one) => one.name === STOP || one.name === STANDSTILL || one.name === name);
+    if (latch) return `${latch.name}: ${latch.why}`;
+    const trips = (interlock: string): readonly string[] => rig.interlocks?.find((one) => one.name === interlock)?.trips ?? [];
+    const lock = locks.latched.find((one) => trips(one.name).some((listed) => covers(listed, name)));
+    return lock ? `interlock ${lock.name}: ${lock.why}` : forbidden;
+  };
+
   /** What a readback shows that no order explains: on at the start or from the instrument's own panel, or off by itself. */
   const found = (reading: Reading): void => {
     if (ending !== undefined || reading.quality !== 'good') return;
@@ -216,9 +225,12 @@ export function safety(options: SafetyOptions): Safety {
         wasOn: active && (on || before?.wasOn === true),
       };
       shown.set(name, now);
-      if (now.times !== SURE) continue;
-      if (on && !active) held.adopt(output);
-      else if (!on && now.wasOn && !held.tripping) {
+      if (now.times < SURE) continue;
+      if (on && !active) {
+        const latched = latchOf(name);
+        if (latched === undefined) held.adopt(output, () => shown.get(name)?.on !== false);
+        else held.makeSafe(`is on, and latched (${latched})`, [output]);
+      } else if (!on && now.wasOn && !held.tripping) {
         alarm(name, 'is off by itself');
         held.released(output.instrument, output.command, output.index);
       }
@@ -235,7 +247,10 @@ export function safety(options: SafetyOptions): Safety {
     },
     arm: (instrument, command, index, armed) => held.arm(instrument, command, index, armed),
     released: (instrument, command, index) => held.released(instrument, command, index),
-    doubtful: (instrument, command, index, why) => held.trip(`order in doubt: ${why}`, { instrument, command, index }),
+    doubtful(instrument, command, index, why) {
+      const output = { instrument, command, index };
+      if (exposed(leaseName(output))) held.trip(`order in doubt: ${why}`, output);
+    },
     void: (since) => held.void(since),
     see(reading) {
       held.see(reading);
@@ -302,7 +317,8 @@ export function safety(options: SafetyOptions): Safety {
         );
     },
     get live() {
-      return held.status().flatMap((lease) => (lease.active && ends(lease.name) ? [lease.name] : []));
+      // What is being made safe is waited for, also where it would have been kept.
+      return [...new Set([...held.status().flatMap((lease) => (lease.active && ends(lease.name) ? [lease.name] : [])), ...held.unsafe])];
     },
     close() {
       closed = true;

@@ -114,6 +114,7 @@ export function watchdogs(
           end(`the watchdog of ${instrument} could not be set: ${why}`);
           return;
         }
+        if (over) return;
         waiting.add(shown);
         targets.get(instrument)?.acquired.refresh(dog.readback);
       },
