@@ -5,7 +5,7 @@ import type { OrderEntry, OrderOutcome, OrderValue } from './entry.ts';
 import { type Exchange, ORDER, SAFE } from './exchange.ts';
 import { GIVEN_UP } from './exchange-job.ts';
 import type { Command } from './instrument.ts';
-import { readbacks } from './readback.ts';
+import { readbacks, type Waiting } from './readback.ts';
 import type { Reading } from './reading.ts';
 import { here, type Talk } from './talk.ts';
 import { begun, runTalk } from './talk-run.ts';
@@ -76,6 +76,7 @@ interface Late {
 }
 
 const DEADLINE = 30;
+const TRUST = 3; // seconds that a safe order which was answered gets to be read back: after it the link is not trusted for two at most
 const UNANSWERED = 0.1; // seconds until a safe order that was not answered is given again
 const OVERTAKEN = 'a safe order was given after it';
 const LOST = /^(link down|no answer|garbled|given up|closed)/; // how a question ends whose bytes have gone
@@ -250,7 +251,7 @@ export function orders(targets: ReadonlyMap<string, Target>, clock: Clock, guard
     const began = clock.now();
     let over = false;
     let under = false;
-    let confirming = false;
+    let waiting: Waiting | undefined;
     let cancel = (): void => {};
     const ended = (outcome: OrderOutcome, why?: string, unsent?: boolean): void => {
       over = true;
@@ -301,23 +302,24 @@ export function orders(targets: ReadonlyMap<string, Target>, clock: Clock, guard
             ended(outcome.ok ? 'sent' : 'unknown', outcome.ok ? 'the instrument has no readback for it' : outcome.why);
             return;
           }
-          if (confirming) acquired.refresh(shown.channel);
+          if (waiting) acquired.refresh(shown.channel);
           else {
-            confirming = true;
-            const leave = readback.await({
+            const { leave } = (waiting = readback.await({
               acquired,
               command,
               request,
               since: began,
               contrary: urgency === SAFE ? attempt : () => {},
               end: ended,
-            });
+            }));
             if (open)
               open.overtake = () => {
                 leave();
                 if (!over) ended('failed', OVERTAKEN);
               };
           }
+          // Given once more it would put off the trust without which nothing is read back, its own and that of others on its link.
+          if (urgency === SAFE && outcome.ok) waiting.renew(TRUST);
           // One that another safe order on its link has cut short has gone: two that cut each other short must not go on so.
           if (!over && !outcome.ok) cancel = clock.after(outcome.why === GIVEN_UP ? target.within : UNANSWERED, attempt);
         },

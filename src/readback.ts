@@ -16,9 +16,16 @@ export interface Awaited {
   readonly end: (outcome: OrderOutcome, why?: string) => void;
 }
 
+export interface Waiting {
+  /** Ends it without a word. */
+  leave(): void;
+  /** Its time begins anew, and is so many seconds at least. */
+  renew(seconds: number): void;
+}
+
 export interface Readbacks {
-  /** Ends `done`, or otherwise when the command's time is over. Gives a function that ends the waiting without a word. */
-  await(one: Awaited): () => void;
+  /** Ends `done`, or otherwise when the command's time is over. */
+  await(one: Awaited): Waiting;
   see(reading: Reading): void;
 }
 
@@ -37,7 +44,7 @@ export function readbacks(clock: Clock): Readbacks {
   return {
     await({ acquired, command, request, since, contrary, end }) {
       const { readback } = command;
-      if (!readback) return () => {};
+      if (!readback) return { leave() {}, renew() {} };
       const want = readback.shows ? readback.shows(request.value) : request.value;
       let others = 0;
       let cancel = (): void => {};
@@ -64,18 +71,24 @@ export function readbacks(clock: Clock): Readbacks {
         },
       };
       watches.add(watch);
-      cancel = clock.after(readback.within, () => {
-        leave();
-        const seen = watch.shown;
-        end(
-          seen === undefined ? 'unknown' : 'failed',
-          seen === undefined
-            ? `${readback.channel} was not read back within ${readback.within} s`
-            : `${readback.channel} shows ${seen} instead of ${want}`,
-        );
-      });
+      const renew = (seconds: number): void => {
+        if (!watches.has(watch)) return;
+        const within = Math.max(readback.within, seconds);
+        cancel();
+        cancel = clock.after(within, () => {
+          leave();
+          const seen = watch.shown;
+          end(
+            seen === undefined ? 'unknown' : 'failed',
+            seen === undefined
+              ? `${readback.channel} was not read back within ${within} s`
+              : `${readback.channel} shows ${seen} instead of ${want}`,
+          );
+        });
+      };
+      renew(0);
       acquired.refresh(readback.channel);
-      return leave;
+      return { leave, renew };
     },
     see(reading) {
       for (const watch of [...watches]) {

@@ -344,6 +344,27 @@ describe('order of orders', () => {
       expect(b.toy.output).toBe(false);
     });
 
+    test.each([1.5, 2.5, 5, 20])(
+      'but not so often that its link is never trusted again: two of one that was silent for %s s are read back',
+      (silent) => {
+        const b = on();
+        b.give('bias', 5, { index: 1 });
+        b.clock.advance(1);
+        b.toy.dead = true;
+        b.clock.advance(silent);
+        b.toy.dead = false;
+        b.give('output', false);
+        b.clock.advance(6);
+        expect(b.toy.output).toBe(false);
+        expect(
+          b.host
+            .status()
+            .leases.filter((l) => l.active)
+            .map((l) => l.name),
+        ).toEqual([]);
+      },
+    );
+
     test('but two on one link do not cut each other short for ever', () => {
       const b = on();
       b.give('bias', 5, { index: 1 });
