@@ -2,7 +2,9 @@
 import { createHash } from 'node:crypto';
 import { powerRatio, pressureDifference, temperatureDifference, voltageRatio } from './derive/arithmetic.ts';
 import type { Derivation } from './derive/derivation.ts';
+import { diamondEdge, pressureScale, ruby, samarium, thermalMethod } from './derive/pressure-methods.ts';
 import { planckMl } from './derive/temperature.ts';
+import { thermocoupleMethod } from './derive/thermocouple-method.ts';
 import type { NodeSpec } from './graph.ts';
 import type { Rig, RigFile } from './rig.ts';
 import { Refused } from './talk.ts';
@@ -10,7 +12,19 @@ import { Refused } from './talk.ts';
 // biome-ignore lint/suspicious/noExplicitAny: methods of different inputs and parameters stand in one list
 type AnyMethod = Derivation<any, any, any, any> & { readonly files?: readonly string[] };
 
-const ALL: readonly AnyMethod[] = [planckMl, powerRatio, voltageRatio, temperatureDifference, pressureDifference];
+const ALL: readonly AnyMethod[] = [
+  planckMl,
+  thermocoupleMethod,
+  ruby,
+  samarium,
+  diamondEdge,
+  pressureScale,
+  thermalMethod,
+  powerRatio,
+  voltageRatio,
+  temperatureDifference,
+  pressureDifference,
+];
 
 export const methods: ReadonlyMap<string, AnyMethod> = new Map(ALL.map((m) => [m.method, m]));
 
