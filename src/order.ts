@@ -40,7 +40,7 @@ export interface Guard {
   arm(instrument: string, command: string, index: number | undefined, armed: (why: string | undefined, first: boolean) => void): void;
   /** The output is back at its safe value, read back. */
   released(instrument: string, command: string, index: number | undefined): void;
-  /** A hazardous order has not ended well: make it safe. */
+  /** A hazardous order, or a safe one, has not ended well: make it safe where it is on. */
   doubtful(instrument: string, command: string, index: number | undefined, why: string): void;
   /** Says why changing orders given before now must not go on (a gap in the main loop). */
   void(since: number): string | undefined;
@@ -70,6 +70,9 @@ interface Unfinished {
   overtake?: () => void;
 }
 
+/** An order's turn; it calls back when it has ended. */
+type Work = (next: () => void) => void;
+
 interface Late {
   readonly outcome: 'expired' | 'refused';
   readonly why: string;
@@ -87,24 +90,34 @@ const outputOf = ({ instrument, command, index }: Pick<OrderEntry, 'instrument' 
 export function orders(targets: ReadonlyMap<string, Target>, clock: Clock, guard: Guard, emit: (order: OrderEntry) => void): Orders {
   let ids = 0;
   let closed: string | undefined;
-  const chains = new Map<string, (() => void)[]>();
+  const chains = new Map<string, Work[]>();
   const readback = readbacks(clock);
   const unfinished = new Set<Unfinished>();
   /** Output -> the last safe order given for it: what was ordered before is void. */
   const lastSafe = new Map<string, number>();
-  /** Outputs whose hazardous order was overtaken by a safe one: whether that is read back decides what is to be done. */
-  const overtaken = new Set<string>();
+  /** Output -> safe orders for it that have not ended, and what waits for their end. */
+  const safes = new Map<string, { count: number; readonly then: (() => void)[] }>();
 
-  const chain = (instrument: string, work: (next: () => void) => void): void => {
+  /** A loop: thousands of orders that a stop has made void end at once. */
+  const follow = (queue: Work[]): void => {
+    let waits = false;
+    while (!waits && queue.length > 0) {
+      waits = true;
+      let inside = true;
+      queue[0](() => {
+        queue.shift();
+        waits = false;
+        if (!inside) follow(queue);
+      });
+      inside = false;
+    }
+  };
+
+  const chain = (instrument: string, work: Work): void => {
     const queue = chains.get(instrument) ?? [];
     chains.set(instrument, queue);
-    const run = (): void =>
-      work(() => {
-        queue.shift();
-        queue[0]?.();
-      });
-    queue.push(run);
-    if (queue.length === 1) run();
+    queue.push(work);
+    if (queue.length === 1) follow(queue);
   };
 
   /** The order's first entry, and its one end. */
@@ -163,8 +176,9 @@ export function orders(targets: ReadonlyMap<string, Target>, clock: Clock, guard
       return;
     }
     const output = outputOf(base);
-    const refused = (): string | undefined =>
-      hazardous && (lastSafe.get(output) ?? 0) > base.id ? OVERTAKEN : guard.refuse(instrument, name, index, hazardous);
+    /** Whether the safe one is read back decides then what is to be done. */
+    const overtaken = (): boolean => hazardous && (lastSafe.get(output) ?? 0) > base.id;
+    const refused = (): string | undefined => (overtaken() ? OVERTAKEN : guard.refuse(instrument, name, index, hazardous));
     const why = safe ? undefined : refused();
     if (why) {
       end('refused', why);
@@ -177,6 +191,9 @@ export function orders(targets: ReadonlyMap<string, Target>, clock: Clock, guard
       lastSafe.set(output, base.id);
       open.going = true;
       for (const one of [...unfinished]) if (outputOf(one.base) === output) one.overtake?.();
+      const pending = safes.get(output) ?? { count: 0, then: [] };
+      safes.set(output, pending);
+      pending.count++;
       carryOut(
         target,
         command,
@@ -185,11 +202,12 @@ export function orders(targets: ReadonlyMap<string, Target>, clock: Clock, guard
         undefined,
         () => undefined,
         (outcome, why) => {
-          if (outcome === 'done') {
-            overtaken.delete(output);
-            guard.released(instrument, name, index);
-          } else if (overtaken.delete(output)) guard.doubtful(instrument, name, index, why ?? outcome);
+          if (outcome === 'done') guard.released(instrument, name, index);
+          else if (outcome !== 'sent') guard.doubtful(instrument, name, index, why ?? outcome);
           end(outcome, why);
+          if (--pending.count > 0) return;
+          safes.delete(output);
+          for (const go of pending.then) go();
         },
       );
       return;
@@ -207,31 +225,29 @@ export function orders(targets: ReadonlyMap<string, Target>, clock: Clock, guard
         end(outcome, why);
         next();
       };
-      const expired = late();
-      if (expired) {
-        finish(expired.outcome, expired.why);
-        return;
-      }
       const go = (first: boolean): void => {
         open.going = true;
         carryOut(target, command, request, ORDER, open, late, (outcome, why, unsent) => {
           if (hazardous && unsent) {
             if (first) guard.released(instrument, name, index);
-          } else if (hazardous && outcome !== 'done') {
-            if ((lastSafe.get(output) ?? 0) > base.id) overtaken.add(output);
-            else guard.doubtful(instrument, name, index, why ?? outcome);
-          }
+          } else if (hazardous && outcome !== 'done' && !overtaken()) guard.doubtful(instrument, name, index, why ?? outcome);
           finish(outcome, why);
         });
       };
-      if (!hazardous) {
-        go(false);
-        return;
-      }
-      guard.arm(instrument, name, index, (why, first) => {
-        if (why) finish('refused', why);
-        else go(first);
-      });
+      const turn = (): void => {
+        const expired = late();
+        const before = hazardous ? safes.get(output) : undefined;
+        if (expired) finish(expired.outcome, expired.why);
+        // The readback of a safe order that was given before must not end its lease.
+        else if (before) before.then.push(turn);
+        else if (!hazardous) go(false);
+        else
+          guard.arm(instrument, name, index, (why, first) => {
+            if (why) finish('refused', why);
+            else go(first);
+          });
+      };
+      turn();
     });
   };
 

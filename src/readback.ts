@@ -19,7 +19,7 @@ export interface Awaited {
 export interface Waiting {
   /** Ends it without a word. */
   leave(): void;
-  /** Its time begins anew, and is so many seconds at least. */
+  /** Its time begins anew, and is so many seconds at least; not where readings have come that show something else. */
   renew(seconds: number): void;
 }
 
@@ -72,7 +72,7 @@ export function readbacks(clock: Clock): Readbacks {
       };
       watches.add(watch);
       const renew = (seconds: number): void => {
-        if (!watches.has(watch)) return;
+        if (!watches.has(watch) || others > 0) return;
         const within = Math.max(readback.within, seconds);
         cancel();
         cancel = clock.after(within, () => {
