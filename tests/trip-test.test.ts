@@ -1,5 +1,7 @@
 /** The trip test on the virtual clock: it passes what works, and finds each way in which an interlock can fail to act. */
+import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { tripTestCommand } from '../src/cli/trip-test.ts';
 import type { Condition, Leaf } from '../src/condition.ts';
 import { type Host, type HostOptions, host } from '../src/host.ts';
 import type { RigInterlock } from '../src/rig.ts';
@@ -216,5 +218,47 @@ describe('arrangements', () => {
     const forA = arrange([when], a, inputs);
     expect([...(forA?.held ?? [])].map(([key, point]) => [key, point.passes])).toEqual([['b.t', [false]]]);
     expect(forA?.broken.passes).toEqual([false]);
+  });
+});
+
+describe('the command', () => {
+  const run = async (...args: readonly string[]) => {
+    let out = '';
+    let err = '';
+    const code = await tripTestCommand.run(args, { out: (text) => void (out += text), err: (text) => void (err += text) });
+    return { code, out, err };
+  };
+  const trips = resolve(import.meta.dirname, 'fixtures/rigs/trips');
+
+  test('runs on simulators alone, and says why', async () => {
+    const { code, out, err } = await run(trips);
+    expect(code).toBe(2);
+    expect(out).toBe('');
+    expect(err).toContain('it switches every output on that an interlock guards, so it runs on simulators alone: add --simulate');
+  });
+
+  test('a rig that is wrong, and an interlock that it has not', async () => {
+    expect((await run(resolve(trips, '../wrong/bracket.yaml'), '--simulate')).code).toBe(4);
+    const { code, err } = await run(trips, '--simulate', '--interlock', 'frame');
+    expect(code).toBe(2);
+    expect(err).toContain('the rig has no interlock "frame"; did you mean frames?');
+    expect((await run(trips, '--simulate', '--seed', 'x')).err).toContain('--seed must be a whole number');
+  });
+
+  test('one interlock, as a table and as data', async () => {
+    const table = await run(trips, '--simulate', '--interlock', 'frames');
+    expect(table.code).toBe(0);
+    expect(table.out).toMatch(
+      /^interlock +input +must be +value +stale +stuck +garbled +unplugged +NaN +wrong unit\nframes +board\.lost +below 10\.0 +0\*/,
+    );
+    expect(table.out).toMatch(/\n7 faults of 1 interlock: 6 tripped, 0 failed, 1 not watched for or not possible\n$/);
+    const { out } = await run(trips, '--simulate', '--interlock', 'frames', '--json', '-');
+    const data = JSON.parse(out) as {
+      readonly tripped: number;
+      readonly results: readonly { readonly fault: string; readonly worst: number | null }[];
+    };
+    expect(data).toMatchObject({ rig: 'trips', seed: 1, tripped: 6, failed: 0, untested: 1 });
+    expect(data.results.map((one) => one.fault)).toEqual(FAULTS);
+    expect(data.results[1]?.worst).toBeGreaterThan(0);
   });
 });
