@@ -1,8 +1,9 @@
 /** Attacks on the safety core: moments at which a laser could stay on, an order go out that should not, or the rig be locked for ever. */
 import { describe, expect, test } from 'vitest';
-import { virtualClock } from '../src/clock.ts';
+import { type Clock, virtualClock } from '../src/clock.ts';
 import type { Condition, Leaf } from '../src/condition.ts';
 import type { Entry, OrderEntry } from '../src/entry.ts';
+import { interlocks } from '../src/interlock.ts';
 import { type LeaseSpec, leases } from '../src/lease.ts';
 import type { SimulatedLink } from '../src/links/simulated.ts';
 import type { Rig, RigInterlock } from '../src/rig.ts';
@@ -340,5 +341,161 @@ describe('beam time is lost', () => {
     b.clock.advance(5);
     expect(b.ends.length).toBe(5001);
     expect(new Set(b.ends.map((o) => o.id)).size).toBe(5001);
+  });
+});
+
+describe('the design holds', () => {
+  test('two interlocks on one output, one latched: to let go of the one does not let go of the other', () => {
+    const other = leaf({ of: 'toy.level', test: { is: 'below', limit: 8 } });
+    const b = bench([interlock(cold), interlock(other, { name: 'other', latch: false })]);
+    b.on();
+    b.sensor.level = 9;
+    b.toy.level = 9;
+    b.clock.advance(0.5);
+    b.sensor.level = 1;
+    b.clock.advance(0.5);
+    expect(b.host.acknowledge('test', 'cold')).toBe(undefined);
+    expect(b.give('toy', 'output', true)?.why).toMatch(/^the interlock "other" does not hold/);
+    b.toy.level = 1;
+    b.clock.advance(0.5);
+    b.on();
+  });
+
+  test('one index is tripped, and the others are left alone', () => {
+    const b = bench([interlock(cold, { forbids: ['toy.bias[2]'], trips: ['toy.bias[2]'] })]);
+    for (const index of [0, 1, 2]) expect(b.give('toy', 'bias', 5, index)?.outcome).toBe('done');
+    b.sensor.level = 9;
+    b.clock.advance(1);
+    expect(b.toy.bias).toEqual([5, 5, 0]);
+    expect(b.give('toy', 'bias', 6, 1)?.outcome).toBe('done');
+    expect(b.give('toy', 'bias', 6, 2)?.outcome).toBe('refused');
+    b.host.stop('stop');
+    b.clock.advance(1);
+    expect(b.toy.bias).toEqual([0, 0, 0]);
+  });
+
+  test('an interlock that its own act makes whole does not switch anything on', () => {
+    // The voltage is there only while the output is on.
+    const b = bench([interlock(leaf({ of: 'toy.level', test: { is: 'below', limit: 5 } }), { latch: false })]);
+    Object.defineProperty(b.toy, 'level', { get: () => (b.toy.output ? 7 : 0) });
+    for (let i = 0; i < 5; i++) {
+      b.place('toy', 'output', true);
+      b.clock.advance(2);
+      expect(b.toy.output).toBe(false);
+    }
+    expect(b.toy.heard.filter((h) => h.text === 'OUT 1').length).toBe(5); // one for each order, none by itself
+  });
+
+  test('another instrument answers while the output is on: not read, not ordered; the first one is made safe when it is back', () => {
+    const b = bench([]);
+    b.on();
+    b.plug('toy', false);
+    b.toy.serial = 2;
+    b.clock.advance(2);
+    b.plug('toy', true);
+    b.clock.advance(3);
+    expect(b.host.status().instruments.toy?.state).toBe('refused');
+    expect(b.host.acknowledge('test', undefined, true)).toBe('a safe order has not been read back yet');
+    b.plug('toy', false);
+    b.toy.serial = 1;
+    b.toy.output = true;
+    b.clock.advance(1);
+    b.plug('toy', true);
+    b.clock.advance(5);
+    expect(b.toy.output).toBe(false);
+    expect(b.host.acknowledge('test', undefined, true)).toBe(undefined);
+    b.on();
+  });
+
+  test('a start order whose interlock never holds is refused and said, and the run goes on', () => {
+    const start = [
+      { instrument: 'toy', command: 'output', value: true, after: 0 },
+      { instrument: 'toy', command: 'level', value: '1 V', after: 0 },
+    ];
+    const b = bench([interlock(cold)], { rest: { start }, before: (state) => Object.assign(state('sensor'), { level: 9 }) });
+    b.clock.advance(15);
+    expect(b.host.started).toBe(true);
+    expect(b.toy.heard).toEqual([]);
+    expect(b.words().find((w) => w.startsWith('start: toy.output: refused'))).toMatch(/"cold" does not hold/);
+    b.sensor.level = 1;
+    b.clock.advance(1);
+    b.on();
+  });
+
+  test('a ramp that an interlock has cut does not go on when it holds again', () => {
+    const ramps = { bias: { rate: 1, band: 1, every: 0.5 } };
+    const b = bench([interlock(cold, { forbids: ['toy.bias'], trips: ['toy.bias'], latch: false })], { more: { ramps } });
+    b.place('toy', 'bias', 20, 1);
+    b.clock.advance(6);
+    expect(b.toy.bias[1]).toBeGreaterThan(3);
+    b.sensor.level = 9;
+    b.clock.advance(1);
+    expect(b.toy.bias).toEqual([0, 0, 0]);
+    expect(b.ends).toMatchObject([{ outcome: 'failed', why: expect.stringContaining('made safe') }]);
+    b.sensor.level = 1;
+    b.clock.advance(10);
+    expect(b.toy.bias).toEqual([0, 0, 0]);
+    expect(b.ends.length).toBe(1);
+  });
+
+  test('10,000 trips leave nothing behind: no timer, no lease, no latch', () => {
+    const real = virtualClock();
+    let timers = 0;
+    const clock: Clock = {
+      ...real,
+      after(seconds, work) {
+        timers++;
+        let open = true;
+        const close = (): void => {
+          if (open) timers--;
+          open = false;
+        };
+        const cancel = real.after(seconds, () => {
+          close();
+          work();
+        });
+        return () => {
+          close();
+          cancel();
+        };
+      },
+    };
+    const spec: LeaseSpec = { instrument: 'toy', command: 'output', longest: 1e9, deadline: 1e9, then: 'safe', evidence: 'toy.output' };
+    let on = false;
+    const safe = (_: LeaseSpec, __: string, done: () => void): void => {
+      on = false;
+      done();
+    };
+    const held = leases([spec], clock, keeperHere(), safe, () => {});
+    const output = { instrument: 'toy', command: 'output' };
+    const locks = interlocks([interlock(cold)], clock, {
+      exposed: () => on,
+      trip: (lock, _, why) => held.makeSafe(`${lock.name}: ${why}`, [output]),
+      changed() {},
+      refresh() {},
+    });
+    let seq = 0;
+    const see = (value: number): void => {
+      real.advance(0.01);
+      locks.see({ from: 'sensor.level', kind: 'V', quality: 'good', value, t: clock.now(), seq: seq++, origin: 'hardware' });
+      locks.look();
+    };
+    for (let i = 0; i < 10_000; i++) {
+      see(1);
+      see(1);
+      expect(locks.refuse('toy', 'output')).toBe(undefined);
+      held.arm('toy', 'output', undefined, () => {
+        on = true;
+      });
+      see(9);
+      expect([on, held.active(output), locks.latched.length]).toEqual([false, false, 1]);
+      see(1);
+      see(1);
+      expect(locks.acknowledge('cold')).toBe(undefined);
+    }
+    expect(timers).toBeLessThan(5);
+    expect([held.latches, held.unsafe, locks.latched]).toEqual([[], [], []]);
+    held.close();
+    locks.close();
   });
 });
