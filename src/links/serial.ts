@@ -1,5 +1,5 @@
 /** A serial port. */
-import { existsSync } from 'node:fs';
+import { existsSync, writeSync } from 'node:fs';
 import type { SerialPort } from 'serialport';
 import { type Clock, every } from '../clock.ts';
 import type { Link } from '../link.ts';
@@ -32,6 +32,20 @@ export function serialLink(options: SerialOptions, clock: Clock): Link {
     halfDuplex: options.halfDuplex,
     told: options.told,
   });
+}
+
+/**
+ * How many of the bytes the port's driver takes at once. Through the library a write waits for one of the program's file threads: an order
+ * that was given before the machine fell asleep would go when it wakes, before the safe orders. The port is open without blocking.
+ */
+function atOnce(port: SerialPort, bytes: Uint8Array): number {
+  const fd = (port.port as { readonly fd?: unknown } | undefined)?.fd; // of the library's own Linux binding
+  if (process.platform !== 'linux' || typeof fd !== 'number') return 0;
+  try {
+    return writeSync(fd, bytes);
+  } catch {
+    return 0; // full, or gone: the library finds out which
+  }
 }
 
 function wire(options: SerialOptions, events: WireEvents, clock: Clock): Wire {
@@ -94,9 +108,16 @@ function wire(options: SerialOptions, events: WireEvents, clock: Clock): Wire {
     write(bytes) {
       if (busy || !port?.isOpen) return false;
       busy = true;
+      const left = bytes.subarray(atOnce(port, bytes));
+      if (left.length === 0) {
+        cancel = clock.after(0, () => {
+          busy = false;
+        });
+        return true;
+      }
       const limit = STUCK + (10 * bytes.length) / baud;
       cancel = clock.after(limit, () => events.lost(`bytes were not taken within ${limit.toFixed(1)} s`));
-      port.write(bytes, undefined, (error) => {
+      port.write(left, undefined, (error) => {
         cancel();
         busy = false;
         if (error) events.lost(inWords(error));

@@ -1,6 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { open as openFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
@@ -46,6 +47,25 @@ describe.skipIf(!socat)('on a pseudo-terminal (needs socat)', () => {
     const back = bytesFrom(link, 5);
     expect(link.write(ascii('*IDN?'))).toBe(true);
     expect(text(await back)).toBe('*IDN?');
+  });
+
+  test('a write waits for none of the file threads, which a hung disk may hold', async () => {
+    const path = join(folder, 'threads');
+    const file = join(folder, 'threads.bytes');
+    await terminal(path, `OPEN:${file},creat,append`);
+    const link = opened(path);
+    await goes(link, true);
+    // A pipe that nobody else opens holds whoever opens it: more of them than there are threads.
+    const pipes = Array.from({ length: 6 }, (_, i) => join(folder, `pipe-${i}`));
+    for (const pipe of pipes) execFileSync('mkfifo', [pipe]);
+    const held = pipes.map((pipe) => openFile(pipe, 'r'));
+    try {
+      expect(link.write(ascii('EMOFF'))).toBe(true);
+      await expect.poll(() => readFileSync(file, 'latin1'), { timeout: 5000 }).toBe('EMOFF');
+    } finally {
+      for (const pipe of pipes) closeSync(openSync(pipe, constants.O_RDWR | constants.O_NONBLOCK));
+      for (const one of held) await (await one).close();
+    }
   });
 
   test('one write is outstanding and none is queued', async () => {
