@@ -112,7 +112,7 @@ export interface Quantity {
 }
 
 const NUMBER = '[+-]?(?:\\d+\\.?\\d*|\\.\\d+)(?:[eE][+-]?\\d+)?';
-const TWICE = new RegExp(`^\\s*(${NUMBER})\\s*(\\S.*?)\\s*(?:\\+-|±)\\s*(${NUMBER})\\s*\\2\\s*$`);
+const TWICE = new RegExp(`^\\s*(${NUMBER})\\s*((?:1\\/)?[^\\s\\d.].*?)\\s*(?:\\+-|±)\\s*(${NUMBER})\\s*\\2\\s*$`);
 const QUANTITY_TEXT = new RegExp(`^\\s*(${NUMBER})\\s*(?:(?:\\+-|±)\\s*(${NUMBER})\\s*)?(.*?)\\s*$`);
 
 /**

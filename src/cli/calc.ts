@@ -1,7 +1,9 @@
-/** `bridgman calc planck`: spectral radiance from temperature, or temperature from spectral radiance. */
+/** `bridgman calc`: Planck's law, pressure gauges and thermocouples, both ways. */
 import { EXACT, radianceTemperature, spectralRadiance } from '../derive/radiance.ts';
 import { quantity, type Unit } from '../units.ts';
+import { CALC_GAUGE_OPTIONS, CALC_GAUGES, calcGauge } from './calc-gauge.ts';
 import { type Command, EXIT, guarded, type Io, parse, suggestion, Usage } from './command.ts';
+import { only } from './fit-read.ts';
 
 const OPTIONS = {
   temperature: 'string',
@@ -16,17 +18,47 @@ const HELP = `Examples
   bridgman calc planck --temperature 2000K --wavelength 650nm
   bridgman calc planck --temperature 2000K --wavelength 600nm,650nm,700nm --emissivity 0.35
   bridgman calc planck --radiance 1.6e10 --wavelength 650nm --json
+  bridgman calc ruby --wavelength 700
+  bridgman calc ruby --wavelength "700 nm +- 0.005 nm" --reference "694.25 nm +- 0.01 nm" --scale ruby2020 --temperature "400 K +- 5 K" --json
+  bridgman calc ruby --pressure 50,100,150
+  bridgman calc samarium --wavelength 690.5 --temperature 600
+  bridgman calc diamond-edge --shift 1550 --reference "1334 +- 0.5 1/cm"
+  bridgman calc thermal-pressure --pressure 30 --temperature 2000 --factor 0.5
+  bridgman calc thermocouple --type K --voltage 34.3776mV --junction 23.4degC
 
-Planck's law with the exact constants of the SI (2019). Radiance is per metre of wavelength (W m^-3 sr^-1);
+planck: Planck's law with the exact constants of the SI (2019). Radiance is per metre of wavelength (W m^-3 sr^-1);
 "1.6e1 W/m2/sr/nm" is read too. With --emissivity the radiance is that of a grey body.
 
-Options
+The gauges give a pressure with every term of its bar, and say where a scale ends. An uncertainty is written with "+-".
+
+Options of planck
   --temperature T     such as 2000K or 1726.85degC: gives the radiance at each wavelength
   --radiance L        gives the temperature; one value, or one per wavelength, parted by commas
   --wavelength L,...  such as 650nm or 600nm,700nm
   --emissivity E      above 0, up to 1; otherwise 1
   --json              quantities as {"value", "sigma", "unit"} in SI
+
+Options of ruby, samarium and diamond-edge (bare numbers are nm, K, GPa and 1/cm)
+  --wavelength L,...  of the line (ruby: R1); for diamond-edge together with --laser L
+  --shift V,...       of diamond-edge: Raman shift of the edge
+  --pressure P,...    the way back: where the line is at this pressure
+  --scale NAME        otherwise ruby2020, rashchenko2015, akahama2006; a wrong name lists them all
+  --reference X       the line (or edge) at no pressure; otherwise 694.25 nm, that of the scale, 1334 1/cm
+  --temperature T     of the gauge; otherwise that of the reference
+  --reference-temperature T, --correction NAME   of ruby: datchi2007 (default), ragan1992, vos1991, trax
+
+Options of thermal-pressure
+  --pressure P        measured cold; --temperature T of the sample
+  --factor F          from 0 (isobaric) to 1 (isochoric, default)
+  --alpha-k X         of the medium, such as "2.24 MPa/K"; --weight W of the sample's heating in the medium's: otherwise KCl
+
+Options of thermocouple (bare numbers are mV and K)
+  --type X            K, S, R, B or C
+  --voltage V         gives the temperature; --temperature T gives the voltage
+  --junction T        the cold one, such as "23 degC +- 1 degC"; otherwise 0 degC
+  --tolerance K       one sigma of the class of the wire
 `;
+const KINDS = ['planck', ...CALC_GAUGES];
 
 const RADIANCE_UNIT = 'W/m^3/sr';
 /** Written unit -> factor to W m^-3 sr^-1, blanks and signs of powers left out. */
@@ -41,7 +73,7 @@ const RADIANCE_UNITS: Readonly<Record<string, number>> = {
 
 export const calc: Command = {
   name: 'calc',
-  summary: "Planck's law, both ways",
+  summary: "Planck's law, pressure gauges and thermocouples, both ways",
   help: HELP,
   run: (args, io) => guarded('calc', io, async () => run(args, io)),
 };
@@ -53,17 +85,22 @@ interface Row {
 }
 
 function run(args: readonly string[], io: Io): number {
-  const { options, flags, rest } = parse(args, OPTIONS);
+  const parsed = parse(args, { ...OPTIONS, ...CALC_GAUGE_OPTIONS });
+  const { options, flags, rest } = parsed;
   if (flags.has('help') || args.length === 0) {
     io.out(HELP);
     return args.length === 0 ? EXIT.usage : EXIT.ok;
   }
   const [what, ...more] = rest;
-  if (what !== 'planck')
+  if (what === undefined || !KINDS.includes(what))
     throw new Usage(
-      what === undefined ? 'say what to calculate: planck' : `there is no "${what}"${suggestion(what, ['planck'], '')}; there is: planck`,
+      what === undefined
+        ? `say what to calculate: ${KINDS.join(', ')}`
+        : `there is no "${what}"${suggestion(what, KINDS, '')}; there are: ${KINDS.join(', ')}`,
     );
   if (more.length > 0) throw new Usage(`"${more[0]}" is one word too many`);
+  if (what !== 'planck') return calcGauge(what, parsed, io);
+  only(parsed, what, Object.keys(OPTIONS));
   if (options.wavelength === undefined) throw new Usage('--wavelength is missing, such as --wavelength 650nm');
   if ((options.temperature === undefined) === (options.radiance === undefined)) throw new Usage('give either --temperature or --radiance');
   const emissivity = options.emissivity === undefined ? 1 : amount('emissivity', options.emissivity, '1');

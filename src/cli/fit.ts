@@ -1,12 +1,10 @@
-/** `bridgman fit planck`: the temperature of a spectrum file, with every term of its error bar. */
-import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { basename } from 'node:path';
-import type { Calibration, SpectralFrame, Table } from '../derive/calibration.ts';
-import { spectrumOf, tableOf } from '../derive/files.ts';
+/** `bridgman fit`: the temperature or the pressure of a spectrum file, with every term of its error bar. */
+import type { Calibration, SpectralFrame } from '../derive/calibration.ts';
 import { METHODS, type Method, measureTemperature, type TemperatureParams } from '../derive/measure.ts';
-import { quantity, type Unit } from '../units.ts';
+import type { Unit } from '../units.ts';
 import { type Command, EXIT, guarded, type Io, type Parsed, parse, suggestion, Usage } from './command.ts';
+import { FIT_GAUGES, fitGauge, GAUGE_OPTIONS } from './fit-gauge.ts';
+import { amount, BadFile, only, rowsOf, spectrumFile, tableFile, whole, windowOf } from './fit-read.ts';
 import { asJson, asText, refusedAsJson, type Source } from './fit-report.ts';
 
 const OPTIONS = {
@@ -30,16 +28,20 @@ const OPTIONS = {
   json: 'boolean',
   help: 'boolean',
 } as const;
+const KINDS = ['planck', ...FIT_GAUGES];
 
 const HELP = `Examples
   bridgman fit planck shot.spe --calibration lamp.spe --lamp 15A_lamp.txt --rows 99:110 --window 666:836
   bridgman fit planck shot.spe --calibration lamp.spe --lamp-temperature 2255K --rows 99:110 --window 600:900 --dark dark.spe --json
   bridgman fit planck corrected.txt --window 600:900
+  bridgman fit ruby ruby.spe --rows 11:24
+  bridgman fit ruby ruby.spe --scale dewaele2008 --reference "694.25 nm +- 0.01 nm" --temperature 400K --json
+  bridgman fit diamond-edge raman.txt --laser 532nm --window 1350:1800
 
-Fits Planck's law to a spectrum and says how far the temperature can be trusted.
+planck: Planck's law; ruby, samarium: fluorescence lines; diamond-edge: the anvil's Raman edge. Each says how far its result can be trusted.
 FILE is SPE 2.x, SPE 3.0 or text with two columns (nm, counts). Without --calibration the spectrum counts as corrected.
 
-Options
+Options of planck
   --calibration FILE      spectrum of the lamp through the same optical path
   --lamp FILE             spectral radiance of the lamp, two columns (nm, any scale)
   --lamp-temperature K    or: the lamp is a black body at this temperature
@@ -59,32 +61,48 @@ Options
   --any-path              takes a calibration of another optical path, with a warning
   --json                  quantities as {"value", "sigma", "unit"} in SI
 
-Exit code: 0 a temperature, 1 a file cannot be read, 2 wrong arguments, 3 no temperature and why.
+Options of ruby, samarium and diamond-edge
+  --rows, --frame, --dark, --gain, --read-noise, --json    as above
+  --window LO:HI          nm; for diamond-edge 1/cm. Otherwise around the strongest line, for diamond-edge all
+  --method ml             Poisson weights (default); unweighted: all pixels alike. Not for diamond-edge
+  --scale NAME            otherwise ruby2020, rashchenko2015, akahama2006; a wrong name lists them all
+  --reference X           the line at no pressure ("694.25 nm +- 0.01 nm"), for diamond-edge the edge ("1334 +- 0.5 1/cm")
+  --temperature K         of the gauge, such as "400 K +- 5 K"; otherwise room temperature
+  --reference-temperature K, --correction NAME             of ruby: datchi2007 (default), ragan1992, vos1991, trax
+  --laser L               of diamond-edge: the exciting wavelength, such as 532nm
+  --smoothing X           of diamond-edge: half of the stretch over which the slope is taken; otherwise 10 1/cm
+
+Exit code: 0 a result, 1 a file cannot be read, 2 wrong arguments, 3 no result and why.
 `;
 
 export const fit: Command = {
   name: 'fit',
-  summary: 'temperature of a spectrum file',
+  summary: 'temperature or pressure of a spectrum file',
   help: HELP,
   run: (args, io) => guarded('fit', io, () => run(args, io)),
 };
 
 async function run(args: readonly string[], io: Io): Promise<number> {
-  const parsed = parse(args, OPTIONS);
+  const parsed = parse(args, { ...OPTIONS, ...GAUGE_OPTIONS });
   if (parsed.flags.has('help') || args.length === 0) {
     io.out(HELP);
     return args.length === 0 ? EXIT.usage : EXIT.ok;
   }
   const [what, file, ...more] = parsed.rest;
-  if (what !== 'planck')
+  if (what === undefined || !KINDS.includes(what))
     throw new Usage(
-      what === undefined ? 'say what to fit: planck' : `there is no fit "${what}"${suggestion(what, ['planck'], '')}; there is: planck`,
+      what === undefined
+        ? `say what to fit: ${KINDS.join(', ')}`
+        : `there is no fit "${what}"${suggestion(what, KINDS, '')}; there are: ${KINDS.join(', ')}`,
     );
   if (file === undefined) throw new Usage('the spectrum FILE is missing');
   if (more.length > 0) throw new Usage(`"${more[0]}" is one word too many: one FILE at a time`);
-  const numbers = readNumbers(parsed);
   const sources: Source[] = [];
   try {
+    const gauge = FIT_GAUGES.find((name) => name === what);
+    if (gauge) return await fitGauge(gauge, file, parsed, io);
+    only(parsed, what, Object.keys(OPTIONS));
+    const numbers = readNumbers(parsed);
     const inputs = await readInputs(file, parsed, sources);
     const result = measureTemperature(inputs.spectrum, { ...numbers, ...inputs.params });
     const report = { sources, rows: numbers.rows, frame: inputs.frame, lampTemperature: inputs.lampTemperature };
@@ -101,10 +119,6 @@ async function run(args: readonly string[], io: Io): Promise<number> {
     io.err(`bridgman fit: ${error.message}\n`);
     return EXIT.failed;
   }
-}
-
-class BadFile extends Error {
-  readonly code = 'BAD_FILE';
 }
 
 interface Inputs {
@@ -150,36 +164,6 @@ async function readInputs(file: string, { options }: Parsed, sources: Source[]):
   };
 }
 
-async function spectrumFile(role: string, path: string, frame: number | 'mean', sources: Source[]): Promise<SpectralFrame> {
-  const read = spectrumOf(await bytesOf(role, path, sources), frame);
-  if (typeof read !== 'string') return read;
-  if (read.startsWith('there is no frame')) throw new Usage(`${path}: ${read}`);
-  throw new BadFile(`${path}: ${read}`);
-}
-
-async function tableFile(role: string, path: string, sources: Source[]): Promise<Table> {
-  const read = tableOf(await bytesOf(role, path, sources));
-  if (typeof read === 'string') throw new BadFile(`${path}: ${read}`);
-  return read;
-}
-
-const CAUSES: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file',
-  EISDIR: 'this is a folder',
-  EACCES: 'no permission to read it',
-};
-
-async function bytesOf(role: string, path: string, sources: Source[]): Promise<Uint8Array> {
-  try {
-    const bytes = new Uint8Array(await readFile(path));
-    sources.push({ role, file: basename(path), sha256: createHash('sha256').update(bytes).digest('hex') });
-    return bytes;
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-    throw new BadFile(`${path}: ${CAUSES[code] ?? `it cannot be read (${code})`}`);
-  }
-}
-
 /** All options that are numbers, words or pairs. */
 function readNumbers({ options, flags }: Parsed): TemperatureParams {
   const method = options.method ?? 'ml';
@@ -201,37 +185,4 @@ function readNumbers({ options, flags }: Parsed): TemperatureParams {
     ...optional('reproducibility', 'reproducibility', 'K', true),
     anyPath: flags.has('any-path'),
   };
-}
-
-/** A number in that unit; the unit may be left out. */
-function amount(name: string, text: string, unit: Unit, zero = false): number {
-  const read = quantity(text);
-  if (typeof read === 'string') throw new Usage(`--${name}: ${read}`);
-  if (read.unit !== unit && read.unit !== '1') throw new Usage(`--${name}: "${text}" is in ${read.unit}, not in ${unit}`);
-  if (!(read.value > 0 || (zero && read.value === 0))) throw new Usage(`--${name}: must be above zero, not "${text}"`);
-  return read.value;
-}
-
-function whole(name: string, text: string): number {
-  if (!/^\d{1,9}$/.test(text.trim())) throw new Usage(`--${name}: "${text}" is not a whole number from 0`);
-  return Number(text);
-}
-
-function rowsOf(text: string): readonly [number, number] {
-  const [first, last, ...more] = text.split(':');
-  const rows = [whole('rows', first ?? ''), whole('rows', last ?? first ?? '')] as const;
-  if (more.length > 0 || rows[0] > rows[1]) throw new Usage(`--rows: "${text}" is not FIRST:LAST, such as 99:110`);
-  return rows;
-}
-
-function windowOf(text: string): readonly [number, number] {
-  const [lo, hi, ...more] = text.split(':').map((part) => {
-    const read = quantity(part.trim());
-    if (typeof read === 'string') throw new Usage(`--window: ${read}`);
-    return read.unit === 'm' ? read.value : read.unit === '1' ? read.value / 1e9 : Number.NaN;
-  });
-  if (lo === undefined || hi === undefined || more.length > 0 || !(lo > 0 && lo < hi)) {
-    throw new Usage(`--window: "${text}" is not LOW:HIGH in nm, such as 600:900`);
-  }
-  return [lo, hi];
 }

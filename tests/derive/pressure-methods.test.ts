@@ -7,6 +7,7 @@ import { graph, type Input, type NodeSpec } from '../../src/graph.ts';
 import { Refused } from '../../src/instrument.ts';
 import { methods } from '../../src/methods.ts';
 import { bad, type Kind, type Measured, type Reading, type Trace } from '../../src/reading.ts';
+import { quantity } from '../../src/units.ts';
 import { edgeOf, even, lines, poisson, R1, R2, uniform } from './pressure-spectra.ts';
 
 const axis = even(686, 704, 400);
@@ -222,6 +223,14 @@ describe('parameters are refused in words', () => {
   ] as const)('%#', (method, yaml, wanted) => {
     expect(why(method, yaml)).toContain(wanted);
   });
+});
+
+test('an uncertainty in the unit of its number, written once, twice or bare', () => {
+  expect(quantity('711 +- 11')).toEqual({ value: 711, sigma: 11, unit: '1' });
+  expect(quantity('735 +- 0.005')).toEqual({ value: 735, sigma: 0.005, unit: '1' });
+  expect(quantity('3 1/s +- 1 1/s')).toEqual({ value: 3, sigma: 1, unit: '1/s' });
+  expect(quantity('694.25 nm ± 0.01 nm')).toMatchObject({ sigma: 0.01 / 1e9, unit: 'm' });
+  expect(quantity('12 +- 1 um')).toMatchObject({ value: 12e-6, sigma: 1e-6 });
 });
 
 test('all are methods that a rig can name', () => {
