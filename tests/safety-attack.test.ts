@@ -284,6 +284,30 @@ describe('an order goes out that should not', () => {
   });
 });
 
+test('two who wait for the same word of the keeper: what one gives back is not taken from the other', () => {
+  const clock = virtualClock();
+  const spec: LeaseSpec = { instrument: 'toy', command: 'output', longest: 60, deadline: 1, then: 'safe', evidence: 'toy.output' };
+  const words: (() => void)[] = [];
+  let released = 0;
+  const keeper = { ...keeperHere(), arm: (_: LeaseSpec, armed: () => void) => void words.push(armed), release: () => void released++ };
+  const held = leases(
+    [spec],
+    clock,
+    keeper,
+    () => {},
+    () => {},
+  );
+  const output = { instrument: 'toy', command: 'output' };
+  held.adopt(output, () => true);
+  // An order that is refused at the last moment gives its lease back.
+  held.arm('toy', 'output', undefined, () => held.released('toy', 'output'));
+  for (const word of words.reverse()) word();
+  expect([held.active(output), released]).toEqual([true, 0]);
+  held.released('toy', 'output');
+  expect([held.active(output), released]).toEqual([false, 1]);
+  held.close();
+});
+
 describe('beam time is lost', () => {
   test('an instrument that was silent while it was to be made safe is read back when it answers again', () => {
     for (const silence of [0.7, 1.3, 2, 3.1, 10, 60]) {
