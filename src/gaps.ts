@@ -55,9 +55,12 @@ export function gapLedger(): GapLedger {
     absent: (instrument, t, cause) => (cause === undefined ? there(instrument, t) : missing(instrument, t, cause)),
     stood: (from, to, cause) =>
       [...good].flatMap(([channel, { t, interval }]): readonly Gap[] => {
+        // What was being asked meanwhile may have been found missing a moment before the standstill was noticed.
+        const end = Math.min(to, open.get(channel)?.from ?? to);
+        const begin = Math.max(t, from);
         // One that is asked more rarely than that has lost nothing.
-        const missed = interval > 0 ? Math.floor((to - Math.max(t, from)) / interval) : 0;
-        return missed < 1 || open.has(channel) || t > to ? [] : [{ channel, from: Math.max(t, from), to, cause, missed }];
+        const missed = interval > 0 ? Math.floor((end - begin) / interval) : 0;
+        return missed < 1 ? [] : [{ channel, from: begin, to: end, cause, missed }];
       }),
     end(t) {
       const left = [...open].map(([channel, g]) => ({ channel, from: g.from, to: t, cause: g.cause, missed: g.missed }));

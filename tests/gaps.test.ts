@@ -46,3 +46,16 @@ test('a standstill is a gap of each channel that should have been read meanwhile
     { channel: 'up.temperature', from: 210, to: 1000, cause: 'the program stood still', missed: 7 },
   ]);
 });
+
+test('a standstill is a gap also where what was asked meanwhile was found missing first; not where it was missing before', () => {
+  const ledger = gapLedger();
+  for (const t of [0, 100, 200]) {
+    ledger.see(reading(t));
+    ledger.see({ ...reading(t), from: 'down.temperature' });
+  }
+  ledger.see({ ...reading(205, 'no answer'), from: 'down.temperature' });
+  ledger.see(reading(990, 'no answer'));
+  expect(ledger.stood(210, 1000, 'the program stood still')).toEqual([
+    { channel: 'up.temperature', from: 210, to: 990, cause: 'the program stood still', missed: 7 },
+  ]);
+});
