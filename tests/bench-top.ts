@@ -1,15 +1,12 @@
 /** Simulators on real sockets and pseudo-terminals in this process, with a note of every byte that reaches them and when. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { get } from 'node:http';
-import { connect } from 'node:net';
+import { readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { latin1 } from '../protocols/protocol.ts';
+import { Fault, latin1 } from '../protocols/protocol.ts';
 import type { Catalogue } from '../src/catalogue.ts';
 import { type Clock, realClock } from '../src/clock.ts';
 import { type Served, servePty, serveTcp } from '../src/serve.ts';
-import { type Device, type Port, type Universe, universe } from '../src/simulate.ts';
+import { type Device, type Port, type Talker, type Universe, universe } from '../src/simulate.ts';
 
 export const root = resolve(import.meta.dirname, '..');
 export const entry = resolve(root, 'dist/src/main.js');
@@ -25,6 +22,12 @@ export function needs(service: string, there: boolean): boolean {
 export interface Heard {
   readonly at: number; // seconds of the clock
   readonly text: string;
+  /** The device. */
+  readonly from: string;
+  /** Which client of this device, counted from 1; 0 on a line that does not know its talkers apart. */
+  readonly client: number;
+  /** What became whole with these bytes, in the device's language; noise is left out. */
+  readonly asks: readonly unknown[];
 }
 
 export interface Bench {
@@ -34,6 +37,11 @@ export interface Bench {
   device(name: string, model: string, options?: unknown): Device;
   tcp(device: Device, oneClient?: boolean): Promise<string>;
   pty(device: Device, path: string): Promise<string>;
+  /** The port goes away as if its plug were pulled; `plug` brings it back under the same address. */
+  unplug(device: Device): Promise<void>;
+  plug(device: Device): Promise<void>;
+  /** While it is mute a device neither hears nor answers, and its port stays open. */
+  mute(device: Device, on: boolean): void;
   close(): Promise<void>;
 }
 
@@ -41,18 +49,32 @@ export function benchTop(catalogue: Catalogue, seed = 1): Bench {
   const clock = realClock();
   const all = universe(seed, clock);
   const heard: Heard[] = [];
-  const served: Served[] = [];
-  const tapped = (port: Port): Port => ({
-    protocol: port.protocol,
-    says: port.says,
-    receive(bytes) {
-      heard.push({ at: clock.mono(), text: latin1(bytes) });
-      port.receive(bytes);
-    },
-  });
-  const keep = (s: Served): string => {
-    served.push(s);
-    return s.address;
+  const mutes = new Set<string>();
+  const served = new Map<string, Served>();
+  const again = new Map<string, () => Promise<Served>>();
+  const tapped = (device: Device): Port => {
+    const port = device.ports.main;
+    const tap = (talker: Talker, client: number): Talker => {
+      const decode = port.protocol.asks.decoder();
+      return {
+        says: talker.says,
+        receive(bytes) {
+          if (mutes.has(device.name)) return;
+          const asks = decode(bytes).filter((ask) => !(ask instanceof Fault));
+          heard.push({ at: clock.mono(), text: latin1(bytes), from: device.name, client, asks });
+          talker.receive(bytes);
+        },
+      };
+    };
+    let clients = 0;
+    const line = tap(port, 0);
+    return { protocol: port.protocol, ...line, talker: () => tap(port.talker?.() ?? port, ++clients) };
+  };
+  const keep = async (device: Device, serve: (address?: string) => Promise<Served>): Promise<string> => {
+    const first = await serve();
+    served.set(device.name, first);
+    again.set(device.name, () => serve(first.address));
+    return first.address;
   };
   return {
     clock,
@@ -63,10 +85,29 @@ export function benchTop(catalogue: Catalogue, seed = 1): Bench {
       if (!simulator) throw new Error(`no simulator ${model}`);
       return all.device(name, simulator, simulator.options.parse(options));
     },
-    tcp: async (device, oneClient = false) => keep(await serveTcp([tapped(device.ports.main)], { port: 0, oneClient }, clock)),
-    pty: async (device, path) => keep(await servePty([tapped(device.ports.main)], path, clock)),
+    tcp(device, oneClient = false) {
+      const port = tapped(device);
+      return keep(device, (address = ':0') => serveTcp([port], { port: Number(address.split(':').at(-1)), oneClient }, clock));
+    },
+    pty(device, path) {
+      // A line does not know its talkers apart.
+      const { talker: _, ...port } = tapped(device);
+      return keep(device, () => servePty([port], path, clock));
+    },
+    async unplug(device) {
+      await served.get(device.name)?.close();
+      served.delete(device.name);
+    },
+    async plug(device) {
+      const serve = again.get(device.name);
+      if (serve && !served.has(device.name)) served.set(device.name, await serve());
+    },
+    mute(device, on) {
+      if (on) mutes.add(device.name);
+      else mutes.delete(device.name);
+    },
     async close() {
-      await Promise.all(served.map((s) => s.close()));
+      await Promise.all([...served.values()].map((s) => s.close()));
     },
   };
 }
@@ -78,8 +119,10 @@ export interface Running {
   said(text: string | RegExp): Promise<void>;
   readonly exit: Promise<number | null>;
   /** The process of this name below the guardian. */
-  pid(what: 'host-process' | 'recorder/process'): number;
+  pid(what: Child): number;
 }
+
+export type Child = 'host-process' | 'recorder/process';
 
 export function start(args: readonly string[], env: NodeJS.ProcessEnv = {}): Running {
   const child = spawn(process.execPath, [entry, ...args], {
@@ -115,19 +158,35 @@ export function start(args: readonly string[], env: NodeJS.ProcessEnv = {}): Run
         });
       }),
     pid(what) {
-      for (const name of readdirSync('/proc')) {
-        if (!/^\d+$/.test(name) || !existsSync(`/proc/${name}/stat`)) continue;
-        try {
-          const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
-          const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
-          if (parent === child.pid && readFileSync(`/proc/${name}/cmdline`, 'utf8').includes(what)) return Number(name);
-        } catch {
-          // it has ended meanwhile
-        }
-      }
-      throw new Error(`no ${what} below ${child.pid}`);
+      const found = childrenOf(child.pid ?? -1).find((pid) => readProc(pid, 'cmdline').includes(what));
+      if (found === undefined) throw new Error(`no ${what} below ${child.pid}`);
+      return found;
     },
   };
+}
+
+const readProc = (pid: number, file: string): string => {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8');
+  } catch {
+    return ''; // it has ended
+  }
+};
+
+/** The processes whose parent is this one. */
+export const childrenOf = (parent: number): readonly number[] =>
+  readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      const stat = readProc(pid, 'stat');
+      return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) === parent;
+    });
+
+/** Whether it is there and no corpse that waits for its parent. */
+export function lives(pid: number): boolean {
+  const stat = readProc(pid, 'stat');
+  return stat !== '' && !['Z', 'X'].includes(stat.slice(stat.lastIndexOf(')') + 2)[0] ?? '');
 }
 
 export const until = async (clock: Clock, seconds: number, is: () => boolean): Promise<boolean> => {
@@ -138,38 +197,3 @@ export const until = async (clock: Clock, seconds: number, is: () => boolean): P
   }
   return true;
 };
-
-/** Blocks the main loop of a running Node process for good, from outside: through its debugger. */
-export async function block(pid: number, clock: Clock): Promise<void> {
-  process.kill(pid, 'SIGUSR1');
-  let url: URL | undefined;
-  await until(clock, 10, () => {
-    if (url) return true;
-    get('http://127.0.0.1:9229/json/list', (answer) => {
-      let text = '';
-      answer.on('data', (d) => {
-        text += d;
-      });
-      answer.on('end', () => {
-        const [first] = JSON.parse(text) as { webSocketDebuggerUrl: string }[]; // the debugger's own list
-        url = new URL(first.webSocketDebuggerUrl);
-      });
-    }).on('error', () => {});
-    return false;
-  });
-  if (!url) throw new Error('the debugger does not answer');
-  const { hostname, port, pathname, host } = url;
-  await new Promise<void>((done, failed) => {
-    const socket = connect(Number(port), hostname);
-    socket.once('error', failed);
-    socket.once('data', () => {
-      const text = Buffer.from(JSON.stringify({ id: 1, method: 'Runtime.evaluate', params: { expression: 'for (;;) {}' } }));
-      const mask = randomBytes(4);
-      const frame = Buffer.concat([Buffer.from([0x81, 0x80 | text.length]), mask, text.map((b, i) => b ^ mask[i % 4])]);
-      socket.write(frame, () => done());
-    });
-    socket.write(
-      `GET ${pathname} HTTP/1.1\r\nHost: ${host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\nSec-WebSocket-Version: 13\r\n\r\n`,
-    );
-  });
-}

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { catalogue } from '../src/catalogue.ts';
 import { uniform } from '../src/simulator.ts';
-import { benchTop, block, hasSocat, needs, start, until } from './bench-top.ts';
+import { benchTop, hasSocat, needs, start, until } from './bench-top.ts';
+import { block, OWN_PORT } from './block.ts';
 
 const known = await catalogue();
 const RUNS = 50;
@@ -48,7 +49,7 @@ async function once(way: Way, pty: boolean, moment: number): Promise<void> {
   try {
     const at = pty ? await bench.pty(laser, join(folder, 'laser')) : await bench.tcp(laser, true);
     writeFileSync(join(folder, 'rig.yaml'), rig(pty ? `${at.split('?')[0]}?baud=57600` : at, await bench.tcp(gas)));
-    run = start(['run', folder]);
+    run = start(['run', folder], OWN_PORT);
     await run.said('order laser.current 0.1');
     host = run.pid('host-process');
     await until(clock, moment, () => false);
