@@ -153,7 +153,7 @@ export function interlocks(specs: readonly RigInterlock[], clock: Clock, on: Int
   const rearm = (one: Running, due: number, now: number): void => {
     one.cancel();
     one.due = due;
-    one.cancel = clock.after(Math.max(0, due - now), () => {
+    one.cancel = clock.after(Math.max(1e-6, due - now), () => {
       one.due = Number.POSITIVE_INFINITY;
       if (clock.mono() - due > LATE) late();
       look(one);

@@ -71,7 +71,7 @@ describe('alarms', () => {
       '  hot: { levels: { critical: { of: laser.temperature, above: 350 K }, warning: { of: laser.temperature, above: 340 K } }, latch: true }',
     );
     expect([...errors, ...warnings]).toEqual([]);
-    const leaf = { kind: 'K', hysteresis: 0, hold: 0, stale: 2.5, suspect: false, of: 'laser.temperature' };
+    const leaf = { kind: 'K', hysteresis: 0, hold: 0, stale: 3.5, suspect: false, of: 'laser.temperature' };
     expect(alarms).toEqual([
       {
         name: 'chiller',

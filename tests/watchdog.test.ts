@@ -108,3 +108,17 @@ test('what its board has switched off is seen, said, and can be ordered again', 
   b.clock.advance(1);
   expect(b.give('guard', 'relay', true)?.outcome).toBe('done');
 });
+
+test('after its board has tripped it is set anew with the next order, also while it holds another output', () => {
+  const b = bench();
+  expect(b.give('guard', 'relay', true)?.outcome).toBe('done');
+  expect(b.give('toy', 'output', true)?.outcome).toBe('done');
+  b.board.contact.door = false;
+  b.clock.advance(1);
+  expect(b.board.relay).toBe(false);
+  expect(b.words()).toContain('guard: its watchdog is not set any more: it has tripped, or was reset');
+  b.board.contact.door = true;
+  b.clock.advance(1);
+  expect(b.give('guard', 'relay', true)).toMatchObject({ outcome: 'done' });
+  expect(b.board.timeout).toBe(800);
+});
