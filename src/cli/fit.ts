@@ -63,7 +63,7 @@ Options of planck
 
 Options of ruby, samarium and diamond-edge
   --rows, --frame, --dark, --gain, --read-noise, --json    as above
-  --window LO:HI          nm; for diamond-edge 1/cm. Otherwise around the strongest line, for diamond-edge all
+  --window LO:HI          nm; for diamond-edge 1/cm. Otherwise around the strongest line, and 1300:2200
   --method ml             Poisson weights (default); unweighted: all pixels alike. Not for diamond-edge
   --scale NAME            otherwise ruby2020, rashchenko2015, akahama2006; a wrong name lists them all
   --reference X           the line at no pressure ("694.25 nm +- 0.01 nm"), for diamond-edge the edge ("1334 +- 0.5 1/cm")

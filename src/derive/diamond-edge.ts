@@ -9,6 +9,7 @@ import { type LineParams, linePixels, type NoLine, noLine } from './line-pixels.
 import { filtered, type Kernel, kernel } from './savitzky-golay.ts';
 import type { Masked } from './spectrum.ts';
 
+/** Without a window the edge is looked for from 1300 to 2200 1/cm. */
 export interface EdgeParams extends Omit<LineParams, 'weights'> {
   /** Metre. */
   readonly laser: number;
@@ -31,6 +32,8 @@ export interface Edge {
 }
 
 export const SMOOTHING = 1000;
+/** 1/m: from the unloaded anvil to 450 GPa. */
+const SEARCH = [130_000, 220_000] as const;
 const ORDER = 2;
 const REPEATS = 200;
 const SEED = 20_061;
@@ -40,7 +43,8 @@ const LEAST_HALF = 3;
 
 /** Never throws for what the frame holds; rows and window are checked too. */
 export function fitEdge(frame: SpectralFrame, params: EdgeParams): Edge | NoLine {
-  const pixels = linePixels(frame, { ...params, weights: 'none' }, params.window);
+  const search = params.window ?? [ramanLine(params.laser, SEARCH[0]), ramanLine(params.laser, SEARCH[1])];
+  const pixels = linePixels(frame, { ...params, weights: 'none' }, search);
   if ('refused' in pixels) return pixels;
   const { counts: y, masked, warnings, window } = pixels;
   const refuse = (code: NoLine['code'], why: string): NoLine => ({ ...noLine(code, why), masked });

@@ -229,7 +229,7 @@ export const diamondEdge: Derivation<DiamondParams, typeof DIAMOND_IN, typeof DI
   files: ['dark'],
   params: options<DiamondParams>({
     ...fitFields('[573 nm, 590 nm]'),
-    window: perhaps('Raman shifts or wavelengths to look at, such as [1340 1/cm, 1800 1/cm]; otherwise all', shiftsOrLengths),
+    window: perhaps('Raman shifts or wavelengths to look at, such as [1340 1/cm, 1800 1/cm]; otherwise 1300 to 2200 1/cm', shiftsOrLengths),
     smoothing: perhaps('half of the stretch over which the slope is taken, such as 10 1/cm; otherwise this', (v) => {
       const read = wavenumber(v, '10 1/cm');
       return read instanceof Refused ? read : read.value;

@@ -1,5 +1,5 @@
 /** The ruby doublet in a spectrum: R1 and R2 with every uncertainty, or why there is none to be trusted. */
-import type { SpectralFrame } from './calibration.ts';
+import { noiseOfCurve, type SpectralFrame } from './calibration.ts';
 import type { Known } from './gauge.ts';
 import { fitLines, type LineFit, type NoLineFit } from './line-fit.ts';
 import {
@@ -66,6 +66,7 @@ const LEAST_SECOND = 5;
 /** R2 has about half of R1's light at room temperature and a third at 80 K. */
 const LEAST_RATIO = 0.08;
 const MOST_CHI2 = 5;
+const MOST_MISFIT = 3;
 
 /** Never throws for what the frame holds; rows and window are checked too. */
 export function fitRuby(frame: SpectralFrame, params: LineParams): RubyLines | NoLine {
@@ -234,12 +235,23 @@ function doubts(pixels: LinePixels, fit: LineFit, r1: Profile, r2: Profile): str
   return found.length > 0 ? found.join('; ') : undefined;
 }
 
+/** What is left by the fit over what neighbouring pixels differ by: says where a fit is wrong though the scale of the counts is not known. */
+function misfitOf({ counts }: LinePixels, fit: LineFit): number {
+  const rest = counts.map((c, i) => c - (fit.expected[i] ?? 0));
+  const rms = Math.sqrt(rest.reduce((sum, r) => sum + r * r, 0) / Math.max(1, fit.dof));
+  const noise = noiseOfCurve(rest);
+  return rms > 1e-6 * Math.max(1, fit.level) && noise > 0 ? rms / noise : 0;
+}
+
 /** What makes any fit of lines doubtful. */
 export function fitDoubts(pixels: LinePixels, fit: LineFit): string[] {
   const chi2 = fit.chi2 / Math.max(1, fit.dof);
   const found: string[] = [];
   if (!pixels.relative && pixels.weights === 'poisson' && chi2 > MOST_CHI2)
     found.push(`chi2/dof ${chi2.toFixed(1)}: the model does not describe the spectrum`);
+  const misfit = misfitOf(pixels, fit);
+  if (misfit > MOST_MISFIT)
+    found.push(`the fit leaves ${misfit.toFixed(1)} times the noise of the pixels: the model does not describe the spectrum`);
   for (const cause of ['saturated', 'hot pixel'] as const) {
     const count = pixels.masked.filter((m) => m.why === cause).length;
     if (count > 0) found.push(`${count} px ${cause}`);

@@ -57,6 +57,8 @@ describe.skipIf(!golden)(`the golden doublet${golden ? '' : ' (skipped: ../share
     expect(Math.abs(nm(plain.r1.centre) - fit_of_poisson_unweighted.R1)).toBeLessThan(1e-6);
     expect(Math.abs(nm(plain.r2.centre) - fit_of_poisson_unweighted.R2)).toBeLessThan(1e-6);
     expect(Math.abs(sigma(plain.r1.centre) / fit_of_poisson_unweighted.R1_err - 1)).toBeLessThan(1e-4);
+    // The two lines share background and wings: their difference is known better than either error says.
+    expect(sigma(plain.split)).toBeLessThan(0.98 * Math.hypot(sigma(plain.r1.centre), sigma(plain.r2.centre)));
     const weighted = ruby(rowOf(axis, y_poisson), { window });
     expect(Math.abs(nm(weighted.r1.centre) - params.R1.center)).toBeLessThan(4 * crlb_sigma_R1_nm);
     expect(Math.abs(nm(weighted.r1.centre) - fit_of_poisson_weighted_1_over_true.R1)).toBeLessThan(1e-4);
@@ -282,6 +284,16 @@ describe('SrB4O7:Sm', () => {
     expect(sigma(got.line.centre)).toBeGreaterThan(0);
   });
 
+  test('a ruby is no samarium: what the fit leaves is told, on counts of known scale and of none', () => {
+    const random = uniform(9);
+    const wide = even(688, 702, 400);
+    const counts = lines(wide, [R1, R2]).map((m) => poisson(m, random));
+    expect(fitted(fitSamarium(rowOf(wide, counts), {})).suspect).toContain('chi2/dof');
+    const { gain: _, ...unknown } = rowOf(wide, counts);
+    expect(fitted(fitSamarium(unknown, {})).suspect).toMatch(/the fit leaves \d+\.\d times the noise of the pixels/);
+    expect(ruby(unknown).suspect).toBeUndefined();
+  });
+
   test('is refused when it is weak, cut or saturated', () => {
     const code = (counts: Float64Array, params: LineParams = {}, more: Partial<SpectralFrame> = {}): string => {
       const got = fitSamarium(rowOf(axis, counts, more), params);
@@ -394,6 +406,7 @@ describe('diamond edge', () => {
     expect(code(spectrumAt(1550), { window: [ramanLine(laser, 135_000), ramanLine(laser, 155_500)] })).toBe('wings-cut');
     expect(code(spectrumAt(1550), { window: [ramanLine(laser, 154_000), ramanLine(laser, 156_000)] })).toBe('too-few-pixels');
     const cut = spectrumAt(1550);
+    expect(code(rowOf(even(690, 700, 300), new Float64Array(300)))).toBe('no-overlap');
     expect(code({ ...cut, counts: Float64Array.from(cut.counts, (c) => Math.min(c, 12_000)), saturation: 12_000 })).toBe('saturated');
   });
 });

@@ -225,6 +225,23 @@ describe('ruby', () => {
   });
 });
 
+test('one cause adds with its sign, and cancels; random parts add in square', () => {
+  const oven = (size: number): { random: number; shared: { oven: number } } => ({ random: 3, shared: { oven: size } });
+  expect(
+    carried([
+      [2, oven(5)],
+      [-1, oven(4)],
+      [7, undefined],
+    ]),
+  ).toEqual({ random: Math.hypot(6, 3), shared: { oven: 6 } });
+  expect(
+    carried([
+      [1, oven(4)],
+      [-1, oven(4)],
+    ]).shared,
+  ).toEqual({});
+});
+
 test('the shortest decimal of a length', () => {
   fc.assert(fc.property(fc.integer({ min: 1, max: 999_999_999 }), (n) => nanometres(n / 1e6 / 1e9) === n / 1e6));
 });
