@@ -78,6 +78,22 @@ describe('heartbeat', () => {
     ]);
   });
 
+  test('on a serial line, its own or its adapter\u2019s, a host that lives has two seconds more to read its evidence', () => {
+    const links = { main: 'serial:/dev/ttyUSB0' };
+    for (const more of [{ links }, { carriers: { adapter: { model: 'adapter', options: {}, id: {}, links } } }]) {
+      const b = bench();
+      b.arm(LASER, more);
+      b.beat(2.4, []);
+      expect(b.acts).toEqual([]);
+      b.beat(0.2, []);
+      expect(b.acts.map((a) => a.names)).toEqual([[LASER]]);
+      const c = bench();
+      c.arm(LASER, more);
+      c.clock.advance(0.6); // it hangs
+      expect(c.acts.map((a) => a.names)).toEqual([[LASER]]);
+    }
+  });
+
   test('what the host has read back meanwhile needs no more of the guardian', () => {
     const b = bench();
     b.arm(LASER);
@@ -384,6 +400,41 @@ describe('stop', () => {
     b.beat(5);
     expect(answers).toEqual(['host ']);
     expect(b.told.filter((t) => t.includes('NO ANSWER'))).toEqual([]);
+  });
+
+  const LINE = { links: { main: 'serial:/dev/ttyUSB0?baud=57600' } };
+
+  test('on a serial line the host that lives has two seconds by itself, as they would take each other the replies', () => {
+    const b = bench();
+    b.arm(LASER, LINE);
+    b.watch.heard({ is: 'prepare', prepared: prepared('gas.control') });
+    b.beat(1);
+    const answers: string[] = [];
+    b.watch.stop('stop by a person', (s) => answers.push(`${s.by} ${s.unsafe.map((u) => u.name)}`));
+    b.beat(1, []);
+    expect(b.acts.map((a) => a.names)).toEqual([['gas.control']]);
+    b.acts[0]?.safe('gas.control');
+    b.beat(0.5, []);
+    b.watch.heard({ is: 'release', name: LASER });
+    b.beat(2, []);
+    expect(b.acts.length).toBe(1);
+    expect(answers).toEqual(['guardian ']);
+  });
+
+  test('but not longer, and not one that hangs', () => {
+    const b = bench();
+    b.arm(LASER, LINE);
+    b.beat(1);
+    b.watch.stop('stop by a person', () => {});
+    b.beat(2.5, []);
+    expect(b.acts.map((a) => a.names)).toEqual([[LASER]]);
+    const c = bench();
+    c.arm(LASER, { ...LINE, deadline: 60 });
+    c.beat(1);
+    c.clock.advance(0.3);
+    c.watch.stop('stop by a person', () => {});
+    c.clock.advance(0.01);
+    expect(c.acts.map((a) => a.names)).toEqual([[LASER]]);
   });
 
   test('what the host has read back since is not asked again by the guardian, who might not even get at it', () => {

@@ -54,11 +54,18 @@ const LOOK = 0.02; // seconds between two looks at the heartbeat
 const STOP_WAIT = 0.35; // what the host gets to answer a stop before the guardian acts itself
 const PORT_WAIT = 0.3; // what an output gets beside a hung host, which may hold its port, before the host is ended
 const BESIDE = 2; // seconds of trying beside a host that lives
+const ALONE = 2; // seconds that a host which lives gets by itself where two who speak at once take each other's replies
 const LONGEST = 10; // seconds of repeating before a person must act
 const SHORTEST = 0.25; // a loop that is late by less is not hung
 const RECORD_WAIT = 0.5; // seconds that the disk gets to take the record of an arming
 const SILENT = 5; // seconds after which a host that was heard before is said to hang, also where nothing is on
 const SLEPT = 0.05; // seconds by which the two clocks differ when the machine has slept
+
+/** On a serial line, itself or the adapter in front of it: there is one set of replies for all who read it. */
+const onLine = ({ links, carriers }: Prepared): boolean =>
+  [links, ...Object.values(carriers).map((c) => c.links)].some((each) =>
+    Object.values(each).some((address) => address.startsWith('serial:')),
+  );
 
 /** Safe orders of one cause, under way together. */
 interface Job {
@@ -212,9 +219,11 @@ export function guardian(options: GuardianOptions): Guardian {
     }
     const alive = beats();
     if (!alive) leftToHost.clear();
-    const due = outputs(armed.keys()).filter(({ name, deadline }) => {
+    const due = outputs(armed.keys()).filter((p) => {
+      const { name, deadline } = p;
       const since = armed.get(name) ?? now;
-      return now - since > Math.max(SHORTEST, deadline) && !following.has(name) && !leftToHost.has(name);
+      const patience = alive && onLine(p) ? ALONE : 0;
+      return now - since > Math.max(SHORTEST, deadline) + patience && !following.has(name) && !leftToHost.has(name);
     });
     if (due.length === 0) return;
     const names = due.map((p) => p.name).join(', ');
@@ -332,21 +341,28 @@ export function guardian(options: GuardianOptions): Guardian {
         // Every output that could be hazardous, armed by us or not: who says stop means everything. What the host has read back since is.
         const wanted = outputs(prepared.keys(), true).filter(({ name }) => !safe.has(name));
         const inside = [...prepared.values()].filter((p) => !p.outside);
-        secure(wanted, (unsafe) => {
-          // The host may have been quicker after all.
-          if (answered) return;
-          const end = (more: readonly Unsafe[]): void => {
+        const later = beats() ? wanted.filter(onLine) : [];
+        const all: Unsafe[] = [];
+        let open = later.length > 0 ? 2 : 1;
+        const end = (more: readonly Unsafe[]): void => {
+          if (!answered) answer({ by: 'guardian', unsafe: [...all, ...more] });
+        };
+        const act = (some: readonly Prepared[]): void =>
+          secure(some, (unsafe) => {
+            // The host may have been quicker after all.
             if (answered) return;
-            report('stop', unsafe, wanted);
-            answer({ by: 'guardian', unsafe: [...unsafe, ...more] });
-          };
-          // Simulators in the host's own process: only the host reaches them, and they die with it.
-          if (gone || inside.length === 0) end([]);
-          else
-            clock.after(BESIDE, () =>
-              end(gone ? [] : inside.map(({ name }) => ({ name, why: 'it is simulated in the host, which does not answer' }))),
-            );
-        });
+            report('stop', unsafe, some);
+            all.push(...unsafe);
+            if (--open > 0) return;
+            // Simulators in the host's own process: only the host reaches them, and they die with it.
+            if (gone || inside.length === 0) end([]);
+            else
+              clock.after(BESIDE, () =>
+                end(gone ? [] : inside.map(({ name }) => ({ name, why: 'it is simulated in the host, which does not answer' }))),
+              );
+          });
+        act(wanted.filter((p) => !later.includes(p)));
+        if (later.length > 0) clock.after(ALONE, () => act(later.filter(({ name }) => !safe.has(name))));
       };
       if (gone) {
         byGuardian();
