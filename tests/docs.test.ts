@@ -9,7 +9,7 @@ import { catalogue } from '../src/catalogue.ts';
 import { EXIT } from '../src/cli/command.ts';
 import type { Reading } from '../src/reading.ts';
 import { sessionWriter } from '../src/recorder/parts.ts';
-import { written } from '../src/recorder/session-json.ts';
+import { write } from '../src/recorder/session-json.ts';
 import { loadRig, printed } from '../src/rig.ts';
 
 const root = resolve(import.meta.dirname, '..');
@@ -126,7 +126,7 @@ describe('docs/sessions.md', () => {
     };
     const temperature: Reading<'K'> = { ...about, from: 'up.temperature', kind: 'K', value: 1834.5, sigma: { random: 1.5 } };
     for (const reading of [temperature, trace])
-      for (const one of written({ kind: 'reading', reading })) writer.write(one.topic, one.klass, one.t, one.bytes);
+      write({ kind: 'reading', reading }, (topic, klass, t, bytes) => writer.write(topic, klass, t, bytes));
     ms += 1000;
     writer.tick();
     await writer.close();

@@ -8,7 +8,7 @@ import { influxSink } from './influx.ts';
 import { InfluxFeed, type Source } from './influx-feed.ts';
 import { sessionLine } from './influx-session.ts';
 import { sessionWriter } from './parts.ts';
-import { readingOf, written } from './session-json.ts';
+import { type Put, readingOf, write } from './session-json.ts';
 import { chunksFrom, listParts } from './session-read.ts';
 import type { Limits } from './session-writer.ts';
 import { type Tally, tally } from './tally.ts';
@@ -225,6 +225,9 @@ export async function recorder(options: RecorderOptions): Promise<Recorder> {
     if (outcome.kind !== 'ok') announced = false;
   };
 
+  const put: Put = (topic, klass, t, bytes) => {
+    session.write(topic, klass, t, bytes);
+  };
   const take = (entries: readonly Entry[]): void => {
     for (const entry of entries) {
       counts.see(entry);
@@ -236,7 +239,7 @@ export async function recorder(options: RecorderOptions): Promise<Recorder> {
           r.kind === 'trace' && r.quality !== 'bad' ? { ...r, value: {} as never } : r,
         ); // a trace's numbers are in the session
       }
-      for (const w of written(entry)) session.write(w.topic, w.klass, w.t, w.bytes);
+      write(entry, put);
       if (entry.kind !== 'reading') continue;
       for (const { topic, bins } of trends) for (const row of bins.see(entry.reading)) json(topic, row.t, row);
     }

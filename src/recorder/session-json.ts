@@ -3,27 +3,16 @@ import type { Entry } from '../entry.ts';
 import type { Exchanged } from '../exchange.ts';
 import type { Column, Reading, Trace } from '../reading.ts';
 import type { Unit } from '../units.ts';
+import { JsonBytes } from './json-bytes.ts';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-export interface Written {
-  readonly topic: string;
-  readonly klass: 'slow' | `raw-${string}`;
-  readonly t: number;
-  readonly bytes: Uint8Array;
-}
+/** Takes one message of the session; the bytes hold only until it returns. */
+export type Put = (topic: string, klass: 'slow' | `raw-${string}`, t: number, bytes: Uint8Array) => void;
 
-const utf8 = (text: string): Uint8Array => Buffer.from(text, 'utf8');
-const json = (value: unknown): Uint8Array => utf8(JSON.stringify(value));
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
-
-function hex(bytes: Uint8Array): string {
-  if (bytes.length > 64) return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');
-  let text = ''; // of a few bytes: not worth a call
-  for (let i = 0; i < bytes.length; i++) text += HEX[bytes[i]];
-  return text;
-}
+const out = new JsonBytes();
+const json = (value: unknown): Uint8Array => encoder.encode(JSON.stringify(value));
 
 /** The end of the topic of packets that have a name, such as the files of a folder. */
 export const NAMED = ' named';
@@ -65,62 +54,63 @@ function placeOf(link: string): Place {
   return place;
 }
 
-export function written(entry: Entry): readonly Written[] {
+/** The messages of an entry, in the session's order. */
+export function write(entry: Entry, put: Put): void {
   switch (entry.kind) {
     case 'reading': {
       const { reading } = entry;
-      const slow: Written = { topic: 'readings', klass: 'slow', t: reading.t, bytes: readingJson(reading) };
-      if (reading.kind !== 'trace' || reading.quality === 'bad') return [slow];
-      return [slow, { topic: reading.from, klass: 'raw-traces', t: reading.t, bytes: traceBytes(reading as Reading<'trace'>) }]; // its kind says so
+      put('readings', 'slow', reading.t, readingJson(reading));
+      if (reading.kind === 'trace' && reading.quality !== 'bad')
+        put(reading.from, 'raw-traces', reading.t, traceBytes(reading as Reading<'trace'>)); // its kind says so
+      return;
     }
-    case 'exchange': {
-      return [{ topic: 'exchanges', klass: 'slow', t: entry.exchanged.asked, bytes: utf8(exchangeJson(entry.exchanged)) }];
-    }
+    case 'exchange':
+      put('exchanges', 'slow', entry.exchanged.asked, exchangeJson(entry.exchanged));
+      return;
     case 'bytes': {
       const { link, direction, t, bytes, name } = entry.wire;
       const { klass, in: heard, out: said } = placeOf(link);
       const topic = direction === 'in' ? heard : said;
       // Not a topic for each name: a file has 65,536 of them at most, and each stays in memory.
-      if (name !== undefined) return [{ topic: topic + NAMED, klass, t, bytes: namedBytes(name, bytes) }];
-      return [{ topic, klass, t, bytes }];
+      if (name === undefined) put(topic, klass, t, bytes);
+      else put(topic + NAMED, klass, t, namedBytes(name, bytes));
+      return;
     }
     case 'order':
-      return [{ topic: 'orders', klass: 'slow', t: entry.order.ended ?? entry.order.t, bytes: json(entry.order) }];
+      put('orders', 'slow', entry.order.ended ?? entry.order.t, json(entry.order));
+      return;
     case 'gap':
-      return [{ topic: 'gaps', klass: 'slow', t: entry.gap.to ?? entry.gap.from, bytes: json(entry.gap) }];
+      put('gaps', 'slow', entry.gap.to ?? entry.gap.from, json(entry.gap));
+      return;
     case 'alarm':
-      return [{ topic: 'alarms', klass: 'slow', t: entry.alarm.t, bytes: json(entry.alarm) }];
+      put('alarms', 'slow', entry.alarm.t, json(entry.alarm));
+      return;
     case 'alarm-state':
-      return [{ topic: 'alarm-states', klass: 'slow', t: entry.state.changed, bytes: json(entry.state) }];
+      put('alarm-states', 'slow', entry.state.changed, json(entry.state));
+      return;
     case 'interlock':
-      return [{ topic: 'interlocks', klass: 'slow', t: entry.t, bytes: json({ ...entry.interlock, t: entry.t }) }];
+      put('interlocks', 'slow', entry.t, json({ ...entry.interlock, t: entry.t }));
+      return;
     case 'note':
-      return [{ topic: 'notes', klass: 'slow', t: entry.note.t, bytes: json(entry.note) }];
+      put('notes', 'slow', entry.note.t, json(entry.note));
+      return;
     case 'mark':
-      return [{ topic: 'marks', klass: 'slow', t: entry.mark.t, bytes: json(entry.mark) }];
+      put('marks', 'slow', entry.mark.t, json(entry.mark));
+      return;
     case 'status':
-      return [];
+      return;
   }
 }
 
 /** Written by hand: there is one for every question. */
-function exchangeJson(x: Exchanged): string {
+function exchangeJson(x: Exchanged): Uint8Array {
   const { id, asked, came, sent, reply, fault } = x;
-  const end = `${came === undefined ? '' : `,"came":${came}`}${reply ? `,"reply":"${hex(reply)}"` : ''}${fault === undefined ? '' : `,"fault":${JSON.stringify(fault)}`}`;
-  return `{"id":${id},"instrument":${quoted(x.instrument)},"role":${quoted(x.role)},"by":${quoted(x.by)},"asked":${asked},"sent":"${hex(sent)}"${end}}`;
-}
-
-const names = new Map<string, string>();
-const MOST_NAMES = 10_000;
-
-/** A name as JSON, kept: instruments, channels and polls are few and come again and again. */
-function quoted(name: string): string {
-  let text = names.get(name);
-  if (text === undefined) {
-    text = JSON.stringify(name);
-    if (names.size < MOST_NAMES) names.set(name, text);
-  }
-  return text;
+  out.ascii('{"id":').number(id).ascii(',"instrument":').name(x.instrument).ascii(',"role":').name(x.role);
+  out.ascii(',"by":').name(x.by).ascii(',"asked":').number(asked).ascii(',"sent":').hex(sent);
+  if (came !== undefined) out.ascii(',"came":').number(came);
+  if (reply) out.ascii(',"reply":').hex(reply);
+  if (fault !== undefined) out.ascii(',"fault":').text(fault);
+  return out.ascii('}').done();
 }
 
 /** A good number with nothing beside it, as nearly all are: written by hand. */
@@ -137,9 +127,8 @@ const isPlain = (r: Reading): r is Reading<Unit> & { readonly quality: 'good' } 
 function readingJson(reading: Reading): Uint8Array {
   if (isPlain(reading)) {
     const { value, from, kind, t, seq, origin } = reading;
-    return utf8(
-      `{"quality":"good","value":${value},"from":${quoted(from)},"kind":${quoted(kind)},"t":${t},"seq":${seq},"origin":${quoted(origin)}}`,
-    );
+    out.ascii('{"quality":"good","value":').number(value).ascii(',"from":').name(from).ascii(',"kind":').name(kind);
+    return out.ascii(',"t":').number(t).ascii(',"seq":').number(seq).ascii(',"origin":').name(origin).ascii('}').done();
   }
   if (reading.kind !== 'trace' || reading.quality === 'bad') return json(reading);
   const { columns, shape, begin, end, settings } = reading.value as Trace; // its kind says so

@@ -16,6 +16,8 @@ export interface TrendRow {
   readonly channels: Readonly<Record<string, Bin>>;
 }
 
+const NONE: readonly TrendRow[] = [];
+
 /** Bins by the readings' own time; a bin is given once a reading two bins later has come, or at the end. */
 export function trend(seconds: number): { see(r: Reading): readonly TrendRow[]; end(): readonly TrendRow[] } {
   const width = seconds * 1e6;
@@ -30,10 +32,13 @@ export function trend(seconds: number): { see(r: Reading): readonly TrendRow[]; 
   };
   return {
     see(r) {
-      if (r.kind === 'trace' || r.kind === 'state') return [];
+      if (r.kind === 'trace' || r.kind === 'state') return NONE;
       const k = Math.floor(r.t / width);
-      const row = open.get(k) ?? {};
-      open.set(k, row);
+      let row = open.get(k);
+      if (row === undefined) {
+        row = {};
+        open.set(k, row);
+      }
       const name = r.index === undefined ? r.from : `${r.from}[${r.index}]`;
       row[name] ??= { n: 0, bad: 0, min: Number.MAX_VALUE, max: -Number.MAX_VALUE, sum: 0 };
       const bin = row[name];
@@ -45,7 +50,7 @@ export function trend(seconds: number): { see(r: Reading): readonly TrendRow[]; 
         bin.max = Math.max(bin.max, v);
         bin.sum += v;
       }
-      return open.size > 2 ? close(k - 1) : [];
+      return open.size > 2 ? close(k - 1) : NONE;
     },
     end: () => close(Number.POSITIVE_INFINITY),
   };

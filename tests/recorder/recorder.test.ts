@@ -9,7 +9,7 @@ import { catalogue } from '../../src/catalogue.ts';
 import type { Entry } from '../../src/entry.ts';
 import type { Reading, Trace } from '../../src/reading.ts';
 import { type Recorder, readingSource, recorder } from '../../src/recorder/recorder.ts';
-import { readingOf, traceBytes, traceOf, written } from '../../src/recorder/session-json.ts';
+import { readingOf, traceBytes, traceOf, write } from '../../src/recorder/session-json.ts';
 import { chunksFrom, listParts, type Position, readSession, type SessionMessage } from '../../src/recorder/session-read.ts';
 import type { TrendRow } from '../../src/recorder/trend.ts';
 import { laboratory, rigOf } from '../laboratory.ts';
@@ -24,8 +24,32 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 const known = await catalogue();
 const rig = { name: 'toys', text: 'rig: toys\n', files: { 'lamp.spe': Uint8Array.from([1, 2, 3]) } };
 const isReading = (e: Entry): Reading[] => (e.kind === 'reading' ? [e.reading] : []);
+/** The messages of an entry, kept. */
+const written = (entry: Entry): readonly { bytes: Uint8Array }[] => {
+  const all: { bytes: Uint8Array }[] = [];
+  write(entry, (_topic, _klass, _t, bytes) => all.push({ bytes: bytes.slice() }));
+  return all;
+};
 /** As JSON gives it back. */
 const plain = (r: Reading): unknown => JSON.parse(JSON.stringify(r));
+
+test('an exchange is written as JSON writes it', () => {
+  const bytes = fc.uint8Array({ maxLength: 200 });
+  const time = fc.oneof(fc.nat(), fc.maxSafeNat(), fc.constantFrom(0, 99_999_999, 1e8, 1e8 + 1, 1_767_225_600_000_000, 2 ** 53 - 1));
+  const maybe = <T>(one: fc.Arbitrary<T>) => fc.option(one, { nil: undefined });
+  const word = fc.string({ unit: 'binary' });
+  const ends = { asked: time, sent: bytes, came: maybe(time), reply: maybe(bytes), fault: maybe(word) };
+  fc.assert(
+    fc.property(fc.record({ id: time, instrument: word, role: word, by: word, ...ends }), (exchanged) => {
+      const hex = (some: Uint8Array | undefined) => some && Buffer.from(some).toString('hex');
+      const [{ bytes: said }] = written({ kind: 'exchange', exchanged });
+      const wanted = { ...exchanged, sent: hex(exchanged.sent), came: exchanged.came, reply: hex(exchanged.reply), fault: exchanged.fault };
+      const order = ['id', 'instrument', 'role', 'by', 'asked', 'sent', 'came', 'reply', 'fault'];
+      expect(new TextDecoder('utf-8', { ignoreBOM: true }).decode(said)).toBe(JSON.stringify(wanted, order));
+    }),
+    { numRuns: 500 },
+  );
+});
 
 test('a reading is written as JSON writes it', () => {
   const word = fc.string({ unit: 'binary' });

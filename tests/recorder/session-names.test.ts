@@ -1,6 +1,14 @@
 /** Packets with names, such as the files of a folder, share one topic, however many there are. */
 import { expect, test } from 'vitest';
-import { NAMED, namedOf, written } from '../../src/recorder/session-json.ts';
+import type { Entry } from '../../src/entry.ts';
+import { NAMED, namedOf, write } from '../../src/recorder/session-json.ts';
+
+/** The messages of an entry, kept. */
+function written(entry: Entry) {
+  const all: { topic: string; t: number; bytes: Uint8Array }[] = [];
+  write(entry, (topic, _, t, bytes) => all.push({ topic, t, bytes: bytes.slice() }));
+  return all;
+}
 
 const link = 'folder:/data/spectra in March?pattern=*.spe';
 const file = (name: string, bytes: Uint8Array) => written({ kind: 'bytes', wire: { link, direction: 'in', t: 5, bytes, name } });
