@@ -1,11 +1,12 @@
 /** From an instrument's declaration and its links to readings: identify, polls on an absolute grid, streams. Gives values, never errors. */
 import { type Clock, every } from './clock.ts';
 import { type Exchange, ORDER, POLL, type Trust } from './exchange.ts';
-import { AFTER_SAFE, GIVEN_UP } from './exchange-job.ts';
+import { AFTER_SAFE, GIVEN_UP, type Job } from './exchange-job.ts';
 import type { Actors, Askers, Body, Came, Command, Instrument, Links, Poll, Proof, Stream } from './instrument.ts';
+import { singleOf } from './instrument.ts';
 import { bad, type Kind, type Kinds, type Measured, type Origin, type Reading, type Values } from './reading.ts';
 import { actor, Refused } from './talk.ts';
-import { begun, runTalk } from './talk-run.ts';
+import { begun, noLink, runTalk } from './talk-run.ts';
 
 export interface Placed {
   readonly name: string;
@@ -25,8 +26,6 @@ export interface PollStatistics {
   runs: number;
   skipped: number;
   failed: number;
-  latencySum: number;
-  latencyMax: number;
 }
 
 export interface Acquired {
@@ -143,6 +142,7 @@ export function acquire(placed: Placed, clock: Clock, on: AcquireEvents): Acquir
 
   /** Whether the next reading of a channel is from before an order: counts it off. */
   const voided = (channel: string): boolean => {
+    if (voids.size === 0) return false;
     const left = voids.get(channel) ?? 0;
     if (left > 0) voids.set(channel, left - 1);
     return left > 0;
@@ -151,7 +151,8 @@ export function acquire(placed: Placed, clock: Clock, on: AcquireEvents): Acquir
   /** Every value of a reply; true when one of them made no sense. */
   const give = (gives: Kinds, values: Values<Kinds>, t: number, spans: Poll<Links>['span'], only?: ReadonlySet<string>): boolean => {
     let nonsense = false;
-    for (const [channel, kind] of Object.entries(gives)) {
+    for (const channel of Object.keys(gives)) {
+      const kind = gives[channel];
       const given = values[channel];
       if (given === undefined || (only && !only.has(channel))) continue;
       if (!Array.isArray(given)) {
@@ -195,8 +196,11 @@ export function acquire(placed: Placed, clock: Clock, on: AcquireEvents): Acquir
   };
 
   const runPoll = (poll: Poll<Links>, by: string, urgency: typeof POLL | typeof ORDER, done: (givenUp: boolean) => void): void => {
-    const stat = statisticsOf.get(poll);
-    const began = clock.mono();
+    const single = singleOf(poll.talk);
+    if (single) {
+      askSingle(poll, single.q, by, urgency, done);
+      return;
+    }
     runTalk(
       begun(() => poll.talk(askers as Askers<Links>)),
       {
@@ -209,23 +213,56 @@ export function acquire(placed: Placed, clock: Clock, on: AcquireEvents): Acquir
         give: (values) => give(poll.gives, values, clock.now(), poll.span),
       },
       (outcome) => {
-        if (closed) return;
-        if (stat) {
-          const latency = clock.mono() - began;
-          stat.runs++;
-          stat.latencySum += latency;
-          stat.latencyMax = Math.max(stat.latencyMax, latency);
-          if (!outcome.ok) stat.failed++;
-        }
-        const givenUp = !outcome.ok && outcome.why === GIVEN_UP;
-        if (outcome.ok) read(poll, outcome.value, outcome.came);
-        else if (!givenUp) {
-          if (outcome.garbled) doubt(outcome.why);
-          giveBad(poll.gives, state.is === 'refused' ? state.why : outcome.why);
-        }
-        done(givenUp);
+        if (outcome.ok) answered(poll, outcome.value, outcome.came, done);
+        else unanswered(poll, outcome.why, outcome.garbled, done);
       },
     );
+  };
+
+  /** What runTalk would do with a talk of one question, the common case, without one. */
+  const askSingle = (poll: Poll<Links>, q: unknown, by: string, urgency: Job['urgency'], done: (givenUp: boolean) => void): void => {
+    if (!roles.main) {
+      unanswered(poll, noLink('main'), false, done);
+      return;
+    }
+    roles.main.submit({
+      instrument: name,
+      role: 'main',
+      by,
+      q,
+      reply: true,
+      within: model.within,
+      urgency,
+      token: undefined,
+      void: undefined,
+      done(end) {
+        if (end.ok) answered(poll, end.m, end.came, done);
+        else unanswered(poll, end.why, false, done);
+      },
+    });
+  };
+
+  const answered = (poll: Poll<Links>, m: unknown, came: Came, done: (givenUp: boolean) => void): void => {
+    if (closed) return;
+    const stat = statisticsOf.get(poll);
+    if (stat) stat.runs++;
+    read(poll, m, came);
+    done(false);
+  };
+
+  const unanswered = (poll: Poll<Links>, why: string, garbled: boolean, done: (givenUp: boolean) => void): void => {
+    if (closed) return;
+    const stat = statisticsOf.get(poll);
+    if (stat) {
+      stat.runs++;
+      stat.failed++;
+    }
+    const givenUp = why === GIVEN_UP;
+    if (!givenUp) {
+      if (garbled) doubt(why);
+      giveBad(poll.gives, state.is === 'refused' ? state.why : why);
+    }
+    done(givenUp);
   };
 
   const read = (
@@ -250,7 +287,7 @@ export function acquire(placed: Placed, clock: Clock, on: AcquireEvents): Acquir
   const startPolls = (polls: readonly Poll<Links>[]): void => {
     for (const poll of polls) {
       const by = `poll:${pollName(poll)}`;
-      const stat: PollStatistics = statistics.get(pollName(poll)) ?? { runs: 0, skipped: 0, failed: 0, latencySum: 0, latencyMax: 0 };
+      const stat: PollStatistics = statistics.get(pollName(poll)) ?? { runs: 0, skipped: 0, failed: 0 };
       statistics.set(pollName(poll), stat);
       statisticsOf.set(poll, stat);
       let busy = false;

@@ -200,13 +200,18 @@ export function poll<L extends Links, O extends Kinds>(p: {
   readonly resolution?: { readonly [N in keyof O]?: number };
 }): Poll<L, O, MOf<L['main']>> {
   const { ask, ...rest } = p;
-  return {
-    ...rest,
-    *talk(askers) {
-      return yield* main<L>(askers).ask(ask);
-    },
-  };
+  function* talk(askers: Askers<L>): Talk<MOf<L['main']>> {
+    return yield* main<L>(askers).ask(ask);
+  }
+  singles.set(talk, { q: ask });
+  return { ...rest, talk };
 }
+
+// By the talk itself: a poll that is copied with another talk is another one.
+const singles = new WeakMap<object, { readonly q: unknown }>();
+
+/** The question, where this talk of a poll only asks one on the role 'main': it can be asked without a talk. */
+export const singleOf = (talk: Poll<Links>['talk']): { readonly q: unknown } | undefined => singles.get(talk);
 
 // `main` is in every L that uses the sugar: QOf<L['main']> would not have type-checked otherwise.
 const main = <L extends Links>(askers: Askers<L>): Asker<QOf<L['main']>, MOf<L['main']>> => askers['main' as keyof L] as never;

@@ -23,6 +23,8 @@ export type Outcome<R> =
   /** changed: bytes that change something may have gone. */
   | { readonly ok: false; readonly why: string; readonly garbled: boolean; readonly changed: boolean };
 
+export const noLink = (role: string): string => `the rig gives no link for "${role}"`;
+
 /** A talk whose making may throw, too: a driver's fault then ends it as any other. */
 export function* begun<R>(make: () => Talk<R>): Talk<R> {
   return yield* make();
@@ -93,7 +95,7 @@ export function runTalk<R>(talk: Talk<R>, run: Running, done: (outcome: Outcome<
       case 'ask': {
         const exchange = run.roles[act.role];
         if (!exchange) {
-          step(undefined, new NoReply(`the rig gives no link for "${act.role}"`));
+          step(undefined, new NoReply(noLink(act.role)));
           return;
         }
         exchange.submit({
