@@ -38,7 +38,7 @@ export function hostAlarms(
     if (list.next(now) <= now) list.tick(now, clock.now());
   });
   return {
-    see: (reading) => list.see(reading, clock.mono(), clock.now()),
+    see: (reading) => list.see(reading, clock.mono(), list.looksAt(reading.from) ? clock.now() : reading.t),
     second(status) {
       const now = clock.mono();
       const wall = clock.now();

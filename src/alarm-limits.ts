@@ -11,6 +11,7 @@ import type { RigAlarm } from './rig.ts';
 
 export interface LimitAlarms {
   see(reading: Reading, now: number, wall: number): void;
+  looksAt(channel: string): boolean;
   tick(now: number, wall: number): void;
   /** Of what has not been looked at yet; it may have passed. */
   next(): number;
@@ -32,14 +33,17 @@ export function limitAlarms(specs: readonly RigAlarm[], options: LimitOptions): 
   for (const one of all) for (const channel of one.channels) byChannel.set(channel, [...(byChannel.get(channel) ?? []), one]);
   return {
     see(reading, now, wall) {
-      for (const one of byChannel.get(reading.from) ?? []) one.see(reading, now, wall);
+      for (const one of byChannel.get(reading.from) ?? NONE) one.see(reading, now, wall);
     },
+    looksAt: (channel) => byChannel.has(channel),
     tick(now, wall) {
       for (const one of all) one.judge(now, wall);
     },
     next: () => all.reduce((least, one) => Math.min(least, one.next()), Number.POSITIVE_INFINITY),
   };
 }
+
+const NONE: readonly LimitAlarm[] = [];
 
 interface LimitAlarm {
   readonly channels: ReadonlySet<string>;

@@ -63,6 +63,8 @@ export interface AlarmOptions {
 
 export interface Alarms {
   see(reading: Reading, now: number, wall: number): void;
+  /** Whether an alarm of the rig looks at this channel: for the others `see` needs no wall time. */
+  looksAt(channel: string): boolean;
   /** Once a second. */
   seeStatus(status: Status, now: number, wall: number): void;
   /** Once a second. `date`: what the computer's clock shows, in microseconds since 1970. */
@@ -176,6 +178,7 @@ export function alarms(specs: readonly RigAlarm[], options: AlarmOptions): Alarm
       quiet.see(reading, now);
       limit.see(reading, now, wall);
     },
+    looksAt: (channel) => limit.looksAt(channel),
     seeStatus(status, now, wall) {
       instruments = Object.keys(status.instruments);
       seeLinks(status, now, wall);

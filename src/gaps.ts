@@ -4,6 +4,7 @@ import type { Reading } from './reading.ts';
 
 /** A reason that differs in its numbers only ("signal-to-noise 3.1") is the same cause. */
 const sameCause = (a: string, b: string): boolean => a === b || a.replace(NUMBERS, '#') === b.replace(NUMBERS, '#');
+const NONE: readonly Gap[] = [];
 const NUMBERS = /-?\d+(?:\.\d+)?(?:e[+-]?\d+)?/gi;
 
 /** Gives what changed: a gap that opens (no `to`), or one that closes. A change of cause within a gap closes it and opens another. */
@@ -50,7 +51,7 @@ export function gapLedger(): GapLedger {
         before.interval = r.t - before.t;
         before.t = r.t;
       } else good.set(channel, { t: r.t, interval: 0 });
-      return open.size === 0 ? [] : there(channel, r.t);
+      return open.size === 0 ? NONE : there(channel, r.t);
     },
     absent: (instrument, t, cause) => (cause === undefined ? there(instrument, t) : missing(instrument, t, cause)),
     stood: (from, to, cause) =>

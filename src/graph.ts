@@ -40,6 +40,7 @@ interface Running {
   pending: Pending[];
 }
 
+const NONE: readonly Reading[] = [];
 const KEPT = 4096; // readings kept per input for pairing, far more than `within` ever needs
 const KEPT_TRACES = 64; // each may be megabytes
 
@@ -56,7 +57,9 @@ export function graph(specs: readonly NodeSpec[]): (reading: Reading) => readonl
       pending: [],
     }),
   );
+  const wanted = new Set(specs.flatMap((spec) => Object.values(spec.inputs).map(({ from }) => from.replace(/\[\d+\]$/, ''))));
   return (reading) => {
+    if (!wanted.has(reading.from)) return NONE; // of what nobody takes nothing is made
     // Each node hears the reading together with all that the nodes before it have made of it: no mixture of old and new.
     const all: Reading[] = [reading];
     for (const node of nodes) all.push(...take(node, all));

@@ -104,7 +104,8 @@ export function host(options: HostOptions): Host {
 
   const publish = (reading: Reading): void => {
     emit({ kind: 'reading', reading });
-    for (const gap of ledger.see(reading)) emit({ kind: 'gap', gap });
+    const gaps = ledger.see(reading);
+    if (gaps.length > 0) for (const gap of gaps) emit({ kind: 'gap', gap });
     safe.see(reading);
     alarming.see(reading);
   };
