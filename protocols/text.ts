@@ -18,6 +18,7 @@ export interface LineOptions {
 }
 
 const MAX = 4096;
+const LARGE = 65_536; // bytes that are not kept after the line that needed them
 const NOTHING: readonly Uint8Array[] = [];
 
 /** Terminators as bytes, the longest first. */
@@ -62,6 +63,8 @@ export function lines(options: string | LineOptions = {}): Decoder<string> {
   const lasts = new Set(ends.map((t) => t[t.length - 1]));
   const keep = max + 1;
   const plain = parts ? undefined : plainBytes(ends);
+  /** The one byte that ends every line, where there is but one. */
+  const only = plain && ends.length === 1 && longest === 1 ? ends[0][0] : undefined;
   let held = new Uint8Array(64);
   let n = 0;
   let text = 0;
@@ -78,7 +81,7 @@ export function lines(options: string | LineOptions = {}): Decoder<string> {
     over = false;
     part = parts?.();
     skip = then;
-    if (held.length > 65536) held = new Uint8Array(64);
+    if (held.length > LARGE) held = new Uint8Array(64);
   };
 
   /** Keeps only the beginning of a line that is too long, and enough of its end to see a terminator. */
@@ -149,7 +152,13 @@ export function lines(options: string | LineOptions = {}): Decoder<string> {
     for (let i = 0; i < bytes.length; i++) {
       i = takePlain(bytes, i);
       if (i === bytes.length) break;
-      const line = take(bytes[i]);
+      const byte = bytes[i];
+      if (byte === only && n > 0 && n === text && n <= max && odd > n && held.length <= LARGE) {
+        said.push(lineOf(held, n)); // as `take` would end it, the common case
+        n = text = 0;
+        continue;
+      }
+      const line = take(byte);
       if (line !== undefined) said.push(line);
     }
     return said;

@@ -50,8 +50,9 @@ export function realClock(): Clock {
     date: () => Date.now() * 1000,
     maybeSlept,
     now() {
-      if (maybeSlept()) boot();
-      return Math.round(origin + performance.now() * 1000 + slept * 1e6);
+      const mono = performance.now();
+      if (Math.abs(Date.now() - mono - drift) > SLEPT) boot(); // as maybeSlept: each look at a clock costs
+      return Math.round(origin + mono * 1000 + slept * 1e6);
     },
     mono: () => performance.now() / 1000,
     boot,

@@ -98,7 +98,7 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
   let unwatch = NEVER;
   let pumping = false;
 
-  const keyOf = (q: unknown): string => String(protocol.unit?.(q) ?? '');
+  const keyOf = (q: unknown): string => (protocol.unit ? String(protocol.unit(q) ?? '') : '');
   const memberKey = (m: Member): Key => {
     try {
       return keys.named(m.proof ? keyOf(m.proof.ask(0)) : '');
@@ -197,7 +197,7 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
     }
   };
 
-  const send = (job: Job | undefined, key: Key): void => {
+  const send = (job: Job | undefined, key: Key, mono: number): void => {
     const n = ++count;
     const encoded = bytesOf(job, key, n);
     if (typeof encoded === 'string') {
@@ -207,7 +207,6 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
     }
     const { q, sent } = encoded;
     const asked = clock.now();
-    const mono = clock.mono();
     const reply = job ? job.reply : true;
     const within = job ? job.within : key.within;
     const o: Open = { job, key, q, n, id: ++ids, asked, mono, sent, until: mono + within };
@@ -246,17 +245,19 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
     const due = keys.due();
     if (due && !holder) return { job: undefined, key: due };
     let best = -1;
+    let chosen: Key | undefined;
     for (let i = 0; i < queue.length; i++) {
       const job = queue[i];
       if (holder && job.token !== holder) continue;
       if (best >= 0 && queue[best].urgency >= job.urgency) continue;
-      if (keys.named(keyOf(job.q)).state !== 'proven') continue;
+      const key = keys.named(keyOf(job.q));
+      if (key.state !== 'proven') continue;
       best = i;
+      chosen = key;
     }
     // A holder whose key has lost trust cannot go on before the proof.
-    if (best < 0) return due && { job: undefined, key: due };
-    const [job] = queue.splice(best, 1);
-    return { job, key: keys.named(keyOf(job.q)) };
+    if (!chosen) return due && { job: undefined, key: due };
+    return { job: best === 0 ? queue.shift() : queue.splice(best, 1)[0], key: chosen };
   };
 
   const noisy = (): boolean => {
@@ -275,7 +276,8 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
     pumping = true;
     try {
       while (up && !open && safes.length === 0 && (queue.length > 0 || keys.due() !== undefined)) {
-        const wait = readyAt - clock.mono();
+        const now = clock.mono();
+        const wait = readyAt - now;
         if (wait > 1e-6) {
           if (!waking) {
             waking = true;
@@ -295,7 +297,7 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
           finish(job, { ok: false, why: late, sent: false });
           continue;
         }
-        send(job, key);
+        send(job, key, now);
       }
     } finally {
       pumping = false;
@@ -304,9 +306,8 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
 
   const answered = (o: Open, m: unknown, a: Arrival): void => {
     shut();
-    const mono = clock.mono();
-    readyAt = mono + pace;
-    const latency = mono - o.mono;
+    readyAt = a.mono + pace;
+    const latency = a.mono - o.mono;
     stats.answered++;
     stats.latencySum += latency;
     stats.latencyMax = Math.max(stats.latencyMax, latency);
@@ -315,8 +316,13 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
     else keys.answered(o.key, o.mono);
   };
 
-  const heard = (m: unknown, a: Arrival): void => {
+  /** True when a member takes it for a message of its stream. */
+  const streamed = (m: unknown, a: Arrival): boolean => {
     const came: Came = { asked: a.t, t: a.t, name: a.name };
+    return members.some((member) => member.unasked?.(m, came));
+  };
+
+  const heard = (m: unknown, a: Arrival): void => {
     if (open) {
       const fit = protocol.fits(m, open.q);
       if (fit === 'answer' && !open.job && !keys.proves(open.key, m, open.n)) {
@@ -327,11 +333,10 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
         answered(open, m, a);
         return;
       }
-      if (members.some((member) => member.unasked?.(m, came))) return;
-      stats.dropped++;
+      if (!streamed(m, a)) stats.dropped++;
       return;
     }
-    if (members.some((member) => member.unasked?.(m, came))) return;
+    if (streamed(m, a)) return;
     stats.dropped++;
     if (protocol.apart !== undefined) return;
     const key = keys.named('');
@@ -473,8 +478,9 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
       } else if (up) member.trusted({ proven: true });
     },
     submit(job) {
+      let key: Key;
       try {
-        keyOf(job.q);
+        key = keys.named(keyOf(job.q));
       } catch (error) {
         finish(job, { ok: false, why: faultOf(error), sent: false });
         return;
@@ -488,7 +494,6 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
         finish(job, { ok: false, why: 'link down', sent: false });
         return;
       }
-      const key = keys.named(keyOf(job.q));
       if (key.state === 'aside') {
         finish(job, { ok: false, why: key.why, sent: false });
         return;

@@ -65,6 +65,7 @@ const NO_ANSWER = 'no answer to its identify question';
 
 export function trusts(clock: Clock, options: TrustOptions): Trusts {
   const keys = new Map<string, Key>();
+  const all: Key[] = []; // the same: looked through for each question
 
   const trust = (key: Key): void => {
     key.cancel();
@@ -105,6 +106,7 @@ export function trusts(clock: Clock, options: TrustOptions): Trusts {
       if (!key) {
         key = { name, proof: undefined, within: PATIENCE, state: 'proven', sent: 0, answers: 0, failures: 0, why: '', cancel: NEVER };
         keys.set(name, key);
+        all.push(key);
       }
       return key;
     },
@@ -131,7 +133,7 @@ export function trusts(clock: Clock, options: TrustOptions): Trusts {
       key.cancel = clock.after(options.latest, () => trust(key));
     },
     due() {
-      for (const key of keys.values()) if (key.state === 'unproven' && key.proof) return key;
+      for (const key of all) if (key.state === 'unproven' && key.proof) return key;
       return undefined;
     },
     answered(key, mono) {

@@ -85,7 +85,9 @@ export function reconnecting(open: (events: WireEvents) => Wire, clock: Clock, o
         openedAt = clock.mono();
         enter('up', 'connected');
       }),
-      heard: mineOnly((bytes) => arrivals.next({ bytes, t: clock.now(), mono: clock.mono() })),
+      heard(bytes) {
+        if (mine === life && !closed) arrivals.next({ bytes, t: clock.now(), mono: clock.mono() });
+      },
       lost: mineOnly(lost),
       told: mineOnly((message) => told(`${options.name}: ${message}`)),
     });

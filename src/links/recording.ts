@@ -18,13 +18,14 @@ export interface Recorded {
 export function recording(link: Link, sink: (recorded: Recorded) => void, name: string, clock: Clock): Link {
   const arrivals = new Subject<Arrival>();
   // A link in the same process may answer inside write(): what it says is recorded after what was asked.
-  let writing: Recorded[] | undefined;
+  let writing = false;
+  const answers: Recorded[] = [];
   link.arrivals.subscribe({
     next(a) {
       const { t, bytes } = a;
       const recorded: Recorded =
         a.name === undefined ? { link: name, direction: 'in', t, bytes } : { link: name, direction: 'in', t, bytes, name: a.name };
-      if (writing) writing.push(recorded);
+      if (writing) answers.push(recorded);
       else sink(recorded);
       arrivals.next(a);
     },
@@ -34,14 +35,18 @@ export function recording(link: Link, sink: (recorded: Recorded) => void, name: 
     arrivals,
     write(bytes, reply, safe) {
       const t = clock.now();
+      // A write inside a write: an answer has brought the next question out.
       const outer = writing;
-      const answers: Recorded[] = [];
-      writing = answers;
+      const before = answers.length;
+      writing = true;
       const taken = link.write(bytes, reply, safe);
       writing = outer;
-      const tell = outer ? (recorded: Recorded) => outer.push(recorded) : sink;
-      if (taken) tell({ link: name, direction: 'out', t, bytes });
-      for (const recorded of answers) tell(recorded);
+      if (taken) {
+        const said: Recorded = { link: name, direction: 'out', t, bytes };
+        if (outer || answers.length > before) answers.splice(before, 0, said);
+        else sink(said);
+      }
+      if (!outer && answers.length > 0) for (const recorded of answers.splice(0)) sink(recorded);
       return taken;
     },
   });

@@ -54,16 +54,15 @@ function wire(host: string, port: number, events: WireEvents, clock: Clock): Wir
   return {
     write(bytes) {
       if (socket.connecting || !socket.writable || socket.writableLength > UNSENT) return false;
-      let stuck: (() => void) | undefined;
-      const taken = (): void => {
-        if (stuck) waiting.delete(stuck);
-        stuck?.();
-        stuck = undefined;
-      };
-      socket.write(Buffer.from(bytes), taken); // into node's pool: of a small array, the socket would make a buffer of its own
+      socket.write(Buffer.from(bytes)); // into node's pool: of a small array, the socket would make a buffer of its own
       if (socket.writableLength > 0) {
-        stuck = clock.after(STUCK, () => events.lost(`bytes were not taken within ${STUCK} s`));
+        const stuck = clock.after(STUCK, () => events.lost(`bytes were not taken within ${STUCK} s`));
         waiting.add(stuck);
+        // Only here, as nearly all are taken at once: what comes behind them says when they have been.
+        socket.write('', () => {
+          stuck();
+          waiting.delete(stuck);
+        });
       }
       return true;
     },
