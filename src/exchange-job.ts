@@ -1,5 +1,4 @@
 /** What is asked of an exchange, and what it tells: see exchange.ts. */
-import type { Subject } from 'rxjs';
 import type { Came, Proof } from './instrument.ts';
 import type { Trust } from './trust.ts';
 
@@ -70,7 +69,8 @@ export interface Statistics {
 }
 
 export interface Exchange {
-  readonly exchanged: Subject<Exchanged>;
+  /** Each exchange as it ends, and each question that expects no answer. Called at once: there is one for every question. */
+  readonly exchanged: { subscribe(listener: (exchanged: Exchanged) => void): { unsubscribe(): void } };
   readonly stats: Statistics;
   join(member: Member): void;
   submit(job: Job): void;

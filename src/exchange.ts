@@ -5,7 +5,6 @@
  * carry an address, else the whole link. What is distrusted is asked its proof (a question whose answer no other question can give) and
  * all before that answer is dropped. Of n proofs sent, n answers must have come, or the longest reply time must have passed.
  */
-import { Subject } from 'rxjs';
 import { Fault, type Protocol } from '../protocols/protocol.ts';
 import type { Clock } from './clock.ts';
 import {
@@ -62,7 +61,7 @@ export interface ExchangeOptions {
 }
 
 export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock: Clock, options: ExchangeOptions = {}): Exchange {
-  const exchanged = new Subject<Exchanged>();
+  let listeners: readonly ((exchanged: Exchanged) => void)[] = [];
   const stats: Statistics = {
     asked: 0,
     answered: 0,
@@ -113,7 +112,7 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
 
   const record = (o: Open, fault?: string, came?: number, reply?: Uint8Array): void => {
     const member = o.job ?? members.find((m) => memberKey(m) === o.key);
-    exchanged.next({
+    const exchanged: Exchanged = {
       id: o.id,
       instrument: member?.instrument ?? '',
       role: member?.role ?? '',
@@ -123,7 +122,8 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
       came,
       reply,
       fault,
-    });
+    };
+    for (const listener of listeners) listener(exchanged);
   };
 
   const shut = (): Open | undefined => {
@@ -461,7 +461,16 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
   });
 
   return {
-    exchanged,
+    exchanged: {
+      subscribe(listener) {
+        listeners = [...listeners, listener];
+        return {
+          unsubscribe() {
+            listeners = listeners.filter((one) => one !== listener);
+          },
+        };
+      },
+    },
     stats,
     get isUp() {
       return up;
@@ -535,7 +544,7 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
       if (o?.job) finish(o.job, { ok: false, why: 'closed', sent: true });
       for (const { job } of safes.splice(0)) finish(job, { ok: false, why: 'closed', sent: false });
       for (const job of queue.splice(0)) finish(job, { ok: false, why: 'closed', sent: false });
-      exchanged.complete();
+      listeners = [];
       link.close();
     },
   };

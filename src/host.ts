@@ -1,5 +1,4 @@
 /** The laboratory at work: links, exchanges, instruments, orders, leases and derivations of one rig. Owns the ports; does no disk I/O at all. */
-import type { Subscription } from 'rxjs';
 import { type Acquired, acquire, type State } from './acquire.ts';
 import { hostAlarms } from './alarm-host.ts';
 import type { Catalogue } from './catalogue.ts';
@@ -87,7 +86,7 @@ const START_SAID = 50; // tenths of a second after which it is said that start o
 
 export function host(options: HostOptions): Host {
   const { rig, catalogue, clock, emit, keeper } = options;
-  const subscriptions: Subscription[] = [];
+  const subscriptions: { unsubscribe(): void }[] = [];
   const stops: (() => void)[] = [];
   const acquired = new Map<string, Acquired>();
   const targets = new Map<string, Target>();

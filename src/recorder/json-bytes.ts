@@ -73,9 +73,9 @@ export class JsonBytes {
     for (let power = 10; power <= value; power *= 10) count++;
     if (count < least) count = least;
     const bytes = this.#room(count);
-    let left = value;
+    let left = value | 0;
     for (let i = this.#at + count - 1; i >= this.#at; i--) {
-      const rest = Math.floor(left / 10);
+      const rest = (left / 10) | 0;
       bytes[i] = 0x30 + left - 10 * rest;
       left = rest;
     }
