@@ -63,8 +63,10 @@ describe.skipIf(!socat)('on a pseudo-terminal (needs socat)', () => {
       expect(link.write(ascii('EMOFF'))).toBe(true);
       await expect.poll(() => readFileSync(file, 'latin1'), { timeout: 5000 }).toBe('EMOFF');
     } finally {
-      for (const pipe of pipes) closeSync(openSync(pipe, constants.O_RDWR | constants.O_NONBLOCK));
+      // Held open until all have come: those that waited for a thread open theirs only now.
+      const ends = pipes.map((pipe) => openSync(pipe, constants.O_RDWR | constants.O_NONBLOCK));
       for (const one of held) await (await one).close();
+      for (const end of ends) closeSync(end);
     }
   });
 
