@@ -107,6 +107,8 @@ export function guardian(options: GuardianOptions): Guardian {
   let lastBeat = time();
   let lastLook = time();
   let notBefore = Number.NEGATIVE_INFINITY;
+  /** The beat after which the host has had that moment. */
+  let waitedFor = Number.NEGATIVE_INFINITY;
   const silence = (): number => time() - lastBeat;
   const beats = (): boolean => !gone && !killed && silence() < SHORTEST;
 
@@ -206,8 +208,10 @@ export function guardian(options: GuardianOptions): Guardian {
     const now = time();
     const late = now - lastLook;
     lastLook = now;
-    // When we stood still ourselves, the host's beats are still in the pipe: hear them first. One that stood still with us gets a moment.
-    if (late > 5 * LOOK) {
+    // When we stood still ourselves, the host's beats are still in the pipe: hear them first. One that stood still with us gets a moment,
+    // but no second one before it has been heard: a machine on which we are late again and again must not keep us from acting.
+    if (late > 5 * LOOK && waitedFor !== lastBeat) {
+      waitedFor = lastBeat;
       notBefore = now + SHORTEST;
       return;
     }
