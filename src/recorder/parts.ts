@@ -291,7 +291,8 @@ class Writer implements SessionWriter {
         series.number = (series.number ?? 1) - 1;
       }
     }
-    if (!series.failing) {
+    const anew = !series.failing;
+    if (anew) {
       series.failing = true;
       const what = error instanceof Error ? error.message : String(error);
       this.#tell({
@@ -302,7 +303,7 @@ class Writer implements SessionWriter {
       });
     }
     if (isFull(code)) this.#space.look();
-    const given = klass === 'slow' && isFull(code) && (await this.#giveReserve());
+    const given = klass === 'slow' && isFull(code) && (await this.#giveReserve(anew));
     const step = Math.min(series.failures + (isFull(code) ? 1 : 0), RETRY.length - 1);
     series.retryAt = given ? Number.NEGATIVE_INFINITY : this.#o.now() + (RETRY[step] ?? 0);
     series.failures++;
@@ -315,10 +316,10 @@ class Writer implements SessionWriter {
     );
   }
 
-  /** True where the reserve has made room just now. */
-  async #giveReserve(): Promise<boolean> {
+  /** True where the reserve has made room just now. `anew`: there had been room meanwhile, made by somebody or by the reserve. */
+  async #giveReserve(anew: boolean): Promise<boolean> {
     const given = await this.#space.release();
-    if (!this.#onReserve) {
+    if (!this.#onReserve || anew) {
       this.#onReserve = true;
       const left = given ? `the slow parts go on with their reserve of ${this.#limits.reserve} bytes` : 'and there is no reserve';
       this.#tell({ kind: 'reserve', text: `the disk at ${this.#o.folder} is full: ${left}; make room on it` });

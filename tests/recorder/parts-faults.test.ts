@@ -121,6 +121,22 @@ describe('on a bad disk', () => {
     expect(b.states.map(({ kind }) => kind)).toEqual(['failing', 'reserve', 'recovered', 'reserved']);
   });
 
+  test('full once more before the reserve could be made again: it is said again, for who has been allowed to go on', async () => {
+    const b = bench({ reserve: 0, rawFree: 1e9 }); // there is never room enough for the reserve
+    b.say();
+    await b.pass(200);
+    for (let times = 1; times <= 3; times++) {
+      b.disk.capacity = b.disk.used + 300;
+      b.say('slow', 1000);
+      for (let i = 0; i < 20; i++) await b.pass(1000);
+      expect(b.told('reserve').length, `full for the ${times}. time`).toBe(times);
+      b.disk.capacity = b.disk.used + 20_000;
+      for (let i = 0; i < 20; i++) await b.pass(1000);
+      expect(b.told('recovered').length).toBe(times);
+    }
+    expect(b.told('reserved')).toEqual([]);
+  });
+
   test('retries grow to ten seconds', async () => {
     const b = bench();
     b.disk.fate = (call) => (call === 'create' ? 'EROFS' : undefined);
