@@ -20,7 +20,7 @@ export interface Wiring {
   readonly env?: NodeJS.ProcessEnv;
   /** More lines of the oven. */
   readonly oven?: string;
-  /** Deadlines are so many times as long. */
+  /** Deadlines and time-outs are so many times as long. */
   readonly patience?: number;
 }
 
@@ -91,6 +91,7 @@ const rigText = (
   at: Readonly<Record<string, string>>,
   wiring: Wiring,
   deadline: (of: keyof typeof DEADLINES) => number,
+  within = wiring.patience ?? 1,
 ): string => `# a laboratory for proofs
 rig: ${name}
 sessions: ${sessions}
@@ -99,6 +100,7 @@ instruments:
   laser:
     model: ipg-ylr
     link: ${at.laser}
+    within: ${within} s
     every: { set_point: 0.2 s, emission: 0.1 s, temperature: 1 s }
     leases:
       emission: { ${LEASE}, deadline: ${deadline('laser')} s }
@@ -106,19 +108,19 @@ instruments:
   gas:
     model: druck-pace
     link: ${at.gas}
-    within: 1 s
+    within: ${within} s
     every: { control: 0.5 s }
     leases: { control: { ${LEASE}, deadline: ${deadline('gas')} s } }
   oven:
     model: eurotherm-2000
     link: ${at.oven}
-    within: 1 s
+    within: ${within} s
     options: { unit: 1, framing: tcp }
     leases: { setpoint: { ${LEASE}, deadline: ${deadline('oven')} s } }
 ${wiring.oven ?? ''}  guard:
     model: bridgman-deadman
     link: ${at.guard}
-    within: 1 s
+    within: ${within} s
     leases:
       relay: { ${LEASE}, deadline: ${deadline('guard')} s, held_by: guard }
       shutter: { ${LEASE}, deadline: ${deadline('guard')} s, held_by: guard }
