@@ -38,20 +38,30 @@ export function realClock(): Clock {
   const before = awake();
   let slept = 0; // seconds
   let drift = Date.now() - performance.now();
-  const maybeSlept = (): boolean => Math.abs(Date.now() - performance.now() - drift) > SLEPT;
-  const boot = (): number => {
+  /** Seen by `now`, and not asked for by `boot` yet. */
+  let noticed = false;
+  const maybeSlept = (): boolean => noticed || Math.abs(Date.now() - performance.now() - drift) > SLEPT;
+  const look = (): number => {
     drift = Date.now() - performance.now();
     const up = os.uptime();
     const more = up - performance.now() / 1000 - before - slept;
     if (more > SLEEP) slept += more;
     return up;
   };
+  const boot = (): number => {
+    noticed = false;
+    return look();
+  };
   return {
     date: () => Date.now() * 1000,
     maybeSlept,
     now() {
       const mono = performance.now();
-      if (Math.abs(Date.now() - mono - drift) > SLEPT) boot(); // as maybeSlept: each look at a clock costs
+      // As maybeSlept: each look at a clock costs.
+      if (Math.abs(Date.now() - mono - drift) > SLEPT) {
+        noticed = true;
+        look();
+      }
       return Math.round(origin + mono * 1000 + slept * 1e6);
     },
     mono: () => performance.now() / 1000,

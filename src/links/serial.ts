@@ -110,7 +110,7 @@ function wire(options: SerialOptions, events: WireEvents, clock: Clock): Wire {
       busy = true;
       const left = bytes.subarray(atOnce(port, bytes));
       if (left.length === 0) {
-        cancel = clock.after(0, () => {
+        queueMicrotask(() => {
           busy = false;
         });
         return true;
