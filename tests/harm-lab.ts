@@ -291,7 +291,12 @@ export async function harmLab(known: Catalogue, wiring: Wiring): Promise<Lab> {
       if (!reply.ok || !('status' in reply)) throw new Error(JSON.stringify(reply));
       return reply.status as Status; // the host's own
     },
-    pid: (what) => (what === 'guardian' ? (run?.child.pid ?? -1) : (run?.pid(what) ?? -1)),
+    pid(what) {
+      const guardian = run?.child.pid;
+      // Never a number that is nobody's: signals to -1 reach everybody.
+      if (!run || guardian === undefined) throw new Error('nothing runs');
+      return what === 'guardian' ? guardian : run.pid(what);
+    },
     get pids() {
       const guardian = run?.child.pid;
       return guardian === undefined ? [] : [guardian, ...childrenOf(guardian)];
@@ -339,7 +344,9 @@ export async function harmLab(known: Catalogue, wiring: Wiring): Promise<Lab> {
       return found;
     },
     async close() {
-      for (const pid of lab.pids) {
+      // One that has ended may have left its number to a stranger.
+      const goes = run?.child.exitCode === null && run.child.signalCode === null;
+      for (const pid of goes ? lab.pids : []) {
         try {
           process.kill(pid, 'SIGKILL');
         } catch {
