@@ -3,6 +3,7 @@
  * Between two ticks all inputs are constant and every state is carried on by its exact solution, so the size of a tick does not matter.
  */
 import { gauss, uniform, type World, world } from '../../src/simulator.ts';
+import { type Optics, optics } from './optics.ts';
 
 export type Side = 'up' | 'down' | 'both';
 
@@ -25,6 +26,8 @@ export interface Heater {
 
 export interface Dac extends World {
   readonly seed: number;
+  /** What stands in the beams. */
+  readonly optics: Optics;
   /** Ticks since the world began. */
   ticks: number;
   /** Set by the gas controller, in Pa above the room. */
@@ -148,6 +151,7 @@ function make(seed: number): Dac {
 
   const w: Dac = {
     seed,
+    optics: optics(),
     ticks: 0,
     membranePressure: 0,
     roomTemperature: ROOM,

@@ -1,0 +1,86 @@
+/**
+ * The optical table around the cell: what stands in each path, and what of the light it lets through. Devices move the parts; whatever
+ * sees light asks here. Positions are physics: a part between its two ends lets through a part of the light.
+ */
+
+/** The light collected from each side of the cell, the light for ruby and Raman, and the heating lasers' way to the sample. */
+export type Beam = 'up' | 'down' | 'gauge' | 'laser';
+
+/**
+ * shutter: nothing passes while it is in. filter, iris: a part passes. mirror: while it is in, the beam sees what the mirror shows.
+ * led, lamp: light sources, `in` is on.
+ */
+export const PART_KINDS = ['shutter', 'filter', 'iris', 'mirror', 'led', 'lamp'] as const;
+export type PartKind = (typeof PART_KINDS)[number];
+
+export interface PartGiven {
+  readonly kind: PartKind;
+  readonly beams: readonly Beam[];
+  /** Filters and irises: what passes at 700 nm, 0 to 1. */
+  readonly transmission?: number;
+  /** Filters: change of ln(transmission) per 100 nm: no real filter is grey. */
+  readonly slope?: number;
+  /** Mirrors: what the beam sees while it is in. */
+  readonly shows?: 'lamp' | 'dark';
+}
+
+export interface Part extends PartGiven {
+  readonly name: string;
+  /** 0 is out of the beam (off), 1 is in it (on). */
+  in: number;
+}
+
+export interface Optics {
+  readonly parts: ReadonlyMap<string, Part>;
+  /** The part of this name, made on its first use and out of the beam then. */
+  part(name: string, given: PartGiven): Part;
+  /** What of the light passes on this beam, 0 to 1. `wavelength` in metre. */
+  transmission(beam: Beam, wavelength: number): number;
+  /** Parts of the beam that come from the sample and from the calibration lamp; what is missing to 1 is dark. */
+  sees(beam: Beam): { readonly sample: number; readonly lamp: number };
+  /** Light on the photodiode: 0 to 1 of full scale, of LEDs and lamps that are on. */
+  photodiode(): number;
+}
+
+/** At 700 nm, in metre. */
+const REFERENCE = 700e-9;
+
+export function optics(): Optics {
+  const parts = new Map<string, Part>();
+  const on = (beam: Beam): readonly Part[] => [...parts.values()].filter((p) => p.beams.includes(beam));
+  return {
+    parts,
+    part(name, given) {
+      const known = parts.get(name);
+      if (known) return known;
+      const made: Part = { ...given, name, in: 0 };
+      parts.set(name, made);
+      return made;
+    },
+    transmission(beam, wavelength) {
+      let passes = 1;
+      for (const part of on(beam)) {
+        if (part.kind === 'shutter') passes *= 1 - part.in;
+        else if (part.kind === 'filter' || part.kind === 'iris') {
+          const through = (part.transmission ?? 1) * Math.exp(((part.slope ?? 0) * (wavelength - REFERENCE)) / 100e-9);
+          passes *= 1 - part.in + part.in * Math.min(1, through);
+        }
+      }
+      return passes;
+    },
+    sees(beam) {
+      let [sample, lamp] = [1, 0];
+      for (const part of on(beam)) {
+        if (part.kind !== 'mirror') continue;
+        lamp = lamp * (1 - part.in) + (part.shows === 'dark' ? 0 : part.in);
+        sample *= 1 - part.in;
+      }
+      return { sample, lamp };
+    },
+    photodiode() {
+      let light = 0;
+      for (const part of parts.values()) if (part.kind === 'led' || part.kind === 'lamp') light += 0.4 * part.in;
+      return Math.min(1, light);
+    },
+  };
+}
