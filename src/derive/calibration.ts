@@ -16,6 +16,8 @@ export interface SpectralFrame {
   readonly readNoise?: number;
   /** Exposures averaged in these counts; 1 when absent. */
   readonly averaged?: number;
+  /** How the detector's answer falls off: a polynomial of the counts above dark, by power. */
+  readonly nonlinearity?: readonly number[];
   /** False: a table of unknown scale, whose noise cannot be told from its size. */
   readonly counted?: boolean;
   /** What identifies the optical path: camera, grating, centre_wavelength, filter, iris, magnification, ... */

@@ -1,5 +1,6 @@
 /** From a detector frame to a temperature with every term of its error bar, or a refusal that says why there is none. */
 import type { Calibration, SpectralFrame } from './calibration.ts';
+import { linearized } from './linearity.ts';
 import { fitPlanck, type NoFit, poissonDeviance } from './planck.ts';
 import { EXACT, TRAX } from './radiance.ts';
 import {
@@ -93,11 +94,31 @@ const LEAST_SIGNAL_TO_NOISE = 10;
 const MOST_CHI2 = 5;
 
 /** Never throws for what the frame holds; what is asked of it (rows, window) is checked too. */
-export function measureTemperature(frame: SpectralFrame, params: TemperatureParams): Temperature | NoTemperature {
+export function measureTemperature(given: SpectralFrame, asked: TemperatureParams): Temperature | NoTemperature {
+  const straight = linearized(given, asked.dark);
+  const frame = typeof straight === 'string' ? given : straight;
+  const params = asked.calibration ? { ...asked, calibration: straightened(asked.calibration) } : asked;
   const chosen = choosePixels(frame, params);
   if ('refused' in chosen) return chosen;
   const result = measured(frame, params, chosen);
-  return 'refused' in result ? { ...result, masked: chosen.masked } : result;
+  if ('refused' in result) return { ...result, masked: chosen.masked };
+  return typeof straight === 'string' ? doubted(result, straight) : result;
+}
+
+const doubted = (result: Temperature, why: string): Temperature => ({
+  ...result,
+  suspect: result.suspect === undefined ? why : `${result.suspect}; ${why}`,
+});
+
+/** The lamp's frame with the non-linearity of the detector taken out, once for each calibration. */
+const straight = new WeakMap<Calibration, Calibration>();
+function straightened(calibration: Calibration): Calibration {
+  const known = straight.get(calibration);
+  if (known) return known;
+  const frame = linearized(calibration.frame, calibration.dark);
+  const made = typeof frame === 'string' || frame === calibration.frame ? calibration : { ...calibration, frame };
+  straight.set(calibration, made);
+  return made;
 }
 
 function measured(frame: SpectralFrame, params: TemperatureParams, chosen: Pixels): Temperature | NoTemperature {
