@@ -5,6 +5,7 @@ import type { Derivation } from './derive/derivation.ts';
 import { diamondEdge, pressureScale, ruby, samarium, thermalMethod } from './derive/pressure-methods.ts';
 import { planckMl } from './derive/temperature.ts';
 import { thermocoupleMethod } from './derive/thermocouple-method.ts';
+import { twoSides } from './derive/two-sides.ts';
 import type { NodeSpec } from './graph.ts';
 import type { Rig, RigFile } from './rig.ts';
 import { Refused } from './talk.ts';
@@ -15,6 +16,7 @@ type AnyMethod = Derivation<any, any, any, any> & { readonly files?: readonly st
 const ALL: readonly AnyMethod[] = [
   planckMl,
   thermocoupleMethod,
+  twoSides,
   ruby,
   samarium,
   diamondEdge,
