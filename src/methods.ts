@@ -3,6 +3,15 @@ import { createHash } from 'node:crypto';
 import { powerRatio, pressureDifference, temperatureDifference, voltageRatio } from './derive/arithmetic.ts';
 import type { Derivation } from './derive/derivation.ts';
 import { diamondEdge, pressureScale, ruby, samarium, thermalMethod } from './derive/pressure-methods.ts';
+import {
+  acResistance,
+  deltaMethod,
+  fourTerminal,
+  jouleMethod,
+  thirdHarmonic,
+  vanDerPauwMethod,
+  wiedemannFranzMethod,
+} from './derive/resistivity-methods.ts';
 import { planckMl } from './derive/temperature.ts';
 import { thermocoupleMethod } from './derive/thermocouple-method.ts';
 import { twoSides } from './derive/two-sides.ts';
@@ -22,6 +31,13 @@ const ALL: readonly AnyMethod[] = [
   diamondEdge,
   pressureScale,
   thermalMethod,
+  deltaMethod,
+  acResistance,
+  thirdHarmonic,
+  jouleMethod,
+  vanDerPauwMethod,
+  fourTerminal,
+  wiedemannFranzMethod,
   powerRatio,
   voltageRatio,
   temperatureDifference,

@@ -1,6 +1,25 @@
 /** Units: SI without prefix inside the program; everything a person writes is converted once, here. */
 
-export const UNITS = ['K', 'Pa', 'Pa/s', 'V', 'A', 'W', 'Ω', 'Ω m', 'W/m/K', 'W Ω/K²', 'm', 's', '1/s', 'rad', 'K/s', 'kg', '1'] as const;
+export const UNITS = [
+  'K',
+  'Pa',
+  'Pa/s',
+  'V',
+  'V/s',
+  'A',
+  'W',
+  'Ω',
+  'Ω m',
+  'W/m/K',
+  'W Ω/K²',
+  'm',
+  's',
+  '1/s',
+  'rad',
+  'K/s',
+  'kg',
+  '1',
+] as const;
 export type Unit = (typeof UNITS)[number];
 
 /** The name of the quantity that a unit measures; it names the measurement in InfluxDB. */
@@ -9,6 +28,7 @@ export const QUANTITY: Readonly<Record<Unit, string>> = {
   Pa: 'pressure',
   'Pa/s': 'pressure_rate',
   V: 'voltage',
+  'V/s': 'voltage_rate',
   A: 'current',
   W: 'power',
   Ω: 'resistance',
@@ -47,6 +67,10 @@ const WRITTEN: Readonly<Record<string, readonly [Unit, number, number?]>> = {
   uV: ['V', 1e-6],
   nV: ['V', 1e-9],
   kV: ['V', 1e3],
+  'V/s': ['V/s', 1],
+  'mV/s': ['V/s', 1e-3],
+  'nV/s': ['V/s', 1e-9],
+  'V/min': ['V/s', 1 / 60],
   A: ['A', 1],
   mA: ['A', 1e-3],
   µA: ['A', 1e-6],
@@ -113,13 +137,22 @@ export interface Quantity {
 
 const NUMBER = '[+-]?(?:\\d+\\.?\\d*|\\.\\d+)(?:[eE][+-]?\\d+)?';
 const TWICE = new RegExp(`^\\s*(${NUMBER})\\s*((?:1\\/)?[^\\s\\d.].*?)\\s*(?:\\+-|±)\\s*(${NUMBER})\\s*\\2\\s*$`);
+const OTHER = new RegExp(`^\\s*(${NUMBER})\\s*((?:1\\/)?[^\\s\\d+±-].*?)\\s*(?:\\+-|±)\\s*(${NUMBER})\\s*((?:1\\/)?[^\\s\\d].*?)\\s*$`);
 const QUANTITY_TEXT = new RegExp(`^\\s*(${NUMBER})\\s*(?:(?:\\+-|±)\\s*(${NUMBER})\\s*)?(.*?)\\s*$`);
 
 /**
- * Reads "600 nm", "2.44e-8 +- 0.2e-8 W Ohm/K2" or a bare number (unit '1') into SI.
+ * Reads "600 nm", "2.44e-8 +- 0.2e-8 W Ohm/K2", "1 mA +- 2 uA" or a bare number (unit '1') into SI.
  * Gives a sentence that says what is wrong and what would be right when the text is no such quantity.
  */
 export function quantity(text: string | number): Quantity | string {
+  if (typeof text === 'string') {
+    const [, value, unit = '', spread, other = ''] = OTHER.exec(text) ?? [];
+    // "1 mA +- 2 uA": of one quantity, in two units
+    if (value !== undefined && unit !== other && WRITTEN[unit]?.[0] !== undefined && WRITTEN[unit][0] === WRITTEN[other]?.[0]) {
+      const of = quantity(`${value} ${unit}`);
+      return typeof of === 'string' ? of : { ...of, sigma: Math.abs(scale(Number(spread), WRITTEN[other][1])) };
+    }
+  }
   if (typeof text === 'number') return Number.isFinite(text) ? { value: text, unit: '1' } : 'not a finite number';
   const match = QUANTITY_TEXT.exec(bothInOneUnit(text));
   if (!match) return `"${text}" is not a number with a unit, such as "600 nm"`;

@@ -1,0 +1,378 @@
+/**
+ * The methods `delta`, `ac-resistance`, `third-harmonic`, `joule-heating`, `van-der-pauw`, `four-terminal` and `wiedemann-franz` of a rig's
+ * derivations: from half-cycles or a lock-in's components to a thermal conductivity.
+ */
+import { type Field, options } from '../instrument.ts';
+import { bad, type Kind, type Kinds, type Measured, type Reading, type Sigma, type Trace, total, type Values } from '../reading.ts';
+import { Refused } from '../talk.ts';
+import type { Unit } from '../units.ts';
+import { delta2, delta3, delta4, fitDelta } from './delta.ts';
+import type { Derivation } from './derivation.ts';
+import { resistivity } from './four-terminal.ts';
+import { carried, type Known } from './gauge.ts';
+import { known, perhaps } from './gauge-parameters.ts';
+import { halfCycles } from './half-cycles.ts';
+import { jouleHeating, type Swept } from './joule.ts';
+import { amplitude, phase } from './lock-in.ts';
+import { vanDerPauw } from './van-der-pauw.ts';
+import { LORENZ, lorenzNamed, lorenzOf, wiedemannFranz } from './wiedemann-franz.ts';
+
+type Numeric = Reading<Unit>;
+/** An input that the graph has let through: never bad. */
+const valued = (reading: Numeric | undefined): (Known & { readonly from: string }) | undefined =>
+  reading === undefined || reading.quality === 'bad' || typeof reading.value !== 'number'
+    ? undefined
+    : { value: reading.value, from: reading.from, ...(reading.sigma ? { sigma: reading.sigma } : {}) };
+
+const nothing = <O extends Kinds>(outputs: O, why: string): Values<O> =>
+  Object.fromEntries(Object.keys(outputs).map((name) => [name, bad(why)])) as Values<O>; // one bad value for each output
+
+const good = (value: number, sigma?: Sigma, why?: string): Measured<Kind> & Measured<never> =>
+  (Number.isFinite(value)
+    ? { quality: why === undefined ? 'good' : 'suspect', value, ...(sigma ? { sigma } : {}), ...(why === undefined ? {} : { why }) }
+    : bad('not a number')) as Measured<Kind> & Measured<never>; // a number of whichever unit its output has
+
+const amountOf = (about: string, unit: Unit, example: string, cause: string): Field<Known | undefined> =>
+  perhaps(about, (v) => {
+    const read = known(v, unit, example);
+    if (read instanceof Refused) return read;
+    if (!(read.value > 0)) return new Refused(`must be above zero, not ${String(v)}`);
+    return { value: read.value, ...(read.sigma === undefined ? {} : { sigma: { random: 0, shared: { [cause]: read.sigma } } }) };
+  });
+
+// --- delta
+
+interface DeltaParams {
+  readonly settle: number;
+  readonly noise: Known | undefined;
+  readonly current: Known | undefined;
+}
+const DELTA_IN = { readings: 'trace' } as const;
+const DELTA = { resistance: 'Ω', offset: 'V', drift: 'V/s', noise: 'V', delta2: 'Ω', delta3: 'Ω', delta4: 'Ω', readings: '1' } as const;
+
+/** Least squares over all readings is the value published; the means of the 2-, 3- and 4-point deltas stand beside it. */
+export const deltaMethod: Derivation<DeltaParams, typeof DELTA_IN, typeof DELTA, undefined> = {
+  method: 'delta',
+  inputs: DELTA_IN,
+  outputs: DELTA,
+  params: options<DeltaParams>({
+    settle: {
+      about: 'readings left out after each reversal of the current (otherwise 0)',
+      of: (v) =>
+        v === undefined
+          ? 0
+          : Number.isInteger(v) && Number(v) >= 0
+            ? Number(v)
+            : new Refused(`must be a whole number from 0, not ${JSON.stringify(v)}`),
+    },
+    noise: amountOf('rms of one reading, such as 5 nV; otherwise the scatter of the readings says', 'V', '5 nV', 'noise'),
+    current: amountOf(
+      'one sigma of the current source, as current and sigma: 1 mA +- 0.5 uA; its size is that of the readings',
+      'A',
+      '1 mA +- 0.5 uA',
+      'current',
+    ),
+  }),
+  start: () => undefined,
+  step(_, { readings }, { settle, noise, current }) {
+    if (readings.quality === 'bad') return [undefined, nothing(DELTA, readings.why)];
+    const columns = columnsOf(readings.value);
+    if (typeof columns === 'string') return [undefined, nothing(DELTA, columns)];
+    const cycles = halfCycles(columns.volts, columns.amps, columns.times, settle);
+    if (typeof cycles === 'string') return [undefined, nothing(DELTA, cycles)];
+    const size = cycles.amps.reduce((s, a) => s + Math.abs(a), 0) / cycles.amps.length;
+    const { volts, amps, times, means, first } = cycles;
+    const fit = fitDelta(volts, size, first, { times, currents: amps, ...(noise === undefined ? {} : { noise: noise.value }) });
+    if (!fit)
+      return [
+        undefined,
+        nothing(DELTA, `${volts.length} readings of ${means.length} half-cycles are too few, or the current was never reversed`),
+      ];
+    const relative = current?.sigma ? total(current.sigma) / current.value : 0;
+    const shared = relative > 0 ? { shared: { current: -fit.resistance * relative } } : {};
+    const why = fit.resistance < 0 ? 'below zero: the leads of current or voltage are swapped' : undefined;
+    const mean = (series: Float64Array): Measured<never> => {
+      if (series.length === 0) return bad('too few half-cycles') as Measured<never>;
+      return good(series.reduce((s, v) => s + v, 0) / series.length / size);
+    };
+    return [
+      undefined,
+      {
+        resistance: good(fit.resistance, { random: fit.sigma, ...shared }, why),
+        offset: good(fit.offset, { random: fit.offsetSigma }),
+        drift: columns.timed ? good(fit.drift, { random: fit.driftSigma }) : bad('the times of the readings are not known'),
+        noise: good(fit.noise),
+        delta2: mean(delta2(means, first)),
+        delta3: mean(delta3(means, first)),
+        delta4: mean(delta4(means, first)),
+        readings: good(volts.length),
+      },
+    ];
+  },
+};
+
+interface Columns {
+  readonly volts: ArrayLike<number>;
+  readonly amps: ArrayLike<number>;
+  readonly times: ArrayLike<number>;
+  readonly timed: boolean;
+}
+
+function columnsOf({ columns }: Trace): Columns | string {
+  const { voltage, current, time } = columns;
+  if (voltage?.unit !== 'V' || current?.unit !== 'A')
+    return 'half-cycles have the columns "voltage" (V) and "current" (A), and "time" (s) where it is known';
+  const timed = time?.unit === 's';
+  return { volts: voltage.data, amps: current.data, times: timed ? time.data : Float64Array.from(voltage.data, (_, i) => i), timed };
+}
+
+// --- alternating current
+
+const AC_IN = { x: 'V', y: 'V', current: 'A' } as const;
+const AC = { resistance: 'Ω', quadrature: 'Ω', amplitude: 'V', phase: 'rad' } as const;
+interface AcParams {
+  readonly amplitude: Known | undefined;
+}
+
+/** Resistance from the component in phase with the current; the one beside it tells of capacitance and pick-up. */
+export const acResistance: Derivation<AcParams, typeof AC_IN, typeof AC, undefined> = {
+  method: 'ac-resistance',
+  inputs: AC_IN,
+  optional: ['current'],
+  outputs: AC,
+  params: options<AcParams>({
+    amplitude: amountOf('rms current where none is read, such as 1 mA +- 1 uA', 'A', '1 mA +- 1 uA', 'current'),
+  }),
+  start: () => undefined,
+  step(_, given, params) {
+    const inputs = given as { readonly x: Numeric; readonly y: Numeric; readonly current?: Numeric }; // the inputs named above
+    const [x, y, current] = [valued(inputs.x), valued(inputs.y), valued(inputs.current) ?? params.amplitude];
+    if (!x || !y) return [undefined, nothing(AC, 'no component')];
+    if (!current || !(Math.abs(current.value) > 0))
+      return [undefined, nothing(AC, current ? 'no current flows' : 'the current is neither read nor given as "amplitude"')];
+    const i = current.value;
+    const over = (v: Known): Sigma =>
+      carried([
+        [1 / i, v.sigma],
+        [-v.value / i ** 2, current.sigma],
+      ]);
+    const size = amplitude({ x: x.value, y: y.value });
+    const turned =
+      Math.abs(y.value) > Math.abs(x.value)
+        ? 'more out of phase than in phase: capacitance, pick-up or a wrong reference phase'
+        : undefined;
+    const why = x.value / i < 0 ? 'below zero: the leads of current or voltage are swapped' : turned;
+    const towards = (a: number, b: number): Sigma =>
+      carried([
+        [a, x.sigma],
+        [b, y.sigma],
+      ]);
+    return [
+      undefined,
+      {
+        resistance: good(x.value / i, over(x), why),
+        quadrature: good(y.value / i, over(y)),
+        amplitude: good(size, size > 0 ? towards(x.value / size, y.value / size) : undefined),
+        phase: good(phase({ x: x.value, y: y.value }), size > 0 ? towards(-y.value / size ** 2, x.value / size ** 2) : undefined),
+      },
+    ];
+  },
+};
+
+const THIRD_IN = { third: 'V', first: 'V' } as const;
+const THIRD = { ratio: '1', heating: 'state' } as const;
+
+/** A current that heats the sample makes a voltage at three times its frequency: a hint, not a temperature. */
+export const thirdHarmonic: Derivation<{ readonly limit: number }, typeof THIRD_IN, typeof THIRD, undefined> = {
+  method: 'third-harmonic',
+  inputs: THIRD_IN,
+  outputs: THIRD,
+  params: options({
+    limit: {
+      about: 'ratio of the third to the first harmonic from which the sample is said to be heated (otherwise 1e-3)',
+      of: (v) => (v === undefined ? 1e-3 : typeof v === 'number' && v > 0 ? v : new Refused('must be a number above zero')),
+    },
+  }),
+  start: () => undefined,
+  step(_, given, { limit }) {
+    const inputs = given as { readonly third: Numeric; readonly first: Numeric }; // the inputs named above
+    const [third, first] = [valued(inputs.third), valued(inputs.first)];
+    if (!third || !first || first.value === 0) return [undefined, nothing(THIRD, 'no first harmonic')];
+    const ratio = Math.abs(third.value / first.value);
+    const sigma = carried([
+      [1 / first.value, third.sigma],
+      [-third.value / first.value ** 2, first.sigma],
+    ]);
+    const heated = ratio > limit && ratio > 3 * total(sigma);
+    return [undefined, { ratio: good(ratio, sigma), heating: heated ? 'heated by its current' : 'not seen' }];
+  },
+};
+
+// --- a sweep of the current
+
+const JOULE_IN = { resistance: 'Ω', current: 'A' } as const;
+const JOULE = { resistance: 'Ω', slope: '1', significance: '1', heating: 'state' } as const;
+interface JouleParams {
+  readonly points: number;
+}
+
+/** The last readings of different currents as one sweep: resistance at no current, and whether it rises with the square of the current. */
+export const jouleMethod: Derivation<JouleParams, typeof JOULE_IN, typeof JOULE, readonly Swept[]> = {
+  method: 'joule-heating',
+  inputs: JOULE_IN,
+  outputs: JOULE,
+  params: options<JouleParams>({
+    points: {
+      about: 'readings that make one sweep (otherwise 12)',
+      of: (v) => (v === undefined ? 12 : Number.isInteger(v) && Number(v) >= 3 ? Number(v) : new Refused('must be a whole number from 3')),
+    },
+  }),
+  start: () => [],
+  step(before, given, { points }) {
+    const inputs = given as { readonly resistance: Numeric; readonly current: Numeric }; // the inputs named above
+    const [resistance, current] = [valued(inputs.resistance), valued(inputs.current)];
+    if (!resistance || !current) return [before, nothing(JOULE, 'no resistance')];
+    const sigma = resistance.sigma?.random ?? 0;
+    if (!(sigma > 0)) return [before, nothing(JOULE, `${resistance.from} has no random error`)];
+    const sweep = [...before, { current: current.value, resistance: resistance.value, sigma }].slice(-points);
+    const fit = jouleHeating(sweep);
+    if (!fit) return [sweep, nothing(JOULE, 'three different currents are needed')];
+    const most = Math.max(...sweep.map((p) => Math.abs(p.current)));
+    const share = (fit.slope * most ** 2) / fit.resistance;
+    return [
+      sweep,
+      {
+        resistance: good(fit.resistance, { random: fit.sigma }),
+        slope: good(share, { random: Math.abs((fit.slopeSigma * most ** 2) / fit.resistance) }),
+        significance: good(fit.significance),
+        heating: fit.significance > 3 ? 'heated by its current' : 'not seen',
+      },
+    ];
+  },
+};
+
+// --- shape
+
+const SHEET_IN = { a: 'Ω', b: 'Ω', thickness: 'm' } as const;
+const SHEET = { sheet: 'Ω', resistivity: 'Ω m', factor: '1' } as const;
+
+/** Four contacts on the rim of a flat sample; two resistances of neighbouring edges. */
+export const vanDerPauwMethod: Derivation<{ readonly depth: Known | undefined }, typeof SHEET_IN, typeof SHEET, undefined> = {
+  method: 'van-der-pauw',
+  inputs: SHEET_IN,
+  optional: ['thickness'],
+  outputs: SHEET,
+  params: options({
+    depth: amountOf('thickness of the sample where none is read, such as 5 um +- 0.5 um', 'm', '5 um +- 0.5 um', 'thickness'),
+  }),
+  start: () => undefined,
+  step(_, given, { depth }) {
+    const inputs = given as { readonly a: Numeric; readonly b: Numeric; readonly thickness?: Numeric }; // the inputs named above
+    const [a, b, thickness] = [valued(inputs.a), valued(inputs.b), valued(inputs.thickness) ?? depth];
+    const got = a && b ? vanDerPauw(a.value, b.value) : undefined;
+    if (!a || !b || !got)
+      return [undefined, nothing(SHEET, `van der Pauw needs two resistances above zero, not ${a?.value} and ${b?.value} Ohm`)];
+    const sheet: Known = {
+      value: got.resistance,
+      sigma: carried([
+        [got.slopes[0], a.sigma],
+        [got.slopes[1], b.sigma],
+      ]),
+    };
+    const rho = thickness
+      ? good(
+          sheet.value * thickness.value,
+          carried([
+            [thickness.value, sheet.sigma],
+            [sheet.value, thickness.sigma],
+          ]),
+        )
+      : (bad('the thickness is neither read nor given as "depth"') as Measured<never>);
+    return [undefined, { sheet: good(sheet.value, sheet.sigma), resistivity: rho, factor: good(got.factor) }];
+  },
+};
+
+const FOUR_IN = { resistance: 'Ω', length: 'm', width: 'm', thickness: 'm', compression: '1' } as const;
+const FOUR = { resistivity: 'Ω m' } as const;
+interface FourParams {
+  readonly between: Known | undefined;
+  readonly across: Known | undefined;
+  readonly depth: Known | undefined;
+  readonly volume: Known | undefined;
+}
+
+/** rho = R W t / L, with lengths from channels (values entered by hand, or measured) or from the rig. */
+export const fourTerminal: Derivation<FourParams, typeof FOUR_IN, typeof FOUR, undefined> = {
+  method: 'four-terminal',
+  inputs: FOUR_IN,
+  optional: ['length', 'width', 'thickness', 'compression'],
+  outputs: FOUR,
+  params: options<FourParams>({
+    between: amountOf('length between the inner contacts where none is read, such as 20 um +- 1 um', 'm', '20 um +- 1 um', 'length'),
+    across: amountOf('width where none is read, such as 10 um +- 0.5 um', 'm', '10 um +- 0.5 um', 'width'),
+    depth: amountOf('thickness where none is read, such as 5 um +- 0.5 um', 'm', '5 um +- 0.5 um', 'thickness'),
+    volume: amountOf('V/V0 under pressure where none is read, such as 0.72 +- 0.01; otherwise 1', '1', '0.72 +- 0.01', 'compression'),
+  }),
+  start: () => undefined,
+  step(_, given, p) {
+    const inputs = given as { readonly [N in keyof typeof FOUR_IN]?: Numeric }; // the inputs named above
+    const resistance = valued(inputs.resistance);
+    if (!resistance) return [undefined, nothing(FOUR, 'no resistance')];
+    const shape = {
+      length: named(inputs.length, 'length') ?? p.between,
+      width: named(inputs.width, 'width') ?? p.across,
+      thickness: named(inputs.thickness, 'thickness') ?? p.depth,
+    };
+    const { length, width, thickness } = shape;
+    if (!length || !width || !thickness) {
+      const missing = Object.entries(shape).flatMap(([name, value]) => (value ? [] : [name]));
+      return [undefined, nothing(FOUR, `${missing.join(', ')} of the sample: neither read nor given`)];
+    }
+    const compression = named(inputs.compression, 'compression') ?? p.volume;
+    const rho = resistivity(resistance, { length, width, thickness, ...(compression ? { compression } : {}) });
+    return [undefined, { resistivity: rho ? good(rho.value, rho.sigma) : bad('a length of the sample is not above zero') }];
+  },
+};
+
+/** A length is the same for every resistance that is measured with it: what is uncertain in it is shared. */
+function named(reading: Numeric | undefined, cause: string): Known | undefined {
+  const read = valued(reading);
+  if (!read) return undefined;
+  const size = total(read.sigma);
+  return { value: read.value, ...(size > 0 ? { sigma: { random: 0, shared: { [cause]: size } } } : {}) };
+}
+
+// --- heat
+
+const HEAT_IN = { resistivity: 'Ω m', temperature: 'K' } as const;
+const HEAT = { conductivity: 'W/m/K' } as const;
+
+/** k = L T / rho. */
+export const wiedemannFranzMethod: Derivation<{ readonly lorenz: Known }, typeof HEAT_IN, typeof HEAT, undefined> = {
+  method: 'wiedemann-franz',
+  inputs: HEAT_IN,
+  outputs: HEAT,
+  params: options({
+    lorenz: {
+      about: `Lorenz number: ${LORENZ.map((l) => l.name).join(' | ')}, or such as 2.44e-8 +- 0.2e-8 W Ohm/K2; otherwise sommerfeld`,
+      of: lorenzFrom,
+    },
+  }),
+  start: () => undefined,
+  step(_, given, { lorenz }) {
+    const inputs = given as { readonly resistivity: Numeric; readonly temperature: Numeric }; // the inputs named above
+    const [rho, temperature] = [valued(inputs.resistivity), valued(inputs.temperature)];
+    const k = rho && temperature ? wiedemannFranz(lorenz, temperature, rho) : undefined;
+    return [undefined, { conductivity: k ? good(k.value, k.sigma) : bad('resistivity and temperature must be above zero') }];
+  },
+};
+
+/** By name, or as a quantity. */
+export function lorenzFrom(v: unknown): Known | Refused {
+  const published = v === undefined ? LORENZ[0] : typeof v === 'string' ? lorenzNamed(v) : undefined;
+  if (published) return lorenzOf(published);
+  const example = `2.44e-8 +- 0.2e-8 W Ohm/K2, or one of ${LORENZ.map((l) => l.name).join(', ')}`;
+  const read = known(v, 'W Ω/K²', example);
+  if (read instanceof Refused) return read;
+  return read.value > 0 ? lorenzOf({ value: read.value, sigma: read.sigma ?? 0 }) : new Refused(`must be above zero, not ${String(v)}`);
+}
