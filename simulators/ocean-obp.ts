@@ -2,10 +2,11 @@ import { type ObpAsk, type ObpMessage, obp } from '../protocols/obp.ts';
 import { encodeSpectra, type ObpForm } from '../protocols/obp-spectrum.ts';
 import { type Field, options, Refused, simulator, whole, word } from '../src/simulator.ts';
 import { type Dac, dac } from './worlds/dac.ts';
-import { type Bench, countsOf, type Exposed, Spectrometer, type Start } from './worlds/spectrometer.ts';
+import { type Looking, looking, reaching } from './worlds/light-options.ts';
+import { type Bench, countsOf, type Detector, type Exposed, regrated, Spectrometer, type Start } from './worlds/spectrometer.ts';
 
 type FamilyName = 'qe-pro' | 'fx' | 'sts';
-interface Options {
+interface Options extends Looking {
   readonly family: FamilyName;
   readonly checksum: 'none' | 'md5';
   readonly pixels: number;
@@ -105,6 +106,7 @@ interface State {
   readonly family: FamilyName;
   readonly abort: 'stops' | 'finishes';
   readonly camera: Spectrometer;
+  readonly detector: Detector;
   strobe: boolean;
   /** A message that it is not ready for: what makes it so is the unit's own affair. */
   refuses: number | undefined;
@@ -179,9 +181,9 @@ function told(q: ObpAsk, s: State, w: Dac, t: number): Said | undefined {
     case 0x00120000:
       return has(s.family !== 'qe-pro', () => bytes(camera.now.scans, 2));
     case 0x00180100:
-      return Uint8Array.of(model.bench.wavelength.length);
+      return Uint8Array.of(camera.bench.wavelength.length);
     case 0x00180101:
-      return item(model.bench.wavelength);
+      return item(camera.bench.wavelength);
     case 0x00181100:
       return Uint8Array.of(NONLINEARITY.length);
     case 0x00181101:
@@ -278,13 +280,14 @@ function response(q: ObpAsk, said: Said): ObpMessage {
 
 /** Spectra for those who wait for one. */
 function spectra(s: State, w: Dac): readonly ObpMessage[] {
-  const { form, bench } = MODELS[s.family];
+  const { form } = MODELS[s.family];
+  const { bench } = s.camera;
   const { waiting, given } = s.talk;
   const said: ObpMessage[] = [];
   while (waiting.length > 0 && s.camera.held.length > 0) {
     const [q] = waiting.splice(0, 1);
     const most = form === 'meta64' ? Math.max(1, Math.min(15, numberOf(q.data ?? new Uint8Array(0)))) : 1;
-    const taken = s.camera.held.splice(0, most).map((of) => ({ of, counts: countsOf(bench, of, w.seed, s.name) }));
+    const taken = s.camera.held.splice(0, most).map((of) => ({ of, counts: countsOf(bench, of, s.detector, w.seed, s.name) }));
     given.push(...taken);
     given.splice(0, given.length - 1000);
     const payload = taken.map(({ of, counts }) => ({
@@ -314,21 +317,34 @@ const flag = (about: string, otherwise: boolean): Field<boolean> => ({
 });
 
 function power(p: Options, name: string): State {
-  const { bench, starts, buffer } = MODELS[p.family];
+  const { bench: made, starts, buffer } = MODELS[p.family];
+  const bench = p.range ? regrated(made, p.range) : made;
   const now = { exposure: 100_000, trigger: 0, scans: 1, binning: 0, lamp: false };
   const keep = { buffered: buffer > 0 && (p.family !== 'fx' || p.buffering), size: p.buffer };
   return {
     name,
     family: p.family,
     abort: p.abort,
-    camera: new Spectrometer(bench, now, keep, (trigger) => starts[trigger] ?? 'never', p.side),
+    camera: new Spectrometer(
+      bench,
+      now,
+      keep,
+      (trigger) => starts[trigger] ?? 'never',
+      (moment, t) => reaching(p, moment, t),
+    ),
+    detector: {
+      look: { view: p.beam === 'gauge' ? 'gauge' : p.side, laser: p.laser, excited: p.excited },
+      dark: p.dark,
+      hot: p.hot,
+      cosmic: p.cosmic,
+    },
     strobe: false,
     refuses: undefined,
     talk: { waiting: [], given: [], toJSON: () => undefined },
   };
 }
 
-/** A spectrometer that looks at one side of the cell. It exposes from the beginning, and a change holds from the next exposure on. */
+/** A spectrometer that looks at one side of the cell, or at its ruby and anvil. It exposes from the beginning, and a change holds from the next exposure on. */
 export default simulator({
   options: options<Options>({
     family: word('which', ['qe-pro', 'fx', 'sts'] as const),
@@ -338,6 +354,8 @@ export default simulator({
     side: word('which side of the cell', ['up', 'down'] as const, 'up'),
     buffer: whole('spectra in the buffer', 1, 50000, 16),
     buffering: flag('an fx keeps spectra until they are read', true),
+    // A thermoelectrically cooled linear array.
+    ...looking({ dark: 4, hot: 0, cosmic: 0.0005 }),
     abort: word('what an abort does to the exposure that runs', ['stops', 'finishes'] as const, 'stops'),
   }),
   links: { main: obp() },

@@ -1,11 +1,14 @@
 import { readSpe } from '../protocols/spe.ts';
 import { type SpeFile, speFile } from '../protocols/spe-file.ts';
-import { type Field, options, Refused, simulator } from '../src/simulator.ts';
+import { type Field, options, Refused, simulator, word } from '../src/simulator.ts';
 import { quantity } from '../src/units.ts';
-import { CAMERA, exposed, type Light, spectrumFile } from './worlds/camera.ts';
+import { axisOf, CAMERA, type Camera, exposed, spectrumFile } from './worlds/camera.ts';
 import { type Dac, dac } from './worlds/dac.ts';
+import { Gathered } from './worlds/light.ts';
+import { type Looking, looking, reaching } from './worlds/light-options.ts';
 
-interface Options {
+interface Options extends Looking {
+  readonly side: 'both' | 'up' | 'down';
   readonly exposure: number;
   readonly every: number;
   readonly gain: number;
@@ -15,14 +18,13 @@ interface Options {
 interface State {
   readonly name: string;
   readonly options: Options;
+  readonly camera: Camera;
   /** Ticks of the world since the camera was switched on. */
   ticks: number;
-  /** Sums over the ticks of the exposure that runs. */
-  up: number;
-  down: number;
-  emissivity: number;
+  /** The light of the exposure that runs. */
+  light: Gathered;
   /** Exposures that have ended and are not files yet. */
-  ended: { readonly number: number; readonly light: Light }[];
+  ended: { readonly number: number; readonly light: Gathered }[];
   number: number;
 }
 
@@ -37,7 +39,7 @@ const positive = (about: string, otherwise: number, unit?: 's'): Field<number> =
 });
 
 /** Collects light tick by tick: exposures of `exposure` seconds, one begun every `every` seconds. */
-function collect(s: State, w: Dac, dt: number): void {
+function collect(s: State, w: Dac, t: number, dt: number): void {
   const long = Math.max(1, Math.round(s.options.exposure / dt));
   const period = Math.max(long, Math.round(s.options.every / dt));
   if (s.options.gated && !(w.absorbedPower > 0)) {
@@ -45,21 +47,16 @@ function collect(s: State, w: Dac, dt: number): void {
     return;
   }
   const at = s.ticks++ % period;
-  if (at === 0) s.up = s.down = s.emissivity = 0;
+  if (at === 0) s.light = new Gathered();
   if (at >= long) return;
-  s.up += w.upTemperature;
-  s.down += w.downTemperature;
-  s.emissivity += w.emissivityFactor;
-  if (at === long - 1) {
-    s.ended.push({ number: ++s.number, light: { up: s.up / long, down: s.down / long, emissivity: s.emissivity / long } });
-  }
+  s.light.add(reaching(s.options, w.moment, t), dt);
+  if (at === long - 1) s.ended.push({ number: ++s.number, light: s.light });
 }
 
 function files(s: State, w: Dac): readonly SpeFile[] {
-  const { exposure, gain, read_noise: readNoise } = s.options;
   return s.ended.splice(0).map(({ number, light }) => {
-    const counts = exposed(light, { ...CAMERA, exposure, gain, readNoise }, w.seed, s.name, number);
-    const bytes = spectrumFile([counts], exposure);
+    const counts = exposed(light, s.camera, w.seed, s.name, number);
+    const bytes = spectrumFile([counts], s.camera.exposure, s.camera.wavelength);
     return {
       name: `spectrum-${String(number).padStart(6, '0')}.spe`,
       bytes,
@@ -70,13 +67,26 @@ function files(s: State, w: Dac): readonly SpeFile[] {
   });
 }
 
-/** A camera that looks at both sides of the cell and saves each exposure as an SPE 3.0 file. */
+function camera(p: Options): Camera {
+  const { exposure, gain, read_noise: readNoise, dark, hot, cosmic, laser, excited, range } = p;
+  return {
+    ...CAMERA,
+    ...{ exposure, gain, readNoise, dark, hot, cosmic },
+    views: p.beam === 'gauge' ? ['gauge'] : p.side === 'both' ? ['up', 'down'] : [p.side],
+    wavelength: range ? axisOf(...range) : CAMERA.wavelength,
+    excitation: { laser, excited },
+  };
+}
+
+/** A camera that looks at both sides of the cell, or at its ruby and anvil, and saves each exposure as an SPE 3.0 file. */
 export default simulator({
   options: options<Options>({
     exposure: positive('exposure', CAMERA.exposure, 's'),
     every: positive('time from one exposure to the next', 1, 's'),
     gain: positive('electrons per count', CAMERA.gain),
     read_noise: positive('counts rms per pixel', CAMERA.readNoise),
+    side: word('sides of the cell that it sees', ['both', 'up', 'down'] as const, 'both'),
+    ...looking(CAMERA),
     gated: {
       about: 'true: exposures only while a laser is on the sample (otherwise false)',
       of: (yaml) => (yaml === undefined || typeof yaml === 'boolean' ? (yaml ?? false) : new Refused('must be true or false')),
@@ -84,8 +94,16 @@ export default simulator({
   }),
   links: { main: speFile() },
   world: dac,
-  state: (p: Options, name): State => ({ name, options: p, ticks: 0, up: 0, down: 0, emissivity: 0, ended: [], number: 0 }),
+  state: (p: Options, name): State => ({
+    name,
+    options: p,
+    camera: camera(p),
+    ticks: 0,
+    light: new Gathered(),
+    ended: [],
+    number: 0,
+  }),
   answer: {},
   unasked: { main: { every: 0.01, say: (s, w) => files(s, w) } },
-  tick: (s, w, _t, dt) => collect(s, w, dt),
+  tick: (s, w, t, dt) => collect(s, w, t, dt),
 });

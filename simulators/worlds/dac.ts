@@ -3,14 +3,15 @@
  * Between two ticks all inputs are constant and every state is carried on by its exact solution, so the size of a tick does not matter.
  */
 import { gauss, uniform, type World, world } from '../../src/simulator.ts';
+import type { Moment } from './light.ts';
 import { type Optics, optics } from './optics.ts';
 
 export type Side = 'up' | 'down' | 'both';
 
-/** The light of one laser on the sample; its device sets `power`. */
+/** The light of one laser; its device sets `power`. The optics' beam 'laser' is its way to the sample. */
 export interface Laser {
   readonly side: Side;
-  /** W before the cell. */
+  /** W before the optics. */
   power: number;
 }
 
@@ -24,10 +25,21 @@ export interface Heater {
   body: number;
 }
 
+/** What may go wrong on order, for tests of those who depend on it. */
+export interface Faults {
+  /** Factor on the coupling of the lasers to the sample, at a time in seconds of the world. */
+  couplingJump?: (t: number) => number;
+  /** Seconds of the world during which no light reaches any detector. */
+  dark?: { readonly from: number; readonly until: number };
+}
+
 export interface Dac extends World {
   readonly seed: number;
   /** What stands in the beams. */
   readonly optics: Optics;
+  readonly faults: Faults;
+  /** All that detectors need to know of the light between the last tick and the next. */
+  readonly moment: Moment;
   /** Ticks since the world began. */
   ticks: number;
   /** Set by the gas controller, in Pa above the room. */
@@ -49,7 +61,7 @@ export interface Dac extends World {
   emissivityFactor: number;
   /** Part of the laser's power that heats the sample, speckle included. */
   absorbedFraction: number;
-  /** W. */
+  /** W, of what passes the optics. */
   absorbedPower: number;
   /** Pa, thermal pressure included. */
   samplePressure: number;
@@ -70,6 +82,8 @@ export interface Dac extends World {
 }
 
 const ROOM = 295.15;
+/** Metre, of the heating lasers. */
+const HEATING = 1070e-9;
 /** K: below it the transformed surface is taken for renewed. */
 const COLD = 600;
 const TRANSITION = 2200;
@@ -122,7 +136,10 @@ function make(seed: number): Dac {
   const cell: Heater = { output: 0, temperature: ROOM, body: ROOM };
   heaters.set('cell', cell);
   const drop = 0.2 + 0.3 * uniform(seed, 'transition', 0);
+  const table = optics();
+  const faults: Faults = {};
   let elapsed = 0;
+  let seen: Moment;
   let minute = -1;
   let before = 0;
   let after = 0;
@@ -149,9 +166,24 @@ function make(seed: number): Dac {
     return before + (after - before) * s * s * (3 - 2 * s);
   };
 
+  /** Ruby and culet lie on the diamond, which conducts heat so well that they have the temperature of the cell and no thermal pressure. */
+  const light = (): Moment => ({
+    up: w.upTemperature,
+    down: w.downTemperature,
+    emissivity: w.emissivityFactor,
+    gaugePressure: coldPressure(w.membranePressure),
+    gaugeTemperature: w.cellTemperature,
+    optics: table.still(),
+    blind: faults.dark !== undefined && elapsed >= faults.dark.from && elapsed < faults.dark.until,
+  });
+
   const w: Dac = {
     seed,
-    optics: optics(),
+    optics: table,
+    faults,
+    get moment() {
+      return seen;
+    },
     ticks: 0,
     membranePressure: 0,
     roomTemperature: ROOM,
@@ -196,15 +228,17 @@ function make(seed: number): Dac {
       elapsed += dt;
       let up = 0;
       let down = 0;
-      for (const { side, power } of lit) {
+      const passes = table.still().transmission('laser', HEATING);
+      for (const { side, power: sent } of lit) {
+        const power = passes * sent;
         if (side !== 'down') up += side === 'both' ? power / 2 : power;
         if (side !== 'up') down += side === 'both' ? power / 2 : power;
       }
-      const light = up + down;
-      const coupling = ABSORBED * (1 + drift(elapsed)) * (w.transformed ? 1 - drop : 1);
+      const shone = up + down;
+      const coupling = ABSORBED * (1 + drift(elapsed)) * (w.transformed ? 1 - drop : 1) * (faults.couplingJump?.(elapsed) ?? 1);
       w.emissivityFactor = coupling;
-      w.absorbedFraction = light > 0 ? coupling * (1 + SPECKLE * gauss(seed, 'speckle', w.ticks)) : coupling;
-      w.absorbedPower = w.absorbedFraction * light;
+      w.absorbedFraction = shone > 0 ? coupling * (1 + SPECKLE * gauss(seed, 'speckle', w.ticks)) : coupling;
+      w.absorbedPower = w.absorbedFraction * shone;
 
       if (dt !== size) {
         size = dt;
@@ -221,7 +255,7 @@ function make(seed: number): Dac {
       if (w.sampleTemperature > TRANSITION) w.transformed = true;
       else if (w.sampleTemperature < COLD) w.transformed = false;
 
-      const uneven = light > 0 ? (0.05 * (up - down)) / light : 0;
+      const uneven = shone > 0 ? (0.05 * (up - down)) / shone : 0;
       w.upFactor = 1 + uneven;
       w.downFactor = 1 - uneven;
       w.upTemperature = cell.body + rise * w.upFactor;
@@ -239,8 +273,10 @@ function make(seed: number): Dac {
       // Medium between the hot spot and the diamonds: (3 T + 300 K) / 4.
       w.thermalPressure = HELD * ALPHA_K * 0.75 * (w.sampleTemperature - 300);
       w.samplePressure = coldPressure(w.membranePressure) + w.thermalPressure;
+      seen = light();
     },
   };
+  seen = light();
   return w;
 }
 

@@ -30,33 +30,32 @@ export interface Part extends PartGiven {
   in: number;
 }
 
-export interface Optics {
-  readonly parts: ReadonlyMap<string, Part>;
-  /** The part of this name, made on its first use and out of the beam then. */
-  part(name: string, given: PartGiven): Part;
+/** What the parts do to the light, as they stand. */
+export interface OpticsState {
   /** What of the light passes on this beam, 0 to 1. `wavelength` in metre. */
   transmission(beam: Beam, wavelength: number): number;
   /** Parts of the beam that come from the sample and from the calibration lamp; what is missing to 1 is dark. */
   sees(beam: Beam): { readonly sample: number; readonly lamp: number };
   /** Light on the photodiode: 0 to 1 of full scale, of LEDs and lamps that are on. */
   photodiode(): number;
+  /** How far on the brightest source of these kinds is, 0 to 1; undefined where none stands in the beam. */
+  source(beam: Beam, ...kinds: readonly PartKind[]): number | undefined;
+}
+
+export interface Optics extends OpticsState {
+  readonly parts: ReadonlyMap<string, Part>;
+  /** The part of this name, made on its first use and out of the beam then. */
+  part(name: string, given: PartGiven): Part;
+  /** As the parts stand now, whatever moves afterwards: one and the same object as long as nothing has moved. */
+  still(): OpticsState;
 }
 
 /** At 700 nm, in metre. */
 const REFERENCE = 700e-9;
 
-export function optics(): Optics {
-  const parts = new Map<string, Part>();
-  const on = (beam: Beam): readonly Part[] => [...parts.values()].filter((p) => p.beams.includes(beam));
+function stateOf(all: () => Iterable<Part>): OpticsState {
+  const on = (beam: Beam): readonly Part[] => [...all()].filter((p) => p.beams.includes(beam));
   return {
-    parts,
-    part(name, given) {
-      const known = parts.get(name);
-      if (known) return known;
-      const made: Part = { ...given, name, in: 0 };
-      parts.set(name, made);
-      return made;
-    },
     transmission(beam, wavelength) {
       let passes = 1;
       for (const part of on(beam)) {
@@ -79,8 +78,40 @@ export function optics(): Optics {
     },
     photodiode() {
       let light = 0;
-      for (const part of parts.values()) if (part.kind === 'led' || part.kind === 'lamp') light += 0.4 * part.in;
+      for (const part of all()) if (part.kind === 'led' || part.kind === 'lamp') light += 0.4 * part.in;
       return Math.min(1, light);
+    },
+    source(beam, ...kinds) {
+      const found = on(beam).filter((p) => kinds.includes(p.kind));
+      return found.length === 0 ? undefined : Math.max(...found.map((p) => p.in));
+    },
+  };
+}
+
+export function optics(): Optics {
+  const parts = new Map<string, Part>();
+  let copy: readonly Part[] = [];
+  let last = stateOf(() => copy);
+  return {
+    ...stateOf(() => parts.values()),
+    parts,
+    part(name, given) {
+      const known = parts.get(name);
+      if (known) return known;
+      const made: Part = { ...given, name, in: 0 };
+      parts.set(name, made);
+      return made;
+    },
+    still() {
+      let moved = copy.length !== parts.size;
+      let i = 0;
+      if (!moved) for (const part of parts.values()) moved ||= part.in !== copy[i++]?.in;
+      if (moved) {
+        const now = Array.from(parts.values(), (p) => ({ ...p }));
+        copy = now;
+        last = stateOf(() => now);
+      }
+      return last;
     },
   };
 }

@@ -1,10 +1,11 @@
 /**
- * A fibre spectrometer on one side of a laser-heated cell: it exposes by itself, one spectrum after the other, with the settings that held
+ * A fibre spectrometer that looks at a laser-heated cell: it exposes by itself, one spectrum after the other, with the settings that held
  * when each exposure began. What lies in its buffer, or was being exposed, when a setting changed is of before.
  */
-import { spectralRadiance } from '../../src/derive/radiance.ts';
 import { gauss, poisson, uniform } from '../../src/simulator.ts';
 import type { Dac } from './dac.ts';
+import { Gathered, type Moment, type Sight } from './light.ts';
+import { cosmicHits, type Flaws, hotPixels } from './light-detector.ts';
 
 export interface Exposing {
   /** Microseconds of one scan. */
@@ -20,9 +21,7 @@ export interface Exposed extends Readonly<Exposing> {
   /** Seconds of the world. */
   readonly begin: number;
   readonly end: number;
-  /** Means over the exposure: K, and the emissivity. */
-  readonly temperature: number;
-  readonly emissivity: number;
+  readonly light: Gathered;
 }
 
 /** How an exposure begins: by itself, with a pulse at the trigger input, with the strobe, or not at all. */
@@ -40,6 +39,8 @@ export interface Bench {
   readonly readNoise: number;
   /** Seconds between two exposures. */
   readonly readout: number;
+  /** Width of a pixel in wavelength over that of the grating it is made with; 1 when absent. */
+  readonly finer?: number;
 }
 
 const STROBE = 0.05; // s, period of the continuous strobe
@@ -47,12 +48,6 @@ const DRIFT = 1.00003; // of the device's own clock
 const ON_BEFORE = 777; // s for which the device has been on when the world begins
 /** Counts, as a part of the full scale, per second and unit of radiance: 2000 K and emissivity 0.3 fill a quarter of it in 0.1 s. */
 const THROUGHPUT = 2.6e-10;
-
-interface Sums {
-  readonly t: number;
-  readonly temperature: number;
-  readonly emissivity: number;
-}
 
 export class Spectrometer {
   readonly bench: Bench;
@@ -63,27 +58,25 @@ export class Spectrometer {
   size: number;
   held: Exposed[] = [];
   private readonly startOf: (trigger: number) => Start;
-  private readonly side: 'up' | 'down';
-  private exposing: { readonly begin: number; readonly with: Exposing; readonly sums: Sums } | undefined;
+  private readonly reaching: (moment: Moment, t: number) => Moment;
+  private exposing: { readonly begin: number; readonly with: Exposing; readonly light: Gathered; until: number } | undefined;
   private ready = 0;
   private pulsed: number | undefined;
   private number = 0;
-  /** Integrals up to the last tick of the world, so that a mean does not depend on who looks when. */
-  private sums: Sums = { t: 0, temperature: 0, emissivity: 0 };
 
   constructor(
     bench: Bench,
     now: Exposing,
     keep: { readonly buffered: boolean; readonly size: number },
     startOf: (trigger: number) => Start,
-    side: 'up' | 'down',
+    reaching: (moment: Moment, t: number) => Moment,
   ) {
     this.bench = bench;
     this.now = now;
     this.buffered = keep.buffered;
     this.size = keep.size;
     this.startOf = startOf;
-    this.side = side;
+    this.reaching = reaching;
   }
 
   /** What it has exposed is no setting of it. */
@@ -100,13 +93,11 @@ export class Spectrometer {
   run(t: number, w: Dac): void {
     for (;;) {
       if (this.exposing) {
-        const { begin, with: settings, sums } = this.exposing;
+        const { begin, with: settings, light } = this.exposing;
         const end = begin + (settings.exposure * settings.scans) / 1e6;
         if (end > t) return;
-        const after = this.at(end, w);
-        const mean = (name: 'temperature' | 'emissivity'): number => (after[name] - sums[name]) / (end - begin);
-        const made = { ...settings, number: ++this.number, begin, end, temperature: mean('temperature'), emissivity: mean('emissivity') };
-        this.held.push(made);
+        this.gather(end, w);
+        this.held.push({ ...settings, number: ++this.number, begin, end, light });
         while (this.held.length > (this.buffered ? this.size : 1)) this.held.shift();
         this.exposing = undefined;
         this.ready = end + this.bench.readout;
@@ -118,14 +109,14 @@ export class Spectrometer {
         return;
       }
       this.pulsed = undefined;
-      this.exposing = { begin, with: { ...this.now }, sums: this.at(begin, w) };
+      this.exposing = { begin, with: { ...this.now }, light: new Gathered(), until: begin };
     }
   }
 
   /** The world is about to step: the light so far is summed up. */
   tick(t: number, w: Dac): void {
     this.run(t, w);
-    this.sums = this.at(t, w);
+    this.gather(t, w);
   }
 
   pulse(t: number): void {
@@ -157,11 +148,11 @@ export class Spectrometer {
     }
   }
 
-  private at(t: number, w: Dac): Sums {
-    const { sums } = this;
-    const temperature = this.side === 'up' ? w.upTemperature : w.downTemperature;
-    const dt = t - sums.t;
-    return { t, temperature: sums.temperature + temperature * dt, emissivity: sums.emissivity + w.emissivityFactor * dt };
+  /** Only at ticks and at the end of the exposure, so that the sum does not depend on who looks when. */
+  private gather(t: number, w: Dac): void {
+    if (!this.exposing) return;
+    this.exposing.light.add(this.reaching(w.moment, t), t - this.exposing.until);
+    this.exposing.until = t;
   }
 }
 
@@ -169,34 +160,53 @@ export class Spectrometer {
 const response = (nm: number): number => Math.exp(-(((nm - 740) / 170) ** 2));
 
 /** Per pixel: metres, and what a unit of radiance gives in counts per second; 0 where no light falls. */
-const optics = new WeakMap<Bench, { readonly wavelength: Float64Array; readonly gain: Float64Array }>();
+const pixelsOf = new WeakMap<Bench, { readonly wavelength: Float64Array; readonly gain: Float64Array }>();
 function opticsOf(bench: Bench) {
-  let known = optics.get(bench);
+  let known = pixelsOf.get(bench);
   if (!known) {
     const [first, last] = bench.active;
     const nm = Float64Array.from({ length: bench.pixels }, (_, p) => bench.wavelength.reduceRight((total, c) => total * p + c, 0));
-    const gain = nm.map((l, p) => (p < first || p > last ? 0 : THROUGHPUT * bench.saturation * response(l)));
+    const per = THROUGHPUT * bench.saturation * (bench.finer ?? 1);
+    const gain = nm.map((l, p) => (p < first || p > last ? 0 : per * response(l)));
     known = { wavelength: nm.map((l) => l / 1e9), gain };
-    optics.set(bench, known);
+    pixelsOf.set(bench, known);
   }
   return known;
 }
 
+/** The bench with another grating, which spreads this range (m) evenly over the pixels that see light. */
+export function regrated(bench: Bench, [low, high]: readonly [number, number]): Bench {
+  const [first, last] = bench.active;
+  const { wavelength } = opticsOf(bench);
+  const per = (high - low) / (last - first);
+  const finer = (high - low) / (wavelength[last] - wavelength[first]);
+  return { ...bench, wavelength: [(low - first * per) * 1e9, per * 1e9, 0, 0], finer };
+}
+
+/** What the detector is like beside its bench. */
+export interface Detector extends Flaws {
+  readonly look: Omit<Sight, 'wavelength'>;
+}
+
 /** Counts of each pixel. The noise depends on seed, name and the number of the exposure alone; binned pixels are averaged. */
-export function countsOf(bench: Bench, e: Exposed, seed: number, name: string): Uint32Array {
+export function countsOf(bench: Bench, e: Exposed, detector: Detector, seed: number, name: string): Uint32Array {
   const shot = Math.floor(uniform(seed, `${name} shot`, 0) * 2 ** 32);
   const read = Math.floor(uniform(seed, `${name} read`, 0) * 2 ** 32);
   const { wavelength, gain } = opticsOf(bench);
   const width = 2 ** e.binning;
   const seconds = e.exposure / 1e6;
+  const light = e.light.radiance({ ...detector.look, wavelength });
+  const per = seconds / e.light.seconds;
+  const hot = hotPixels(detector.hot, bench.pixels, seed, name);
+  const hits = cosmicHits(detector, seconds * e.scans, bench.pixels, seed, name, e.number);
   const noise = bench.readNoise / Math.sqrt(e.scans);
   const counts = new Uint32Array(Math.floor(bench.pixels / width));
   for (let i = 0; i < counts.length; i++) {
     let sum = 0;
     for (let p = i * width; p < (i + 1) * width; p++) {
-      const mean = gain[p] > 0 ? gain[p] * seconds * spectralRadiance(wavelength[p], e.temperature, e.emissivity) : 0;
+      const mean = gain[p] * per * light[p] + (detector.dark + (hot.get(p) ?? 0)) * seconds;
       const at = e.number * bench.pixels + p;
-      const caught = mean > 1e-6 ? poisson(mean * e.scans, shot, '', at) / e.scans : 0;
+      const caught = ((mean > 1e-6 ? poisson(mean * e.scans, shot, '', at) : 0) + (hits.get(p) ?? 0)) / e.scans;
       sum += Math.min(bench.saturation, Math.max(0, Math.round(caught + bench.bias + noise * gauss(read, '', at))));
     }
     counts[i] = Math.round(sum / width);
