@@ -1,7 +1,8 @@
-/** `bridgman calc`: Planck's law, pressure gauges and thermocouples, both ways. */
+/** `bridgman calc`: Planck's law, pressure gauges and thermocouples, both ways; resistivity and thermal conductivity. */
 import { EXACT, radianceTemperature, spectralRadiance } from '../derive/radiance.ts';
 import { quantity, type Unit } from '../units.ts';
 import { CALC_GAUGE_OPTIONS, CALC_GAUGES, calcGauge } from './calc-gauge.ts';
+import { CALC_RESISTIVITY, CALC_RESISTIVITY_HELP, CALC_RESISTIVITY_OPTIONS, calcResistivity } from './calc-resistivity.ts';
 import { type Command, EXIT, guarded, type Io, parse, suggestion, Usage } from './command.ts';
 import { only } from './fit-read.ts';
 
@@ -25,6 +26,10 @@ const HELP = `Examples
   bridgman calc diamond-edge --shift 1550 --reference "1334 +- 0.5 1/cm"
   bridgman calc thermal-pressure --pressure 30 --temperature 2000 --factor 0.5
   bridgman calc thermocouple --type K --voltage 34.3776mV --junction 23.4degC
+  bridgman calc delta --voltages 1.65e-5,-8.097e-6,1.6506e-5,-8.091e-6,1.6512e-5 --current 1mA
+  bridgman calc vdp --a 0.08Ohm --b 0.031Ohm --thickness "5 um +- 0.5 um"
+  bridgman calc wiedemann-franz --temperature 3750K --resistivity "40.4 uOhm cm +- 8 uOhm cm" --lorenz zhang2020
+  bridgman calc bloch-grueneisen --temperature 77,300,1000 --residual "1 uOhm cm" --coefficient "30 uOhm cm" --debye 420K
 
 planck: Planck's law with the exact constants of the SI (2019). Radiance is per metre of wavelength (W m^-3 sr^-1);
 "1.6e1 W/m2/sr/nm" is read too. With --emissivity the radiance is that of a grey body.
@@ -57,8 +62,9 @@ Options of thermocouple (bare numbers are mV and K)
   --voltage V         gives the temperature; --temperature T gives the voltage
   --junction T        the cold one, such as "23 degC +- 1 degC"; otherwise 0 degC
   --tolerance K       one sigma of the class of the wire
-`;
-const KINDS = ['planck', ...CALC_GAUGES];
+
+${CALC_RESISTIVITY_HELP}`;
+const KINDS = ['planck', ...CALC_GAUGES, ...CALC_RESISTIVITY];
 
 const RADIANCE_UNIT = 'W/m^3/sr';
 /** Written unit -> factor to W m^-3 sr^-1, blanks and signs of powers left out. */
@@ -73,7 +79,7 @@ const RADIANCE_UNITS: Readonly<Record<string, number>> = {
 
 export const calc: Command = {
   name: 'calc',
-  summary: "Planck's law, pressure gauges and thermocouples, both ways",
+  summary: "Planck's law, pressure gauges and thermocouples, both ways; resistivity and thermal conductivity",
   help: HELP,
   run: (args, io) => guarded('calc', io, async () => run(args, io)),
 };
@@ -85,7 +91,7 @@ interface Row {
 }
 
 function run(args: readonly string[], io: Io): number {
-  const parsed = parse(args, { ...OPTIONS, ...CALC_GAUGE_OPTIONS });
+  const parsed = parse(args, { ...OPTIONS, ...CALC_GAUGE_OPTIONS, ...CALC_RESISTIVITY_OPTIONS });
   const { options, flags, rest } = parsed;
   if (flags.has('help') || args.length === 0) {
     io.out(HELP);
@@ -99,6 +105,7 @@ function run(args: readonly string[], io: Io): number {
         : `there is no "${what}"${suggestion(what, KINDS, '')}; there are: ${KINDS.join(', ')}`,
     );
   if (more.length > 0) throw new Usage(`"${more[0]}" is one word too many`);
+  if (CALC_RESISTIVITY.includes(what)) return calcResistivity(what, parsed, io);
   if (what !== 'planck') return calcGauge(what, parsed, io);
   only(parsed, what, Object.keys(OPTIONS));
   if (options.wavelength === undefined) throw new Usage('--wavelength is missing, such as --wavelength 650nm');

@@ -1,0 +1,96 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { calc } from '../src/cli/calc.ts';
+
+async function run(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  let [out, err] = ['', ''];
+  const code = await calc.run(args, { out: (text) => (out += text), err: (text) => (err += text) } as never); // what a command writes to
+  return { code, out, err };
+}
+const json = async (...args: string[]): Promise<Record<string, never>> => JSON.parse((await run(...args, '--json')).out);
+
+describe('calc', () => {
+  test('delta: least squares and the deltas beside it', async () => {
+    const got = (await json(
+      'delta',
+      '--voltages',
+      '1.65e-5,-8.097e-6,1.6506e-5,-8.091e-6,1.6512e-5,-8.085e-6',
+      '--current',
+      '1mA',
+    )) as unknown as {
+      resistance: { value: number; unit: string };
+      drift_per_reading: { value: number };
+      delta3: number[];
+    };
+    expect(got.resistance.unit).toBe('Ω');
+    expect(got.resistance.value).toBeCloseTo(0.0123, 12);
+    expect(got.drift_per_reading.value).toBeCloseTo(3e-9, 15);
+    expect(got.delta3).toHaveLength(4);
+    const text = await run('delta', '--voltages', '-8.1e-6,1.65e-5,-8.1e-6,1.65e-5', '--current', '1 mA', '--first', '-');
+    expect(text.code).toBe(0);
+    expect(text.out).toMatch(/resistance +12\.3000 ± 0\.0000 mΩ|resistance +12\.3/);
+  });
+  test('van der Pauw, Wiedemann and Franz, Bloch and Grueneisen', async () => {
+    const sheet = (await json('vdp', '--a', '0.08Ohm', '--b', '0.031 Ohm', '--thickness', '5 um +- 0.5 um')) as never as {
+      sheet: { value: number };
+      resistivity: { value: number; sigma: number };
+    };
+    expect(sheet.sheet.value).toBeCloseTo(0.2335718398563483, 12);
+    expect(sheet.resistivity.sigma / sheet.resistivity.value).toBeCloseTo(0.1, 9);
+    const k = (await json('wiedemann-franz', '--temperature', '3750K', '--resistivity', '40.4 uOhm cm +- 4.04 uOhm cm')) as never as {
+      conductivity: { value: number; sigma: number };
+    };
+    expect(k.conductivity.value).toBeCloseTo(226.7640324016398, 9);
+    expect(k.conductivity.sigma).toBeCloseTo(22.67640324, 6);
+    const metal = (await json(
+      'bloch-grueneisen',
+      '--temperature',
+      '77,300 K',
+      '--residual',
+      '1 uOhm cm',
+      '--coefficient',
+      '30 uOhm cm',
+      '--debye',
+      '420K',
+    )) as never as {
+      results: { resistivity: { value: number } }[];
+    };
+    expect(metal.results.map((r) => r.resistivity.value)).toEqual([
+      expect.closeTo(1.372028011515003e-8, 17),
+      expect.closeTo(5.814161354840743e-8, 17),
+    ]);
+  });
+  test.skipIf(!existsSync(resolve(import.meta.dirname, '../../shared/golden/resistivity.json')))(
+    'the noisy sequence of ../shared/golden (skipped where it is absent)',
+    async () => {
+      const golden = JSON.parse(readFileSync(resolve(import.meta.dirname, '../../shared/golden/resistivity.json'), 'utf8')).delta_noisy;
+      const got = (await json('delta', '--voltages', golden.V.join(','), '--current', '1mA', '--noise', '5nV')) as never as {
+        resistance: { value: number; sigma: number };
+      };
+      expect(got.resistance.value).toBeCloseTo(golden.least_squares_R, 14);
+      expect(got.resistance.sigma).toBeCloseTo(golden.least_squares_sigma_R, 14);
+    },
+  );
+  test('what is wrong is said with what would be right', async () => {
+    for (const [args, text] of [
+      [['delta', '--current', '1mA'], /--voltages is missing/],
+      [['delta', '--voltages', '1,2,3,4'], /either --current or --currents/],
+      [['delta', '--voltages', '1,x,3,4', '--current', '1mA'], /number 2/],
+      [['delta', '--voltages', '1,2,3', '--current', '1mA'], /four readings/],
+      [['delta', '--voltages', '1,2,3,4', '--currents', '1,1,1,1'], /reversed/],
+      [['delta', '--voltages', '1,2,3,4', '--current', '1mA', '--first', 'up'], /\+ or -/],
+      [['vdp', '--a', '0.08Ohm'], /--b is missing/],
+      [['vdp', '--a', '-1 Ohm', '--b', '1 Ohm'], /above zero/],
+      [['wiedemann-franz', '--temperature', '300K', '--resistivity', '5 K'], /not in Ω m/],
+      [['wiedemann-franz', '--temperature', '300K', '--resistivity', '5 uOhm cm', '--lorenz', 'zhang'], /sommerfeld, zhang2020/],
+      [['bloch-grueneisen', '--temperature', '-3', '--coefficient', '30 uOhm cm', '--debye', '420K'], /above zero kelvin/],
+      [['vdp', '--a', '1', '--b', '2', '--wavelength', '700'], /not for vdp/],
+      [['bloch-gruneisen'], /did you mean bloch-grueneisen/],
+    ] as const) {
+      const { code, out, err } = await run(...args);
+      expect(`${out}${err}`).toMatch(text);
+      expect(code).not.toBe(0);
+    }
+  });
+});
