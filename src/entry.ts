@@ -77,6 +77,26 @@ export interface RampStatus {
   readonly why?: string;
 }
 
+/** A loop that holds an output on a measured quantity. */
+export interface FeedbackStatus {
+  readonly name: string;
+  readonly holds: readonly string[];
+  readonly unit: string;
+  readonly output: string;
+  readonly outputUnit: string;
+  /** `lost`: its quantity is not measured well, and the output stays as it is until it is. */
+  readonly state: 'idle' | 'starting' | 'holding' | 'lost' | 'released';
+  /** The set point of now, on its way to the target, and the output by the last order. */
+  readonly setpoint?: number;
+  readonly target?: number;
+  readonly at?: number;
+  /** What keeps the output from going where the loop wants it. */
+  readonly limited?: 'low' | 'high' | 'rate';
+  readonly measured?: number;
+  readonly sigma?: number;
+  readonly why?: string;
+}
+
 export interface Note {
   readonly t: number;
   readonly by: string;
@@ -134,6 +154,7 @@ export interface Status {
   /** Those that are not normal. */
   readonly alarms?: readonly AlarmState[];
   readonly ramps?: readonly RampStatus[];
+  readonly feedback?: readonly FeedbackStatus[];
   /** Seconds by which the main loop's last second was late at most. */
   readonly lateness: number;
   /** Entries waiting on their way to the recorder, and dropped there. */

@@ -140,11 +140,16 @@ function answer(lab: Host, request: Request, done: (reply: Reply) => void): void
       done(why === undefined ? { ok: true } : { ok: false, why });
       return;
     }
+    case 'hold':
+      lab.hold(request.by, request.loop, request.what, (ended) =>
+        done(typeof ended === 'string' ? { ok: false, why: ended } : { ok: true, ...(ended ? { order: ended } : {}) }),
+      );
+      return;
     case 'status':
       done({ ok: true, status: lab.status() });
       return;
     default:
-      done({ ok: false, why: 'not understood; known are order, note, mark, acknowledge, shelve, ramp, status, stop' });
+      done({ ok: false, why: 'not understood; known are order, note, mark, acknowledge, shelve, ramp, hold, status, stop' });
   }
 }
 

@@ -5,6 +5,9 @@ import type { Catalogue } from './catalogue.ts';
 import { type Clock, every } from './clock.ts';
 import type { AlarmState, Entry, LinkStatus, OrderEntry, Severity, Status } from './entry.ts';
 import { type Exchange, exchange } from './exchange.ts';
+import type { Feedbacks } from './feedback.ts';
+import { feedbacksOf } from './feedback-host.ts';
+import { FEEDBACK } from './feedback-spec.ts';
 import { gapLedger } from './gaps.ts';
 import { graph, type NodeSpec } from './graph.ts';
 import type { Keeper } from './lease.ts';
@@ -65,6 +68,8 @@ export interface Host {
   stop(why: string): void;
   /** Holds, resumes or stops the ramp of an output; a sentence when that cannot be. */
   ramp(by: string, output: string, what: 'hold' | 'resume' | 'stop'): string | undefined;
+  /** Lets go of a loop that holds an output, which stays or is switched off; `done` with that order, or with a sentence when it cannot be. */
+  hold(by: string, loop: string, what: 'release' | 'off', done: (ended: OrderEntry | string | undefined) => void): void;
   /** No hazardous order while there is a reason; undefined lifts it. */
   forbid(why: string | undefined): void;
   status(): Status;
@@ -107,6 +112,7 @@ export function host(options: HostOptions): Host {
     if (gaps.length > 0) for (const gap of gaps) emit({ kind: 'gap', gap });
     safe.see(reading);
     alarming.see(reading);
+    holding.see(reading);
   };
   const { tamper = (reading: Reading): Reading => reading } = options;
   const take = (given: Reading): void => {
@@ -120,8 +126,13 @@ export function host(options: HostOptions): Host {
   const ordering = orders(targets, clock, guard(), (order) => {
     emit({ kind: 'order', order });
     ramping.seeOrder(order);
+    holding.seeOrder(order);
   });
   const ramping: Ramps = rampsOf(rig, acquired, clock, ordering, alarm);
+  const holding: Feedbacks = feedbacksOf(rig.feedback ?? [], acquired, clock, ordering, {
+    told: alarm,
+    alarm: (from, text) => alarming.tell(from, text === undefined ? undefined : 'alarm', text ?? ''),
+  });
   const safe = safety({
     rig,
     clock,
@@ -183,7 +194,10 @@ export function host(options: HostOptions): Host {
     const origin = Object.values(instrument.links).reduce<Link['origin']>((o, { wire }) => origins.get(wire) ?? o, entered);
     const one = acquire({ name: instrument.name, model, options: parsed(model, instrument), roles, origin }, clock, {
       reading: take,
-      replied: () => safe.look(),
+      replied() {
+        safe.look();
+        holding.look();
+      },
       state(name, state) {
         states.set(name, state);
         // Its channels have gaps of their own once they are known.
@@ -213,7 +227,26 @@ export function host(options: HostOptions): Host {
   }
   for (const instrument of rig.instruments) if (behind.has(instrument.name)) place(instrument);
 
+  /** feedback.NAME is no command of an instrument. */
+  const placeHold = (request: OrderRequest, written: WrittenOrder['written'], done: (order: OrderEntry) => void): void => {
+    const loops = rig.feedback ?? [];
+    const loop = loops.find(({ name }) => name === request.command);
+    const given = loop
+      ? givenValue(loop.unit, written)
+      : `there is no feedback "${request.command}"; the rig has ${loops.map(({ name }) => name).join(', ')}`;
+    if (!loop || typeof given === 'string') {
+      ordering.refuse(request, String(given), done);
+      return;
+    }
+    const end = ordering.open({ ...request, ...given }, done, loop.unit);
+    holding.start(loop.name, Number(given.value), request.by, end);
+  };
+
   const placeWritten: Host['order'] = ({ written, ...request }, done) => {
+    if (rig.feedback && request.instrument === FEEDBACK) {
+      placeHold(request, written, done);
+      return;
+    }
     const takes = acquired.get(request.instrument)?.commands[request.command]?.takes;
     const given = takes === undefined ? {} : givenValue(takes, written);
     if (typeof given === 'string') {
@@ -239,8 +272,10 @@ export function host(options: HostOptions): Host {
       return;
     }
     const { instrument, command, index, value } = first;
-    // At a start the interlocks have not been read yet.
-    if (waited < START_PATIENCE && safe.refuse(instrument, command, index, target?.commands[command]?.safe !== undefined)) {
+    const hazardous = target?.commands[command]?.safe !== undefined;
+    const unready = instrument === FEEDBACK ? holding.unready(command) : safe.refuse(instrument, command, index, hazardous);
+    // At a start neither the interlocks have been read yet, nor what is to be held.
+    if (waited < START_PATIENCE && unready !== undefined) {
       clock.after(0.1, () => startOrders(left, waited + 1));
       return;
     }
@@ -318,6 +353,7 @@ export function host(options: HostOptions): Host {
       ...safe.status(),
       alarms: alarming.states,
       ramps: ramping.status(),
+      ...(rig.feedback ? { feedback: holding.status() } : {}),
       lateness: Math.max(lateness, latenessBefore),
       ...outflow,
       memory: options.memory?.() ?? 0,
@@ -346,6 +382,7 @@ export function host(options: HostOptions): Host {
     safe.close();
     alarming.close();
     ramping.close('the program has ended');
+    holding.close('the program has ended');
     ordering.close('the program has ended');
     for (const gap of ledger.end(clock.now())) emit({ kind: 'gap', gap });
     for (const a of acquired.values()) a.close();
@@ -386,7 +423,10 @@ export function host(options: HostOptions): Host {
     },
     shelve: (by, name, seconds, why) => alarming.shelve(name, by, seconds, why),
     tell: (name, severity, text, guidance) => alarming.tell(name, severity, text, guidance),
-    stop: (why) => safe.stop(why),
+    stop(why) {
+      holding.releaseAll(why);
+      safe.stop(why);
+    },
     forbid: (why) => safe.forbid(why),
     ramp(by, output, what) {
       const why =
@@ -394,9 +434,17 @@ export function host(options: HostOptions): Host {
       if (why === undefined) emit({ kind: 'note', note: { t: clock.now(), by, text: `ramp of ${output}: ${what}` } });
       return why;
     },
+    hold(by, loop, what, done) {
+      const noted = (why: string | undefined): void => {
+        if (why === undefined) emit({ kind: 'note', note: { t: clock.now(), by, text: `feedback ${loop}: ${what}` } });
+        if (what === 'release' || why !== undefined) done(why);
+      };
+      noted(what === 'release' ? holding.release(loop, by) : holding.off(loop, by, done));
+    },
     close(within, done, why = 'the program ends') {
       closing = true;
       ramping.close(why);
+      holding.close(why);
       safe.end(why);
       const until = clock.mono() + within;
       const look = (): void => {

@@ -146,6 +146,12 @@ export function requestOf(line: string): Local | string {
         ? { do: 'ramp', by: named, output, what }
         : '"what" of a ramp is hold, resume or stop';
     }
+    case 'hold': {
+      if (named === undefined) return WHO;
+      const { loop, what } = given;
+      if (typeof loop !== 'string' || loop === '') return '"loop" says which feedback, such as "heating"';
+      return what === 'release' || what === 'off' ? { do: 'hold', by: named, loop, what } : '"what" of a hold is release or off';
+    }
     case 'note':
       if (named === undefined) return WHO;
       return typeof given.text === 'string' ? { do: 'note', by: named, text: given.text } : 'a note needs "text"';
@@ -157,7 +163,7 @@ export function requestOf(line: string): Local | string {
     case 'order':
       return orderOf(given.order);
     default:
-      return 'not understood; known are order, note, mark, acknowledge, shelve, ramp, status, stop';
+      return 'not understood; known are order, note, mark, acknowledge, shelve, ramp, hold, status, stop';
   }
 }
 

@@ -13,6 +13,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   simulate: async () => (await import('./cli/simulate.ts')).simulate,
   order: async () => (await import('./cli/local.ts')).order,
   ramp: async () => (await import('./cli/ramp.ts')).ramp,
+  hold: async () => (await import('./cli/hold.ts')).hold,
   alarms: async () => (await import('./cli/alarms.ts')).alarms,
   acknowledge: async () => (await import('./cli/alarms.ts')).acknowledge,
   shelve: async () => (await import('./cli/alarms.ts')).shelve,

@@ -48,8 +48,9 @@ export interface Guard {
 
 export interface Orders {
   place(request: OrderRequest, done: (order: OrderEntry) => void): void;
-  /** An order that is carried out by other orders (a ramp): its intent is recorded, and its end is told by whoever carries it out. */
-  open(request: OrderRequest, done: (order: OrderEntry) => void): (outcome: OrderOutcome, why?: string) => void;
+  /** An order that is carried out by other orders (a ramp): its intent is recorded, and its end is told by whoever carries it out. `unit`: of what
+   *  is no command of an instrument. */
+  open(request: OrderRequest, done: (order: OrderEntry) => void, unit?: string): (outcome: OrderOutcome, why?: string) => void;
   /** Why an order can never be carried out: unknown, outside of its limits, without its index. */
   unfit(request: OrderRequest): string | undefined;
   /** Ends an order that could not be understood. */
@@ -121,7 +122,7 @@ export function orders(targets: ReadonlyMap<string, Target>, clock: Clock, guard
   };
 
   /** The order's first entry, and its one end. */
-  const begin = (request: OrderRequest, command: Command | undefined, done: (order: OrderEntry) => void): Unfinished => {
+  const begin = (request: OrderRequest, command: Command | undefined, done: (order: OrderEntry) => void, unit?: string): Unfinished => {
     const { instrument, command: name, index, value } = request;
     const base: OrderEntry = {
       id: ++ids,
@@ -131,7 +132,7 @@ export function orders(targets: ReadonlyMap<string, Target>, clock: Clock, guard
       command: name,
       ...(index === undefined ? {} : { index }),
       ...(value === undefined ? {} : { value }),
-      ...(command && command.takes !== 'nothing' ? { unit: command.takes } : {}),
+      ...(command && command.takes !== 'nothing' ? { unit: command.takes } : unit === undefined ? {} : { unit }),
     };
     let ended = false;
     const end = (outcome: OrderOutcome, why?: string): void => {
@@ -346,9 +347,9 @@ export function orders(targets: ReadonlyMap<string, Target>, clock: Clock, guard
 
   return {
     place,
-    open(request, done) {
+    open(request, done, unit) {
       const commands = targets.get(request.instrument)?.acquired.commands ?? {};
-      const one = begin(request, Object.hasOwn(commands, request.command) ? commands[request.command] : undefined, done);
+      const one = begin(request, Object.hasOwn(commands, request.command) ? commands[request.command] : undefined, done, unit);
       emit(one.base);
       return one.end;
     },

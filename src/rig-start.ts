@@ -1,4 +1,5 @@
 /** Orders that a rig has carried out at its start. */
+import { FEEDBACK } from './feedback-spec.ts';
 import type { Rig, StartOrder } from './rig.ts';
 import { given, isUnit, noCommand, range } from './rig-check.ts';
 import { LEASE } from './rig-instruments.ts';
@@ -62,6 +63,10 @@ function readOrder(sheet: Sheet, path: Path, one: unknown): StartOrder | undefin
 /** Says what would have the order refused; gives it with "on" and "off" as true and false. */
 export function checkStart(sheet: Sheet, rig: Rig, shapes: ReadonlyMap<string, Shape>, { at, order }: WrittenOrder): StartOrder {
   const path: Path = ['start', at];
+  if (order.instrument === FEEDBACK && sheet.at([FEEDBACK]) !== undefined) {
+    checkHold(sheet, rig, at, order);
+    return order;
+  }
   const placed = rig.instruments.find((one) => one.name === order.instrument);
   const shape = shapes.get(order.instrument);
   if (!placed || !shape) {
@@ -129,4 +134,25 @@ export function checkStart(sheet: Sheet, rig: Rig, shapes: ReadonlyMap<string, S
   )
     sheet.say([...path, 'order'], `${name} is hazardous and unused in this rig: it would be refused; give it a lease such as ${LEASE}`);
   return flag !== undefined ? { ...order, value: flag } : order;
+}
+
+/** "{ order: feedback.heating, value: 3000 K }" begins a loop. */
+function checkHold(sheet: Sheet, rig: Rig, at: number, { command, index, value }: StartOrder): void {
+  const path: Path = ['start', at];
+  const loop = rig.feedback?.find(({ name }) => name === command);
+  if (!loop) {
+    const names = given(sheet, [FEEDBACK]);
+    if (!names.includes(command)) sheet.say([...path, 'order'], `there is no feedback "${command}" in this rig${hint(command, names)}`);
+    return; // else its own fault has been told
+  }
+  if (index !== undefined) sheet.say([...path, 'order'], `feedback.${command} has no index; write "feedback.${command}"`);
+  const read = inUnit(value, loop.unit);
+  const place = value === undefined ? [...path, 'order'] : [...path, 'value'];
+  const [low, high] = loop.limits.setpoint;
+  if (typeof read === 'string') sheet.say(place, `feedback.${command}: ${read}`);
+  else if (!(read.value >= low && read.value <= high))
+    sheet.say(
+      place,
+      `feedback.${command}: ${described(value).replace('the text ', '')} is outside of its set points (${show(low, loop.unit)} to ${show(high, loop.unit)})`,
+    );
 }

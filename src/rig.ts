@@ -5,6 +5,7 @@ import type { Limits } from './alarm.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { Condition } from './condition.ts';
 import type { Severity } from './entry.ts';
+import type { FeedbackSpec } from './feedback-spec.ts';
 import type { Kinds, Schema } from './instrument.ts';
 import { influxTarget } from './recorder/influx-http.ts';
 import { readAlarms, readEscalations, readWatch } from './rig-alarms.ts';
@@ -12,6 +13,7 @@ import { checkAgainstShape } from './rig-check.ts';
 import { channelsOf } from './rig-conditions.ts';
 import { readDerivations } from './rig-derive.ts';
 import { withUserDrivers } from './rig-drivers.ts';
+import { readFeedback } from './rig-feedback.ts';
 import { readInstruments } from './rig-instruments.ts';
 import { readInterlocks, readSafeOrder } from './rig-interlocks.ts';
 import { type RigLink, readLinks } from './rig-links.ts';
@@ -156,6 +158,8 @@ export interface Rig {
   readonly derive: readonly RigDerivation[];
   readonly start: readonly StartOrder[];
   readonly interlocks?: readonly RigInterlock[];
+  /** Outputs held on measured quantities. */
+  readonly feedback?: readonly FeedbackSpec[];
   readonly alarms?: readonly RigAlarm[];
   /** Limits of the alarms that the program has by itself, where this rig wants others. */
   readonly watch?: Partial<Limits>;
@@ -192,6 +196,7 @@ const KEYS = [
   'links',
   'instruments',
   'derive',
+  'feedback',
   'interlocks',
   'safe_order',
   'stop_file',
@@ -217,13 +222,13 @@ export async function loadRig(path: string, catalogue: Catalogue, methods: Metho
   const rig = await readRig(sheet, file, own.catalogue, methods);
   const shapes = simulatedShape(rig, own.catalogue);
   checkAgainstShape(sheet, rig, shapes, own.catalogue, methods);
-  const start = readStart(sheet).map((one) => checkStart(sheet, rig, shapes, one));
-  const whole = { ...rig, start, ...readSafety(sheet, rig, shapes, methods) };
+  const safe = { ...rig, ...readSafety(sheet, rig, shapes, methods) };
+  const whole = { ...safe, start: readStart(sheet).map((one) => checkStart(sheet, safe, shapes, one)) };
   if (sheet.errors.length > 0) return { ok: false, messages: inOrder(sheet.errors) };
   return { ok: true, rig: whole, warnings: inOrder(sheet.warnings), shapes };
 }
 
-/** What needs the channels and commands of identified instruments: interlocks, alarms, ramps. */
+/** What needs the channels and commands of identified instruments: interlocks, alarms, ramps, feedback. */
 function readSafety(sheet: Sheet, rig: Rig, shapes: ReadonlyMap<string, Shape>, methods: Methods): Partial<Rig> {
   const interlocks = readInterlocks(sheet, rig, shapes, channelsOf(sheet, rig, shapes, methods));
   const safeOrder = readSafeOrder(sheet, rig, shapes);
@@ -231,6 +236,7 @@ function readSafety(sheet: Sheet, rig: Rig, shapes: ReadonlyMap<string, Shape>, 
     const ramps = readRamps(sheet, placed, shapes.get(placed.name));
     return Object.keys(ramps).length === 0 ? placed : { ...placed, ramps };
   });
+  const feedback = readFeedback(sheet, { ...rig, instruments }, shapes, channelsOf(sheet, rig, shapes, methods));
   const alarms = readAlarms(sheet, rig, shapes, methods);
   const watch = readWatch(sheet, rig, shapes, methods);
   const escalate = readEscalations(sheet);
@@ -238,6 +244,7 @@ function readSafety(sheet: Sheet, rig: Rig, shapes: ReadonlyMap<string, Shape>, 
     instruments,
     ...(interlocks.length === 0 ? {} : { interlocks }),
     ...(safeOrder === undefined ? {} : { safeOrder }),
+    ...(feedback.length === 0 ? {} : { feedback }),
     ...(alarms.length === 0 ? {} : { alarms }),
     ...(watch === undefined ? {} : { watch }),
     ...(escalate.length === 0 ? {} : { escalate }),

@@ -3,6 +3,7 @@ import type { Acquired } from './acquire.ts';
 import type { Catalogue } from './catalogue.ts';
 import { type VirtualClock, virtualClock } from './clock.ts';
 import type { Entry, InterlockStatus, OrderEntry } from './entry.ts';
+import { FEEDBACK } from './feedback-spec.ts';
 import type { Question } from './forge.ts';
 import { type Host, type HostOptions, host as plainHost, type WrittenOrder } from './host.ts';
 import type { AnyProtocol, Body, Came, Links, Poll, Stream } from './instrument.ts';
@@ -207,6 +208,9 @@ function lasting(rig: Rig): Rig {
         ...one,
         leases: Object.fromEntries(Object.entries(one.leases).map(([name, lease]) => [name, { ...lease, longest: FOR_EVER }])),
       })),
+    // What holds an output on a temperature would move what is tested.
+    start: rig.start.filter((one) => one.instrument !== FEEDBACK),
+    feedback: undefined,
     alarms: [],
   };
 }

@@ -36,10 +36,18 @@ test('ramp: hold, resume, stop', () => {
   expect(ask({ do: 'ramp', output: 'oven.setpoint', what: 'hold' })).toBe('"by" must say who asks');
 });
 
+test('hold: release, off', () => {
+  for (const what of ['release', 'off'])
+    expect(ask({ do: 'hold', by: 'ann', loop: 'heating', what, more: 1 })).toEqual({ do: 'hold', by: 'ann', loop: 'heating', what });
+  expect(ask({ do: 'hold', by: 'ann', loop: 'heating', what: '3000 K' })).toBe('"what" of a hold is release or off');
+  expect(ask({ do: 'hold', by: 'ann', what: 'off' })).toBe('"loop" says which feedback, such as "heating"');
+  expect(ask({ do: 'hold', loop: 'heating', what: 'off' })).toBe('"by" must say who asks');
+});
+
 test("a stop needs nobody's name", () => {
   expect(ask({ do: 'stop' })).toEqual({ do: 'stop', by: 'unknown' });
 });
 
 test('anything else is answered with what is known', () => {
-  expect(ask({ do: 'dance' })).toBe('not understood; known are order, note, mark, acknowledge, shelve, ramp, status, stop');
+  expect(ask({ do: 'dance' })).toBe('not understood; known are order, note, mark, acknowledge, shelve, ramp, hold, status, stop');
 });

@@ -71,6 +71,8 @@ export type Request =
   | { readonly do: 'acknowledge'; readonly by: string; readonly name?: string; readonly all?: boolean }
   | { readonly do: 'shelve'; readonly by: string; readonly name: string; readonly seconds: number; readonly why: string }
   | { readonly do: 'ramp'; readonly by: string; readonly output: string; readonly what: 'hold' | 'resume' | 'stop' }
+  /** A loop is let go of, with its output where it is or switched off; it is begun by an order of feedback.NAME. */
+  | { readonly do: 'hold'; readonly by: string; readonly loop: string; readonly what: 'release' | 'off' }
   | { readonly do: 'status' };
 
 export type Reply =

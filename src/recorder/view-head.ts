@@ -1,5 +1,5 @@
 /** What stands at the top of the live screen: what a person must see, and what to do about it. Lines may be coloured; one line each. */
-import type { AlarmState, InterlockStatus, RampStatus, Severity, Status } from '../entry.ts';
+import type { AlarmState, FeedbackStatus, InterlockStatus, RampStatus, Severity, Status } from '../entry.ts';
 import { show, UNITS } from '../units.ts';
 
 export type Paint = (code: string, text: string) => string;
@@ -113,5 +113,21 @@ export function rampLines(status: Status | undefined, paint: Paint): readonly st
     const text = `ramp ${r.output}: ${r.state}, ${show(r.at, unit)} on the way from ${show(r.from, unit)} to ${show(r.to, unit)}`;
     const why = r.why === undefined ? '' : `: ${printable(r.why)}`;
     return r.state === 'stopped' ? paint('1;31', `${text}${why}`) : r.state === 'held' ? paint('33', `${text}${why}`) : `${text}${why}`;
+  });
+}
+
+/** One line each for the loops that have been begun. */
+export function feedbackLines(status: Status | undefined, paint: Paint): readonly string[] {
+  return (status?.feedback ?? []).flatMap((f: FeedbackStatus) => {
+    if (f.state === 'idle') return [];
+    const unit = UNITS.find((u) => u === f.unit) ?? '';
+    const outputUnit = UNITS.find((u) => u === f.outputUnit) ?? '';
+    const way = f.setpoint === f.target ? '' : ` at ${show(f.setpoint ?? Number.NaN, unit)} on the way`;
+    const wanted = f.target === undefined ? '' : `${way} to ${show(f.target, unit)}`;
+    const measured = f.measured === undefined ? '' : `, measured ${show(f.measured, unit, f.sigma)}`;
+    const output =
+      f.at === undefined ? '' : `, ${f.output} at ${show(f.at, outputUnit)}${f.limited === undefined ? '' : ` (limit: ${f.limited})`}`;
+    const text = `feedback ${f.name}: ${f.state}${wanted}${measured}${output}${f.why === undefined ? '' : `: ${printable(f.why)}`}`;
+    return [f.state === 'lost' || f.state === 'released' ? paint('1;31', text) : text];
   });
 }

@@ -9,6 +9,7 @@ import type { Summary } from './recorder.ts';
 import {
   ageText,
   alarmLines,
+  feedbackLines,
   interlockLines,
   latchLines,
   leaseLines,
@@ -123,6 +124,7 @@ export function view(
         ...urgent,
         ...leaseLines(status, paint),
         ...rampLines(status, paint),
+        ...feedbackLines(status, paint),
       ];
       head.push('');
       // Links and instruments without trouble may give way to readings and words on a small screen.
