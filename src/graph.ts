@@ -1,14 +1,17 @@
 /**
- * Derivations as one function from a reading to readings. The first input triggers; the others pair by `last`, `exact` or
- * `interpolate`, always with `within`, else the result is bad with that reason. There is no clock inside: time is that of the readings.
+ * Derivations as one function from a reading to readings. The first input triggers; the others pair by `last`, `exact`, `interpolate` or
+ * `held`, always with `within`, else the result is bad with that reason. There is no clock inside: time is that of the readings.
  */
-import type { Derivation } from './derive/derivation.ts';
+import type { Derivation, Stepped } from './derive/derivation.ts';
+import { heldThrough } from './derive/held.ts';
+import type { LedgerRecord } from './derive/ledger.ts';
 import { bad, type Kind, type Kinds, type Measured, type Provenance, type Reading, type Sigma } from './reading.ts';
 
 export interface Input {
   /** instrument.channel, or instrument.channel[index] */
   readonly from: string;
-  readonly pair: 'last' | 'exact' | 'interpolate';
+  /** held: what it was during the whole exposure of the trigger (see `heldThrough`). */
+  readonly pair: 'last' | 'exact' | 'interpolate' | 'held';
   /** Seconds. */
   readonly within: number;
 }
@@ -24,6 +27,14 @@ export interface NodeSpec {
   /** Hash of the parameters, and of the calibration where there is one. */
   readonly parametersId: string;
   readonly calibration?: string;
+  /** The calibrations that there are at the start, for methods that take them from the ledger. */
+  readonly records?: readonly LedgerRecord[];
+}
+
+export interface Graph {
+  (reading: Reading): readonly Reading[];
+  /** A calibration that there is from now on. What is made is a function of the sequence of readings and records alone. */
+  learn(record: LedgerRecord): void;
 }
 
 interface Pending {
@@ -46,7 +57,7 @@ const KEPT_TRACES = 64; // each may be megabytes
 
 const source = (r: Reading): readonly string[] => (r.index === undefined ? [r.from] : [r.from, `${r.from}[${r.index}]`]);
 
-export function graph(specs: readonly NodeSpec[]): (reading: Reading) => readonly Reading[] {
+export function graph(specs: readonly NodeSpec[]): Graph {
   const nodes = sorted(specs).map(
     (spec): Running => ({
       spec,
@@ -57,14 +68,25 @@ export function graph(specs: readonly NodeSpec[]): (reading: Reading) => readonl
       pending: [],
     }),
   );
+  const learn = (node: Running, record: LedgerRecord): void => {
+    const { derivation, params } = node.spec;
+    if (derivation.learn && node.inputs[0]?.[1].from.replace(/\[\d+\]$/, '') === record.record.of)
+      node.state = derivation.learn(node.state, record, params);
+  };
+  for (const node of nodes) for (const record of node.spec.records ?? []) learn(node, record);
   const wanted = new Set(specs.flatMap((spec) => Object.values(spec.inputs).map(({ from }) => from.replace(/\[\d+\]$/, ''))));
-  return (reading) => {
+  const hear = (reading: Reading): readonly Reading[] => {
     if (!wanted.has(reading.from)) return NONE; // of what nobody takes nothing is made
     // Each node hears the reading together with all that the nodes before it have made of it: no mixture of old and new.
     const all: Reading[] = [reading];
     for (const node of nodes) all.push(...take(node, all));
     return all.slice(1);
   };
+  return Object.assign(hear, {
+    learn(record: LedgerRecord): void {
+      for (const node of nodes) learn(node, record);
+    },
+  });
 }
 
 /** Each node after those it takes from; the rig's check has refused cycles. */
@@ -84,7 +106,7 @@ function sorted(specs: readonly NodeSpec[]): readonly NodeSpec[] {
 
 function take(node: Running, readings: readonly Reading[]): readonly Reading[] {
   const [first, ...others] = node.inputs;
-  const wait = Math.max(0, ...others.map(([, i]) => (i.pair === 'last' ? 0 : i.within * 1e6)));
+  const wait = Math.max(0, ...others.map(([, i]) => (i.pair === 'last' || i.pair === 'held' ? 0 : i.within * 1e6)));
   const triggers: Pending[] = [];
   let now = Number.NEGATIVE_INFINITY;
   for (const r of readings) {
@@ -149,6 +171,12 @@ function decide(node: Running, p: Pending, now: number): Paired | undefined {
       if (!same) return { why: `no ${input.from} of the same time` };
       found[name] = same;
       read.push(same);
+    } else if (input.pair === 'held') {
+      if (p.trigger.quality === 'bad') continue; // nothing is made of it whatever this was
+      const held = heldThrough(kept, input.from, reach, p.trigger);
+      if (typeof held === 'string') return { why: held };
+      found[name] = held;
+      read.push(held);
     } else {
       if (!after && now <= p.latest) return undefined;
       if (!before || !after || p.trigger.t - before.t > reach || after.t - p.trigger.t > reach) {
@@ -194,12 +222,16 @@ function step(node: Running, trigger: Reading, paired: Paired): readonly Reading
   const inputs = [trigger, ...('read' in paired ? paired.read : [])].map(
     (r) => `${r.from}${r.index === undefined ? '' : `[${r.index}]`}#${r.seq}`,
   );
-  const made: Provenance = {
-    method: derivation.method,
-    parameters: node.spec.parametersId,
-    ...(node.spec.calibration ? { calibration: node.spec.calibration } : {}),
-    inputs,
+  const provenance = (used: readonly string[]): Provenance => {
+    const [calibration = node.spec.calibration, ...more] = used;
+    return {
+      method: derivation.method,
+      parameters: node.spec.parametersId,
+      ...(calibration ? { calibration } : {}),
+      inputs: more.length > 0 ? [...inputs, ...more.map((id) => `calibration#${id}`)] : inputs,
+    };
   };
+  let made = provenance([]);
   // What has anything simulated in it can never pass for measured.
   const origin = Object.values(all).some((r) => r.origin === 'simulator') ? 'simulator' : trigger.origin;
   const outputs = derivation.outputs as Kinds;
@@ -229,7 +261,9 @@ function step(node: Running, trigger: Reading, paired: Paired): readonly Reading
   const suspect = Object.values(all).find((r) => r.quality === 'suspect');
   let values: Readonly<Record<string, unknown>>;
   try {
-    [node.state, values] = derivation.step(node.state, all, params);
+    const [state, given, used]: Stepped<unknown, Kinds> = derivation.step(node.state, all, params);
+    [node.state, values] = [state, given];
+    if (used) made = provenance(used);
   } catch (error) {
     return nothing(`fault in the method ${derivation.method}: ${error instanceof Error ? error.message : String(error)}`);
   }

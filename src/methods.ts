@@ -17,6 +17,7 @@ import { thermocoupleMethod } from './derive/thermocouple-method.ts';
 import { twoSides } from './derive/two-sides.ts';
 import type { NodeSpec } from './graph.ts';
 import type { Rig, RigFile } from './rig.ts';
+import { isAuto, ledgerRecord } from './rig-calibrations.ts';
 import { Refused } from './talk.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: methods of different inputs and parameters stand in one list
@@ -56,17 +57,23 @@ export function filesOf(rig: Rig): Readonly<Record<string, RigFile>> {
     else if (value !== null && typeof value === 'object' && !ArrayBuffer.isView(value)) Object.values(value).forEach(walk);
   };
   for (const d of rig.derive) walk(d.params);
+  for (const { text, files } of rig.calibrations ?? []) walk([text, files]);
   return found;
 }
 
 /** A rig's derivations; throws only for what the rig's check lets not pass. */
 export function nodesOf(rig: Rig): readonly NodeSpec[] {
+  const calibrations = rig.calibrations ?? [];
+  const records = calibrations.map(ledgerRecord);
   return rig.derive.map((d) => {
     const derivation = methods.get(d.method);
     if (!derivation) throw new Error(`${d.name}: no method ${d.method}`);
     const params: unknown = derivation.params.parse(d.params);
     if (params instanceof Refused) throw new Error(`${d.name}: ${params.why}`);
-    const hashed = JSON.stringify(d.params, (_, value: unknown) => (isFile(value) ? value.sha256 : value));
+    const auto = isAuto(d);
+    const hashed = JSON.stringify(auto ? [d.params, calibrations.map(({ text }) => text.sha256)] : d.params, (_, value: unknown) =>
+      isFile(value) ? value.sha256 : value,
+    );
     const calibration = isTable(d.params.calibration) ? Object.values(d.params.calibration).find(isFile) : undefined;
     return {
       name: d.name,
@@ -75,6 +82,7 @@ export function nodesOf(rig: Rig): readonly NodeSpec[] {
       params,
       parametersId: createHash('sha256').update(hashed).digest('hex').slice(0, 16),
       ...(calibration ? { calibration: calibration.sha256.slice(0, 16) } : {}),
+      ...(auto ? { records } : {}),
     };
   });
 }

@@ -14,7 +14,7 @@ import {
   shapeOf,
 } from './derive/calibration-record.ts';
 import { type CalibrationFiles, type LedgerRecord, prepared } from './derive/ledger.ts';
-import type { RigFile } from './rig.ts';
+import type { Methods, RigDerivation, RigFile } from './rig.ts';
 import { described, hint, inUnit, isTable, table, text, word } from './rig-read.ts';
 import { type Message, type Path, readSheet, type Sheet } from './rig-yaml.ts';
 import type { Unit } from './units.ts';
@@ -44,6 +44,35 @@ export function ledgerRecord({ record, files }: RigCalibration): LedgerRecord {
   if ('wrong' in ready) throw new Error(`the calibration ${record.id}: ${ready.wrong}`);
   return ready;
 }
+
+/** The records of the channels for which a derivation wants its calibration from the ledger; what is wrong with any record is warned of. */
+export async function wantedCalibrations(
+  sheet: Sheet,
+  folder: string,
+  derive: readonly RigDerivation[],
+  methods: Methods,
+): Promise<readonly RigCalibration[]> {
+  const wanted = derive.filter(isAuto).map((d) => ({ ...d, of: channelOf(Object.values(d.inputs)[0]?.from ?? '') }));
+  if (wanted.length === 0) return [];
+  const { calibrations, messages } = await readCalibrations(folder);
+  sheet.warnings.push(...messages);
+  for (const { name, method, of } of wanted) {
+    const takes = methods.get(method)?.takes ?? [];
+    const needed = takes.includes('lamp') ? ['lamp', 'response'] : takes;
+    const has = calibrations.some(({ record }) => record.of === of && needed.includes(record.calibration));
+    const what = `${needed[0]} calibration of ${of}`;
+    if (!has)
+      sheet.warn(
+        ['derive', name, 'calibration'],
+        `there is no ${what} in ${CALIBRATION_FOLDER}/; take one: bridgman calibrate ${needed[0]} ${of}`,
+      );
+  }
+  return calibrations.filter(({ record }) => wanted.some(({ of }) => of === record.of));
+}
+
+/** Whether a derivation takes its calibration from the ledger. */
+export const isAuto = ({ params }: Pick<RigDerivation, 'params'>): boolean => params.calibration === 'auto';
+const channelOf = (from: string): string => from.replace(/\[\d+\]$/, '');
 
 /** The records that can be used, and what is wrong with the others; in the order of their names. */
 export async function readCalibrations(
@@ -98,7 +127,7 @@ const FILE_AT: Readonly<Record<keyof CalibrationFiles | 'record', Path>> = {
   data: ['data'],
   dark: ['dark', 'data'],
   radiance: ['lamp', 'radiance'],
-  record: ['calibration'],
+  record: ['coefficients'],
 };
 
 /** The files beside the record, as they were when it was taken; what is missing or changed is said. */
@@ -127,7 +156,7 @@ async function namedFiles(sheet: Sheet, folder: string, record: CalibrationRecor
 const KEYS = ['calibration', 'id', 'of', 'taken', 'valid', 'path', 'region', 'exposure', 'lamp', 'coefficients', 'lines'];
 const NEEDED = {
   calibration: `"calibration: ${CALIBRATIONS.join(' | ')}"`,
-  id: '"id: "0000000000000000"", and what it must be is said next',
+  id: '\'id: "0000000000000000"\', and what it must be is said next',
   of: '"of: camera.spectrum"',
   taken: '"taken: 2026-11-22T10:11:12Z"',
 };

@@ -216,7 +216,9 @@ function checkDerivations(sheet: Sheet, rig: Rig, shapes: ReadonlyMap<string, Sh
     const method = methods.get(d.method);
     if (!method) continue;
     for (const [input, { from }] of Object.entries(d.inputs)) {
-      const path = isTable(sheet.at(['derive', d.name, input])) ? ['derive', d.name, input, 'from'] : ['derive', d.name, input];
+      const held = d.inputs[input]?.pair === 'held';
+      const at = ['derive', d.name, ...(held ? ['path', input.slice('path.'.length)] : [input])];
+      const path = isTable(sheet.at(at)) ? [...at, 'from'] : at;
       const [, source = '', channel = ''] = SOURCE.exec(from) ?? [];
       const shape = shapes.get(source);
       const channels = outputs.get(source) ?? (shape?.state.is === 'running' && shape.fault === undefined ? shape.channels : undefined);
@@ -228,6 +230,7 @@ function checkDerivations(sheet: Sheet, rig: Rig, shapes: ReadonlyMap<string, Sh
       const kind = Object.hasOwn(channels, channel) ? channels[channel] : undefined;
       const want = method.inputs[input];
       if (kind === undefined) sheet.say(path, `"${source}" has no channel "${channel}"${hint(channel, Object.keys(channels))}`);
+      else if (held && kind === 'trace') sheet.say(path, `${from} gives a trace: an entry of the path is a state, a flag or a number`);
       else if (want !== undefined && kind !== want)
         sheet.say(path, `${from} gives ${noun(kind)}, but ${d.method} wants ${noun(want)} as its input "${input}"`);
     }
@@ -236,7 +239,10 @@ function checkDerivations(sheet: Sheet, rig: Rig, shapes: ReadonlyMap<string, Sh
     const [name = '', from = ''] = circle;
     const d = rig.derive.find((one) => one.name === name);
     const input = Object.entries(d?.inputs ?? {}).find(([, i]) => i.from.startsWith(`${from}.`))?.[0] ?? '';
-    sheet.say(['derive', name, input], `this goes in a circle: ${circle.join(' needs ')}`);
+    sheet.say(
+      ['derive', name, ...(input.startsWith('path.') ? ['path', input.slice('path.'.length)] : [input])],
+      `this goes in a circle: ${circle.join(' needs ')}`,
+    );
   }
 }
 

@@ -3,13 +3,18 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Method, Methods, RigDerivation, RigFile, RigInput } from './rig.ts';
+import { pathEntry } from './rig-calibrations.ts';
 import { parsedBy } from './rig-instruments.ts';
-import { checkName, described, hint, isTable, seconds, type Table, table, text, word } from './rig-read.ts';
+import { checkName, described, hint, isName, isTable, seconds, type Table, table, text, word } from './rig-read.ts';
 import type { Path, Sheet } from './rig-yaml.ts';
 import { quantity } from './units.ts';
 
 /** Seconds within which an input that is named without `within` must have come: older than that, it is no partner. */
 export const WITHIN = 1;
+/** The same for a channel of the optical path: it moves seldom, and some boards tell only of changes. */
+export const HELD_WITHIN = 60;
+/** The parameter of which entries may be channels. */
+const PATH = 'path';
 
 export async function readDerivations(sheet: Sheet, folder: string, methods: Methods): Promise<RigDerivation[]> {
   const out: RigDerivation[] = [];
@@ -44,6 +49,7 @@ async function readDerivation(
     return undefined;
   }
   const inputs = readInputs(sheet, path, given, method);
+  const held = readPath(sheet, path, given, method);
   const own = Object.keys(method.params.fields);
   const known = ['method', ...Object.keys(method.inputs), ...own];
   const params: Record<string, unknown> = {};
@@ -53,12 +59,56 @@ async function readDerivation(
     if (!own.includes(key)) {
       strange = true;
       sheet.say([...path, key], `${methodName} has no input or parameter "${key}"${hint(key, known)}`, 'key');
-    } else params[key] = value;
+    } else params[key] = key === PATH && held ? held.constants : value;
   }
   const filled = await withFiles(sheet, path, params, method.files ?? [], folder);
   if (!filled) return undefined;
   const parsed = parsedBy(sheet, path, method.params, filled, methodName);
-  return inputs && parsed && !strange ? { name, method: methodName, inputs, params: filled } : undefined;
+  return inputs && parsed && !strange ? { name, method: methodName, inputs: { ...inputs, ...held?.channels }, params: filled } : undefined;
+}
+
+interface HeldPath {
+  /** Inputs by the name path.NAME. */
+  readonly channels: Readonly<Record<string, RigInput>>;
+  readonly constants: Readonly<Record<string, unknown>>;
+}
+const CHANNEL = /^[A-Za-z_][\w-]*\.[A-Za-z_][\w.-]*(?:\[\d+\])?$/;
+
+/** The optical path of a derivation that takes its calibration from the ledger: what is a channel becomes an input, the rest stays. */
+function readPath(sheet: Sheet, path: Path, given: Table, method: Method): HeldPath | undefined {
+  if (!method.takes || !Object.hasOwn(given, PATH)) return undefined;
+  const here = [...path, PATH];
+  if (given.calibration !== 'auto') sheet.say(here, '"path" is compared by "calibration: auto"; write that too, or leave it out', 'key');
+  const all = table(sheet, here, '"{ filter: optics.filter, magnification: 20, side: up }"');
+  if (!all) return { channels: {}, constants: {} };
+  const channels: Record<string, RigInput> = {};
+  const constants: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(all)) {
+    const at = [...here, name];
+    if (!isName(name)) sheet.say(at, `"${name}" is no name: names have letters, digits, - and _ (64 at most)`, 'key');
+    else if (isTable(value)) {
+      const input = readHeld(sheet, at, value);
+      if (input) channels[`${PATH}.${name}`] = input;
+    } else if (typeof value === 'string' && CHANNEL.test(value))
+      channels[`${PATH}.${name}`] = { from: value, pair: 'held', within: HELD_WITHIN };
+    else {
+      const entry = pathEntry(value);
+      if (entry === undefined)
+        sheet.say(at, `"${name}" of the path is a channel such as optics.filter, a word or a number, not ${described(value)}`);
+      else constants[name] = entry;
+    }
+  }
+  return { channels, constants };
+}
+
+function readHeld(sheet: Sheet, at: Path, value: Table): RigInput | undefined {
+  table(sheet, at, '"{ from: optics.filter, within: 10 min }"', ['from', 'within'], { from: '"from: optics.filter"' });
+  if (!('from' in value)) return undefined;
+  const within = 'within' in value ? seconds(sheet, [...at, 'within']) : HELD_WITHIN;
+  if (typeof value.from === 'string' && SOURCE.test(value.from))
+    return within === undefined ? undefined : { from: value.from, pair: 'held', within };
+  sheet.say([...at, 'from'], `an entry of the path is INSTRUMENT.CHANNEL, such as "optics.filter", not ${described(value.from)}`);
+  return undefined;
 }
 
 function readInputs(sheet: Sheet, path: Path, given: Table, method: Method): Readonly<Record<string, RigInput>> | undefined {
@@ -100,6 +150,9 @@ function readInput(sheet: Sheet, path: Path, first: boolean): RigInput | undefin
 export const SOURCE = /^([^.[\]\s]+)\.([^[\]\s]+?)(?:\[(\d+)\])?$/;
 const LARGEST = 64 << 20; // bytes of a calibration: detector frames have a few megabytes
 
+/** Words in the place of a file: the one that fits, or none at all. */
+const WORDS = ['auto', 'none'];
+
 /** The parameters with the bytes of each file in the place of its name; undefined after a message. */
 async function withFiles(sheet: Sheet, path: Path, params: Table, files: readonly string[], folder: string): Promise<Table | undefined> {
   const out = structuredClone(params) as Record<string, unknown>; // a copy of plain data, of the same shape
@@ -112,7 +165,7 @@ async function withFiles(sheet: Sheet, path: Path, params: Table, files: readonl
     if (!isTable(holder) || !Object.hasOwn(holder, last)) continue;
     const name = holder[last];
     // A parameter may be a file or a number ("emissivity: 0.35"): only text that is no quantity names a file.
-    if (typeof name !== 'string' || typeof quantity(name) !== 'string') continue;
+    if (typeof name !== 'string' || WORDS.includes(name) || typeof quantity(name) !== 'string') continue;
     const file = await readWhole(resolve(folder, name), name);
     if (typeof file === 'string') {
       whole = false;

@@ -10,6 +10,7 @@ import type { Kinds, Schema } from './instrument.ts';
 import { influxTarget } from './recorder/influx-http.ts';
 import { readAlarms, readEscalations, readWatch } from './rig-alarms.ts';
 import { checkAgainstShape } from './rig-check.ts';
+import { type RigCalibration, wantedCalibrations } from './rig-calibrations.ts';
 import { channelsOf } from './rig-conditions.ts';
 import { readDerivations } from './rig-derive.ts';
 import { withUserDrivers } from './rig-drivers.ts';
@@ -108,7 +109,7 @@ export interface RigInstrument {
 export interface RigInput {
   /** instrument.channel or derivation.output, with [index] where it is one of a list */
   readonly from: string;
-  readonly pair: 'last' | 'exact' | 'interpolate';
+  readonly pair: 'last' | 'exact' | 'interpolate' | 'held';
   /** Seconds; without meaning for the first input, which triggers. */
   readonly within: number;
 }
@@ -156,6 +157,8 @@ export interface Rig {
   readonly links: Readonly<Record<string, RigLink>>;
   readonly instruments: readonly RigInstrument[];
   readonly derive: readonly RigDerivation[];
+  /** The calibrations in the rig's folder, of the channels for which a derivation wants them. */
+  readonly calibrations?: readonly RigCalibration[];
   readonly start: readonly StartOrder[];
   readonly interlocks?: readonly RigInterlock[];
   /** Outputs held on measured quantities. */
@@ -181,6 +184,8 @@ export interface Method {
   readonly params: Schema<unknown>;
   /** Dotted names of the parameters that are files. */
   readonly files?: readonly string[];
+  /** The kinds of calibration that it takes from the rig's ledger. */
+  readonly takes?: readonly string[];
 }
 export type Methods = ReadonlyMap<string, Method>;
 
@@ -283,6 +288,8 @@ async function readRig(sheet: Sheet, file: string, catalogue: Catalogue, methods
   const stopFile = 'stop_file' in all ? readStopFile(sheet, file) : undefined;
   const links = readLinks(sheet, all);
   const instruments = 'instruments' in all ? readInstruments(sheet, links, catalogue) : [];
+  const derive = 'derive' in all ? await readDerivations(sheet, folder, methods) : [];
+  const calibrations = await wantedCalibrations(sheet, folder, derive, methods);
   return {
     name: name ?? '',
     ...(about === undefined ? {} : { about }),
@@ -293,7 +300,8 @@ async function readRig(sheet: Sheet, file: string, catalogue: Catalogue, methods
     sessions: resolve(folder, sessions ?? 'sessions'),
     links,
     instruments,
-    derive: 'derive' in all ? await readDerivations(sheet, folder, methods) : [],
+    derive,
+    ...(calibrations.length === 0 ? {} : { calibrations }),
     start: [], // read when the commands are known
     ...(stopFile === undefined ? {} : { stopFile }),
     record: 'record' in all ? readRecord(sheet) : { rawOrder: [] },

@@ -6,6 +6,7 @@ import { type Field, options, word } from '../instrument.ts';
 import { bad, type Kinds, type Measured, type Reading, type Sigma, type Values } from '../reading.ts';
 import { Refused } from '../talk.ts';
 import type { Rows, SpectralFrame } from './calibration.ts';
+import type { OpticalPath } from './calibration-record.ts';
 import type { Derivation } from './derivation.ts';
 import { fitEdge } from './diamond-edge.ts';
 import {
@@ -19,6 +20,8 @@ import {
 } from './diamond-scales.ts';
 import type { GaugePressure, Known } from './gauge.ts';
 import { amount, frameOfFile, measuredAmount, pair, perhaps, rows, scaleNamed, wavenumber } from './gauge-parameters.ts';
+import type { LedgerRecord } from './ledger.ts';
+import { axisFor, type LedgerState, noRecords, pathConstants, wantedFor, withRecord } from './ledger-spectrum.ts';
 import type { LineParams } from './line-pixels.ts';
 import { RUBY_CORRECTIONS, type RubyCorrection, type RubyGauge, rubyGauge, rubyReference } from './ruby.ts';
 import { fitRuby, type Line } from './ruby-fit.ts';
@@ -29,6 +32,8 @@ import { frameOfTrace } from './temperature.ts';
 import { KCL, thermalPressure } from './thermal-pressure.ts';
 
 interface FitFields {
+  readonly calibration: true | undefined;
+  readonly path: OpticalPath | undefined;
   readonly window: readonly [number, number] | undefined;
   readonly rows: Rows | undefined;
   readonly dark: SpectralFrame | undefined;
@@ -45,9 +50,34 @@ const fitFields = (window: string): { readonly [N in keyof FitFields]: Field<Fit
     amount(v, '1', '2.5'),
   ),
   read_noise: perhaps('counts rms per pixel; otherwise the camera or the dark rows say', (v) => amount(v, '1', '4', true)),
+  calibration: perhaps("auto: the rig's wavelength calibration that fits takes the place of the spectrum's own wavelengths", (v) =>
+    v === 'auto' ? true : new Refused(`must be auto, not ${JSON.stringify(v)}`),
+  ),
+  path: perhaps(
+    'with calibration auto: what shapes the axis, such as { mirror: optics.mirror }: channels, words or numbers',
+    pathConstants,
+  ),
 });
 const WEIGHTS = ['poisson', 'none'] as const;
 const weights = word('poisson: counts with their own noise; none: all pixels alike', WEIGHTS, 'poisson');
+
+const WAVELENGTH = ['wavelength'] as const;
+
+/** A fit's frame, with the wavelengths of the ledger where the rig wants them, and the id of the record they are from. */
+function frameFor(
+  state: LedgerState,
+  spectrum: Extract<Reading<'trace'>, { readonly quality: 'good' | 'suspect' }>,
+  inputs: Readonly<Record<string, Reading | undefined>>,
+  p: FitFields,
+): { readonly frame: SpectralFrame | string; readonly used?: readonly string[] } {
+  if (!p.calibration) return { frame: frameOfTrace(spectrum.value) };
+  const wanted = wantedFor(spectrum, inputs, p.path ?? {}, p.rows);
+  if (typeof wanted === 'string') return { frame: wanted };
+  const found = axisFor(state, wanted);
+  return 'refused' in found ? { frame: found.refused } : { frame: frameOfTrace(spectrum.value, found.axis), used: [found.id] };
+}
+const learns = (state: LedgerState, record: LedgerRecord, p: FitFields): LedgerState =>
+  p.calibration ? withRecord(state, record, p.rows) : state;
 
 /** Without what was left out. */
 function lineParams(p: FitFields & { readonly weights?: (typeof WEIGHTS)[number] }): LineParams {
@@ -157,23 +187,26 @@ const SPECTRUM = { spectrum: 'trace', temperature: 'K' } as const;
 
 type RubyParams = FitFields & RubyFields & { readonly weights: (typeof WEIGHTS)[number] };
 const RUBY = { pressure: 'Pa', line: 'm', second_line: 'm', split: 'm', width: 'm', ratio: '1', shift: 'm', chi2: '1' } as const;
-export const ruby: Derivation<RubyParams, typeof SPECTRUM, typeof RUBY, undefined> = {
+export const ruby: Derivation<RubyParams, typeof SPECTRUM, typeof RUBY, LedgerState> = {
   method: 'ruby',
   inputs: SPECTRUM,
   optional: ['temperature'],
   outputs: RUBY,
   files: ['dark'],
   params: options<RubyParams>({ ...fitFields('[690 nm, 700 nm]'), weights, ...rubyFields }),
-  start: () => undefined,
-  step(_, { spectrum, temperature }, p) {
-    if (spectrum.quality === 'bad') return [undefined, nothing(RUBY, spectrum.why)];
-    const frame = frameOfTrace(spectrum.value);
+  takes: WAVELENGTH,
+  start: noRecords,
+  learn: learns,
+  step(state, inputs, p) {
+    const { spectrum, temperature } = inputs;
+    if (spectrum.quality === 'bad') return [state, nothing(RUBY, spectrum.why)];
+    const { frame, used } = frameFor(state, spectrum, inputs, p);
     const fit = typeof frame === 'string' ? { refused: frame } : fitRuby(frame, lineParams(p));
-    if ('refused' in fit) return [undefined, nothing(RUBY, fit.refused)];
+    if ('refused' in fit) return [state, nothing(RUBY, fit.refused), used];
     const { r1, r2, split, ratio, chi2, suspect } = fit;
     const pressure = rubyGauge(r1.centre, rubyOf(p), temperatureOf(temperature, p.assumed_temperature));
     return [
-      undefined,
+      state,
       {
         pressure: pressureOf(pressure, suspect),
         line: lengthOf(r1.centre, suspect),
@@ -184,30 +217,34 @@ export const ruby: Derivation<RubyParams, typeof SPECTRUM, typeof RUBY, undefine
         ...shiftOf(pressure),
         chi2: fit.relative ? bad('the scale of the counts is not known') : given<'1'>(chi2, undefined, []),
       },
+      used,
     ];
   },
 };
 
 type SamariumParams = FitFields & SamariumFields & { readonly weights: (typeof WEIGHTS)[number] };
 const SAMARIUM = { pressure: 'Pa', line: 'm', width: 'm', shift: 'm', chi2: '1' } as const;
-export const samarium: Derivation<SamariumParams, typeof SPECTRUM, typeof SAMARIUM, undefined> = {
+export const samarium: Derivation<SamariumParams, typeof SPECTRUM, typeof SAMARIUM, LedgerState> = {
   method: 'samarium',
   inputs: SPECTRUM,
   optional: ['temperature'],
   outputs: SAMARIUM,
   files: ['dark'],
   params: options<SamariumParams>({ ...fitFields('[683 nm, 690 nm]'), weights, ...samariumFields }),
-  start: () => undefined,
-  step(_, { spectrum, temperature }, p) {
-    if (spectrum.quality === 'bad') return [undefined, nothing(SAMARIUM, spectrum.why)];
-    const frame = frameOfTrace(spectrum.value);
+  takes: WAVELENGTH,
+  start: noRecords,
+  learn: learns,
+  step(state, inputs, p) {
+    const { spectrum, temperature } = inputs;
+    if (spectrum.quality === 'bad') return [state, nothing(SAMARIUM, spectrum.why)];
+    const { frame, used } = frameFor(state, spectrum, inputs, p);
     const fit = typeof frame === 'string' ? { refused: frame } : fitSamarium(frame, lineParams(p));
-    if ('refused' in fit) return [undefined, nothing(SAMARIUM, fit.refused)];
+    if ('refused' in fit) return [state, nothing(SAMARIUM, fit.refused), used];
     const { line, chi2, suspect } = fit;
     const known = temperatureOf(temperature, p.assumed_temperature);
     const pressure = samariumGauge(line.centre, p.scale, p.reference ?? { value: p.scale.reference }, known);
     return [
-      undefined,
+      state,
       {
         pressure: pressureOf(pressure, suspect),
         line: lengthOf(line.centre, suspect),
@@ -215,6 +252,7 @@ export const samarium: Derivation<SamariumParams, typeof SPECTRUM, typeof SAMARI
         ...shiftOf(pressure),
         chi2: fit.relative ? bad('the scale of the counts is not known') : given<'1'>(chi2, undefined, []),
       },
+      used,
     ];
   },
 };
@@ -222,7 +260,7 @@ export const samarium: Derivation<SamariumParams, typeof SPECTRUM, typeof SAMARI
 type DiamondParams = FitFields & DiamondFields & { readonly smoothing: number | undefined };
 const DIAMOND_IN = { spectrum: 'trace' } as const;
 const DIAMOND = { pressure: 'Pa', line: 'm' } as const;
-export const diamondEdge: Derivation<DiamondParams, typeof DIAMOND_IN, typeof DIAMOND, undefined> = {
+export const diamondEdge: Derivation<DiamondParams, typeof DIAMOND_IN, typeof DIAMOND, LedgerState> = {
   method: 'diamond-edge',
   inputs: DIAMOND_IN,
   outputs: DIAMOND,
@@ -236,19 +274,22 @@ export const diamondEdge: Derivation<DiamondParams, typeof DIAMOND_IN, typeof DI
     }),
     ...diamondFields,
   }),
-  start: () => undefined,
-  step(_, { spectrum }, p) {
-    if (spectrum.quality === 'bad') return [undefined, nothing(DIAMOND, spectrum.why)];
-    const frame = frameOfTrace(spectrum.value);
+  takes: WAVELENGTH,
+  start: noRecords,
+  learn: learns,
+  step(state, inputs, p) {
+    const { spectrum } = inputs;
+    if (spectrum.quality === 'bad') return [state, nothing(DIAMOND, spectrum.why)];
+    const { frame, used } = frameFor(state, spectrum, inputs, p);
     const window = p.window && inLengths(p.window, p.laser);
     const { weights: _none, ...params } = lineParams({ ...p, window });
     const fit =
       typeof frame === 'string'
         ? { refused: frame }
         : fitEdge(frame, { ...params, laser: p.laser, ...(p.smoothing === undefined ? {} : { smoothing: p.smoothing }) });
-    if ('refused' in fit) return [undefined, nothing(DIAMOND, fit.refused)];
+    if ('refused' in fit) return [state, nothing(DIAMOND, fit.refused), used];
     const pressure = diamondGauge(fit.shift, p.scale, p.reference ?? diamondReference());
-    return [undefined, { pressure: pressureOf(pressure, fit.suspect), line: lengthOf(fit.line, fit.suspect) }];
+    return [state, { pressure: pressureOf(pressure, fit.suspect), line: lengthOf(fit.line, fit.suspect) }, used];
   },
 };
 

@@ -3,13 +3,28 @@ import { Refused, type Schema } from '../instrument.ts';
 import { bad, type Measured, type Trace, type Values } from '../reading.ts';
 import { quantity, type Unit } from '../units.ts';
 import { type Calibration, type Lamp, noiseOfDarkRows, type Rows, type SpectralFrame, type Table } from './calibration.ts';
-import type { Derivation } from './derivation.ts';
-import { PATH, spectrumOf, tableOf } from './files.ts';
+import type { OpticalPath } from './calibration-record.ts';
+import type { Derivation, Stepped } from './derivation.ts';
+import { emissivityOf, MATERIALS } from './emissivity.ts';
+import { spectrumOf, tableOf } from './files.ts';
+import { fingerprint } from './ledger.ts';
+import { chosenFor, type LedgerState, noRecords, pathConstants, wantedFor, withRecord } from './ledger-spectrum.ts';
+import { coefficientsOf } from './linearity.ts';
 import { METHODS, measureTemperature, type Temperature, type TemperatureParams } from './measure.ts';
 
 const INPUTS = { spectrum: 'trace' } as const;
-const OUTPUTS = { temperature: 'K', factor: '1', wien: 'K', two_colour: 'K', chi2: '1' } as const;
+/** sensitivity: shift of the temperature by an emissivity that rises 1 % per 150 nm. */
+const OUTPUTS = { temperature: 'K', factor: '1', wien: 'K', two_colour: 'K', chi2: '1', sensitivity: 'K' } as const;
 type Outputs = typeof OUTPUTS;
+
+interface Params extends TemperatureParams {
+  /** The calibration comes from the rig's ledger. */
+  readonly auto?: true;
+  /** What the rig tells of the optical path and no channel does. */
+  readonly path?: OpticalPath;
+  /** There is nothing to subtract. */
+  readonly noDark?: true;
+}
 
 /** Parameters that are files in the rig; a Trace does as well. */
 const FILES = ['calibration.lamp', 'calibration.radiance', 'calibration.dark', 'dark', 'emissivity'] as const;
@@ -18,9 +33,11 @@ const FIELDS: Readonly<Record<string, string>> = {
   window: 'wavelengths to fit, such as [600 nm, 900 nm]; otherwise all',
   rows: 'detector rows, from 0, both ends included, such as [99, 110]; otherwise all',
   mode: `${METHODS.join(' | ')}; otherwise ml`,
-  calibration: 'lamp (file), and radiance (file) or temperature (such as 2255 K); dark (file), id',
-  dark: 'file to subtract from each spectrum',
-  emissivity: 'file of wavelength (nm) and emissivity, or a number',
+  calibration:
+    'auto: the one of the rig that fits the optical path; or lamp (file), and radiance (file) or temperature (such as 2255 K); dark (file), id',
+  path: 'with calibration auto: what shapes the response, such as { filter: optics.filter, side: up }: channels, words or numbers',
+  dark: 'file to subtract from each spectrum; with calibration auto otherwise the dark that fits, or none',
+  emissivity: 'file of wavelength (nm) and emissivity, a number, or { material: tungsten }',
   gain: 'electrons per count; otherwise the camera says, or 1',
   read_noise: 'counts rms per pixel; otherwise the camera or the dark rows say',
   background: 'constant: fits a background too',
@@ -30,7 +47,7 @@ const FIELDS: Readonly<Record<string, string>> = {
   any_path: 'true: uses a calibration of another optical path, as suspect',
 };
 
-const params: Schema<TemperatureParams> = {
+const params: Schema<Params> = {
   fields: FIELDS,
   parse(yaml) {
     if (!isObject(yaml ?? {})) return new Refused('parameters are written as "name: value"');
@@ -43,11 +60,20 @@ const params: Schema<TemperatureParams> = {
       if (result instanceof Refused) return new Refused(`${name}: ${result.why}`);
       if (result !== undefined) out[key] = result;
     }
-    return out as TemperatureParams; // every entry was made by the reader of its name
+    return together(out as Params); // every entry was made by the reader of its name
   },
 };
 
-type Reader = (value: unknown) => readonly [keyof TemperatureParams, unknown];
+/** What means nothing without the other. */
+function together(p: Params): Params | Refused {
+  if (p.path && !p.auto)
+    return new Refused('path: is compared where the calibration is "auto"; leave it out, or write "calibration: auto"');
+  if (p.noDark && !p.auto) return new Refused('dark: "none" is for the calibration "auto"; leave it out');
+  if (p.anyPath && p.auto) return new Refused('any_path: a calibration that is chosen by its path cannot be one of any path; leave it out');
+  return p;
+}
+
+type Reader = (value: unknown) => readonly [keyof Params, unknown];
 const READERS: Readonly<Record<string, Reader>> = {
   window: (v) => ['window', pair(v, (x) => amount(x, 'm'), '[600 nm, 900 nm]')],
   rows: (v) => [
@@ -59,8 +85,9 @@ const READERS: Readonly<Record<string, Reader>> = {
     ),
   ],
   mode: (v) => ['method', METHODS.find((m) => m === v) ?? new Refused(`must be one of ${METHODS.join(', ')}`)],
-  calibration: (v) => ['calibration', calibrationOf(v)],
-  dark: (v) => ['dark', frameFrom(v)],
+  calibration: (v) => (v === 'auto' ? ['auto', true] : ['calibration', calibrationOf(v)]),
+  path: (v) => ['path', pathConstants(v)],
+  dark: (v) => (v === 'none' ? ['noDark', true] : v === 'auto' ? ['dark', undefined] : ['dark', frameFrom(v)]),
   emissivity: (v) => ['emissivity', emissivityFrom(v)],
   gain: (v) => ['gain', positive(v, '1')],
   read_noise: (v) => ['readNoise', positive(v, '1', true)],
@@ -144,16 +171,35 @@ function tableFrom(value: unknown, column: string): Table | Refused {
 
 /** A constant changes the factor, never the temperature. */
 function emissivityFrom(value: unknown): Table | Refused {
+  if (isObject(value) && 'material' in value) return ofMaterial(value);
   if (typeof value !== 'number') return tableFrom(value, 'emissivity');
   if (!(value > 0 && value <= 1)) return new Refused(`an emissivity lies above 0 and up to 1, not ${value}`);
   return { wavelength: [0, 1], value: [value, value] };
 }
 
+function ofMaterial(given: Record<string, unknown>): Table | Refused {
+  const strange = Object.keys(given).find((k) => k !== 'material' && k !== 'temperature');
+  if (strange !== undefined) return new Refused(`there is no "${strange}"; known are material, temperature`);
+  const known = MATERIALS.find(({ name }) => name === given.material);
+  if (!known) {
+    const names = MATERIALS.map(({ name }) => name).join(', ');
+    return new Refused(`there is no material ${JSON.stringify(given.material)}; there are ${names}; of others give a file`);
+  }
+  const kelvin = given.temperature === undefined ? undefined : positive(given.temperature, 'K');
+  if (kelvin instanceof Refused) return kelvin;
+  const [low, high] = known.temperature;
+  return emissivityOf(known.name, kelvin) ?? new Refused(`the emissivity of ${known.name} is known from ${low} to ${high} K`);
+}
+
 const isTrace = (v: unknown): v is Trace => isObject(v) && isObject(v.columns) && Array.isArray(v.shape);
 
-/** A Trace with columns wavelength (m) and counts, shape [rows, columns] or [columns]; settings: exposure, saturation, gain, read_noise, path. */
-export function frameOfTrace({ columns, shape, begin, end, settings }: Trace): SpectralFrame | string {
-  const [counts, wavelength] = [columns.counts, columns.wavelength];
+/**
+ * A Trace with columns wavelength (m) and counts, shape [rows, columns] or [columns]; settings: exposure, saturation, gain, read_noise,
+ * nonlinearity, path. `axis` (m) takes the place of its wavelengths.
+ */
+export function frameOfTrace({ columns, shape, begin, end, settings }: Trace, axis?: Float64Array): SpectralFrame | string {
+  const counts = columns.counts;
+  const wavelength = axis ? { unit: 'm', data: axis } : columns.wavelength;
   if (!counts || !wavelength) return 'the spectrum needs the columns "wavelength" and "counts"';
   if (wavelength.unit !== 'm') return `the wavelengths are in ${wavelength.unit}, not in m`;
   const across = shape[shape.length - 1] ?? 0;
@@ -172,30 +218,36 @@ export function frameOfTrace({ columns, shape, begin, end, settings }: Trace): S
     readNoise: known('read_noise'),
     averaged: known('averaged'),
   };
-  const path = Object.fromEntries(PATH.flatMap((name) => (settings[name] === undefined ? [] : [[name, settings[name]] as const])));
-  const present = Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== undefined));
-  return { wavelength: wavelength.data, counts: counts.data, rows, columns: across, ...present, path };
+  const nonlinearity = coefficientsOf(settings.nonlinearity);
+  const present = Object.fromEntries(Object.entries({ ...optional, nonlinearity }).filter(([, value]) => value !== undefined));
+  return { wavelength: wavelength.data, counts: counts.data, rows, columns: across, ...present, path: fingerprint(settings) };
 }
 
-/** What does not change from spectrum to spectrum: the calibration with its noise already looked up. */
+/** What does not change from spectrum to spectrum: the calibration with its noise already looked up, or the ledger. */
 interface Prepared {
   readonly calibration?: Calibration;
+  readonly records?: LedgerState;
 }
 
-export const planckMl: Derivation<TemperatureParams, typeof INPUTS, Outputs, Prepared> = {
+export const planckMl: Derivation<Params, typeof INPUTS, Outputs, Prepared> = {
   method: 'planck-ml',
   inputs: INPUTS,
   outputs: OUTPUTS,
   files: FILES,
+  takes: ['lamp', 'response', 'wavelength', 'dark'],
   params,
-  start({ calibration, rows }) {
+  start({ calibration, rows, auto }) {
+    if (auto) return { records: noRecords() };
     if (!calibration) return {};
     const { frame } = calibration;
     const readNoise = frame.readNoise ?? noiseOfDarkRows(frame, rows ?? [0, frame.rows - 1]) ?? 0;
     return { calibration: { ...calibration, frame: { ...frame, readNoise } } };
   },
-  step(prepared, { spectrum }, given) {
+  learn: (prepared, record, { rows }) => (prepared.records ? { records: withRecord(prepared.records, record, rows) } : prepared),
+  step(prepared, inputs, given) {
+    const { spectrum } = inputs;
     if (spectrum.quality === 'bad') return [prepared, nothing(spectrum.why)];
+    if (prepared.records) return fromLedger(prepared, prepared.records, spectrum, inputs, given);
     const frame = frameOfTrace(spectrum.value);
     if (typeof frame === 'string') return [prepared, nothing(frame)];
     const result = measureTemperature(frame, { ...given, ...prepared });
@@ -203,13 +255,43 @@ export const planckMl: Derivation<TemperatureParams, typeof INPUTS, Outputs, Pre
   },
 };
 
-function nothing(why: string): Values<Outputs> {
-  return { temperature: bad(why), factor: bad(why), wien: bad(why), two_colour: bad(why), chi2: bad(why) };
+/** With the calibrations that fit this spectrum; its values carry their ids. */
+function fromLedger(
+  prepared: Prepared,
+  records: LedgerState,
+  spectrum: Parameters<typeof wantedFor>[0],
+  inputs: Parameters<typeof wantedFor>[1],
+  given: Params,
+): Stepped<Prepared, Outputs> {
+  const wanted = wantedFor(spectrum, inputs, given.path ?? {}, given.rows);
+  if (typeof wanted === 'string') return [prepared, nothing(wanted)];
+  const dark = {
+    ...(given.dark ? { file: given.dark } : {}),
+    ...(given.noDark ? { none: true } : {}),
+    ...(given.background ? { fitted: true } : {}),
+  };
+  const chosen = chosenFor(records, spectrum, wanted, frameOfTrace, dark);
+  if (typeof chosen === 'string') return [prepared, nothing(chosen)];
+  const { frame, calibration, used, doubts } = chosen;
+  const lampSigma = given.lampSigma ?? chosen.lampSigma;
+  const result = measureTemperature(frame, {
+    ...given,
+    calibration,
+    ...(chosen.dark ? { dark: chosen.dark } : {}),
+    ...(lampSigma === undefined ? {} : { lampSigma }),
+  });
+  return [prepared, 'refused' in result ? nothing(result.refused) : valuesOf(result, given, doubts), used];
 }
 
-function valuesOf(result: Temperature, { emissivitySlope = 0 }: TemperatureParams): Values<Outputs> {
-  const { terms, suspect, wien, twoColour, chi2 } = result;
-  const quality = suspect === undefined ? { quality: 'good' as const } : { quality: 'suspect' as const, why: suspect };
+function nothing(why: string): Values<Outputs> {
+  const none = bad(why);
+  return { temperature: none, factor: none, wien: none, two_colour: none, chi2: none, sensitivity: none };
+}
+
+function valuesOf(result: Temperature, { emissivitySlope = 0 }: TemperatureParams, more: readonly string[] = []): Values<Outputs> {
+  const { terms, wien, twoColour, chi2 } = result;
+  const suspect = [...(result.suspect === undefined ? [] : [result.suspect]), ...more].join('; ');
+  const quality = suspect === '' ? { quality: 'good' as const } : { quality: 'suspect' as const, why: suspect };
   const measured = (value: number | undefined, why: string, random?: number): Measured<'K'> & Measured<'1'> =>
     value === undefined || !Number.isFinite(value)
       ? bad(why)
@@ -226,5 +308,6 @@ function valuesOf(result: Temperature, { emissivitySlope = 0 }: TemperatureParam
     wien: measured(wien?.temperature, 'too few pixels with a positive signal', wien?.sigma),
     two_colour: measured(twoColour.median, 'no pair of pixels above five sigma', twoColour.mad),
     chi2: measured(chi2, `the method ${result.method} has no noise model`),
+    sensitivity: measured(result.sensitivity, 'the spectrum carries no information on temperature'),
   };
 }

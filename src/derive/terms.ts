@@ -1,12 +1,16 @@
 /** What surrounds a temperature fit: lamp colour, sensitivity to emissivity, upper limit, and whether the calibration fits the spectrum. */
-import { type Calibration, type Lamp, lampRadiance, type SpectralFrame } from './calibration.ts';
+import { type Calibration, type Lamp, lampRadiance, type SpectralFrame, type Table } from './calibration.ts';
 import { EXACT, spectralRadiance } from './radiance.ts';
 import type { PixelSet } from './spectrum.ts';
 import { fitUnweighted } from './unweighted.ts';
 
+/** The radiance of a response, which counts as a lamp: 1 at every wavelength. It is no black body and has no colour. */
+export const FLAT: Table = { wavelength: [0, 1], value: [1, 1] };
+
 /** The temperature of the black body that the lamp looks like in the window, and the lamp's scale against it. */
 export function lampColour(lamp: Lamp, wavelength: Float64Array): { readonly temperature: number; readonly scale: number } | undefined {
   if ('temperature' in lamp) return { temperature: lamp.temperature, scale: 1 };
+  if (lamp.radiance === FLAT) return undefined;
   const radiance = lampRadiance(lamp, wavelength);
   const known = (_: number, i: number): boolean => !Number.isNaN(radiance[i]);
   const fit = fitUnweighted(wavelength.filter(known), radiance.filter(known), EXACT);

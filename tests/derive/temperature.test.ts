@@ -312,7 +312,7 @@ describe('the method planck-ml', () => {
     [{ window: ['600 K', '900 K'] }, 'not in m'],
     [{ rows: [1.5, 2] }, 'whole numbers'],
     [{ mode: 'best' }, 'mode: must be one of ml, trax'],
-    [{ calibration: 'auto' }, 'calibration: must name'],
+    [{ calibration: 'automatic' }, 'calibration: must name'],
     [{ calibration: { lamp: 3, temperature: '2255 K' } }, 'calibration: lamp: is no spectrum'],
     [{ calibration: { lamp: trace(lamp.frame) } }, 'either radiance or temperature'],
     [{ calibration: { lamp: { path: 'x', sha256: '', bytes: new Uint8Array(3) }, temperature: '2255 K' } }, 'PROTO_SPE_INCOMPLETE'],
