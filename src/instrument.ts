@@ -5,6 +5,7 @@ import type { Actor, Asker, Here, Talk } from './talk.ts';
 import { Refused } from './talk.ts';
 
 export { Fault } from '../protocols/protocol.ts';
+export { asRefused, declared, Part, readbackOf, type Scale, type Shown } from './declared.ts';
 export type { Given, Kind, Kinds, Measured, Of, Trace, Values } from './reading.ts';
 export { bad } from './reading.ts';
 export type { Actor, Asker, Here, Talk } from './talk.ts';

@@ -2,6 +2,7 @@
 import type { Links, MOf, QOf, Schema } from './instrument.ts';
 
 export { Fault } from '../protocols/protocol.ts';
+export { asRefused, declared, Part, type Scale } from './declared.ts';
 export type { Field, Schema } from './instrument.ts';
 export { options, terminator, whole, word } from './instrument.ts';
 export { Refused } from './talk.ts';
