@@ -318,7 +318,8 @@ const flag = (about: string, otherwise: boolean): Field<boolean> => ({
 
 function power(p: Options, name: string): State {
   const { bench: made, starts, buffer } = MODELS[p.family];
-  const bench = p.range ? regrated(made, p.range) : made;
+  const grated = p.range ? regrated(made, p.range) : made;
+  const bench = p.drift === 0 ? grated : { ...grated, drift: p.drift };
   const now = { exposure: 100_000, trigger: 0, scans: 1, binning: 0, lamp: false };
   const keep = { buffered: buffer > 0 && (p.family !== 'fx' || p.buffering), size: p.buffer };
   return {

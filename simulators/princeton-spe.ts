@@ -68,12 +68,14 @@ function files(s: State, w: Dac): readonly SpeFile[] {
 }
 
 function camera(p: Options): Camera {
-  const { exposure, gain, read_noise: readNoise, dark, hot, cosmic, laser, excited, range } = p;
+  const { exposure, gain, read_noise: readNoise, dark, hot, cosmic, laser, excited, range, drift } = p;
+  const wavelength = range ? axisOf(...range) : CAMERA.wavelength;
   return {
     ...CAMERA,
     ...{ exposure, gain, readNoise, dark, hot, cosmic },
     views: p.beam === 'gauge' ? ['gauge'] : p.side === 'both' ? ['up', 'down'] : [p.side],
-    wavelength: range ? axisOf(...range) : CAMERA.wavelength,
+    wavelength,
+    seen: drift === 0 ? wavelength : wavelength.map((l) => l - drift),
     excitation: { laser, excited },
   };
 }

@@ -30,8 +30,9 @@ export interface Camera extends Flaws {
   readonly bias: number;
   /** What it looks at: the sides beside each other, or ruby and diamond. */
   readonly views: readonly View[];
-  /** Metre, one per column, rising. */
+  /** Metre, one per column, rising: what its files say, and what is true. */
   readonly wavelength: Float64Array;
+  readonly seen: Float64Array;
   /** Of the laser that excites ruby and diamond. */
   readonly excitation: Pick<Sight, 'laser' | 'excited'>;
 }
@@ -57,6 +58,7 @@ export const CAMERA: Camera = {
   bias: 600,
   views: ['up', 'down'],
   wavelength: WAVELENGTH,
+  seen: WAVELENGTH,
   excitation: {},
   dark: 0.02,
   hot: 0,
@@ -81,7 +83,7 @@ function rowsOf(view: View): Float64Array {
 const ROW_SHARES = { up: rowsOf('up'), down: rowsOf('down'), gauge: rowsOf('gauge') };
 
 /** Electrons per column of a row that takes all of it. A finer grating spreads the same light over more columns. */
-function electronsOf(light: Gathered, view: View, { wavelength, excitation, exposure }: Camera): Float64Array {
+function electronsOf(light: Gathered, view: View, { seen: wavelength, excitation, exposure }: Camera): Float64Array {
   const finer = (wavelength[COLUMNS - 1] - wavelength[0]) / SPAN;
   const per = (THROUGHPUT * finer * exposure) / light.seconds;
   return light.radiance({ view, wavelength, ...excitation }).map((l, i) => per * response(wavelength[i], view) * l);

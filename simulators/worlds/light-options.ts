@@ -1,13 +1,15 @@
 /** What the simulated detectors have in common in a rig: where they look, through which grating, and what is wrong with them. */
 import { type Field, Refused, whole, word } from '../../src/simulator.ts';
 import { quantity } from '../../src/units.ts';
-import type { Moment, Sight, View } from './light.ts';
+import type { Moment } from './light.ts';
 import type { Flaws } from './light-detector.ts';
 
 export interface Looking {
   readonly beam: 'side' | 'gauge';
   /** Metre. */
   readonly range: readonly [number, number] | undefined;
+  /** Metre by which the wavelengths that it tells are too long. */
+  readonly drift: number;
   readonly laser: number;
   readonly excited: boolean | undefined;
   readonly dark: number;
@@ -20,7 +22,7 @@ export interface Looking {
 function amount(yaml: unknown, unit: 'm' | 's', example: string): number | Refused {
   const read = typeof yaml === 'string' ? quantity(yaml) : `must be written with its unit, such as "${example}"`;
   if (typeof read === 'string') return new Refused(read);
-  return read.unit === unit && read.value >= 0 ? read.value : new Refused(`must be such as "${example}", not ${JSON.stringify(yaml)}`);
+  return read.unit === unit ? read.value : new Refused(`must be such as "${example}", not ${JSON.stringify(yaml)}`);
 }
 
 function pair(about: string, unit: 'm' | 's', low: string, high: string): Field<readonly [number, number] | undefined> {
@@ -33,7 +35,7 @@ function pair(about: string, unit: 'm' | 's', low: string, high: string): Field<
       const [a, b] = [amount(yaml[0], unit, low), amount(yaml[1], unit, high)];
       if (a instanceof Refused) return a;
       if (b instanceof Refused) return b;
-      return a < b ? [a, b] : new Refused(`must rise, such as ${example}`);
+      return a >= 0 && a < b ? [a, b] : new Refused(`must rise, such as ${example}`);
     },
   };
 }
@@ -63,9 +65,18 @@ export function looking(flaws: Flaws): { readonly [N in keyof Looking]-?: Field<
         return new Refused('must lie between 300 nm and 1100 nm');
       },
     },
+    drift: {
+      about: 'by how much the wavelengths that it tells are too long, as before a calibration, such as 0.2 nm (otherwise 0)',
+      of: (yaml) => (yaml === undefined ? 0 : amount(yaml, 'm', '0.2 nm')),
+    },
     laser: {
       about: 'wavelength of the laser that excites ruby and anvil, such as 660 nm (otherwise 532 nm)',
-      of: (yaml) => (yaml === undefined ? 532e-9 : amount(yaml, 'm', '532 nm')),
+      of(yaml) {
+        const read = yaml === undefined ? 532e-9 : amount(yaml, 'm', '532 nm');
+        return read instanceof Refused || (read >= SILICON[0] && read <= SILICON[1])
+          ? read
+          : new Refused('must lie between 300 nm and 1100 nm');
+      },
     },
     excited: {
       about: 'true: that laser always shines; otherwise a lamp or LED in the beam "gauge" says, and where there is none, false says never',
@@ -77,14 +88,6 @@ export function looking(flaws: Flaws): { readonly [N in keyof Looking]-?: Field<
     blind: pair('time from the beginning during which no light reaches it', 's', '20 s', '25 s'),
   };
 }
-
-/** Where it looks, with these pixels. */
-export const sight = ({ laser, excited }: Looking, view: View, wavelength: Float64Array): Sight => ({
-  view,
-  wavelength,
-  laser,
-  ...(excited === undefined ? {} : { excited }),
-});
 
 /** What reaches it between two ticks that end at t. */
 export const reaching = ({ blind }: Pick<Looking, 'blind'>, moment: Moment, t: number): Moment =>

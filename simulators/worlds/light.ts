@@ -3,9 +3,10 @@
  * wavelengths in metre. A filter that moves during an exposure gives the mixed spectrum of all its places.
  */
 import { EXACT } from '../../src/derive/radiance.ts';
+import { NEON } from './light-neon.ts';
 import { profile, rubyLight } from './light-ruby.ts';
 import type { Beam, OpticsState } from './optics.ts';
-import { band, diamondEdge } from './raman.ts';
+import { band, diamondEdge, normal } from './raman.ts';
 
 /** K, of the calibration lamp: a black body. */
 export const LAMP_TEMPERATURE = 2255;
@@ -101,6 +102,7 @@ function arriving(sight: Sight, now: Mean): Float64Array {
   // On the beam of the gauge a lamp is what excites; on the others it is the one that a mirror shows, which burns where nobody switches it.
   const burns = view === 'gauge' ? 1 : (now.optics.source(view, 'lamp') ?? 1);
   addBlackBody(out, wavelength, LAMP_TEMPERATURE, lamp * burns);
+  addNeon(out, wavelength, now.optics.neon(view));
   return out;
 }
 
@@ -133,6 +135,31 @@ function addStray(out: Float64Array, wavelength: Float64Array, shines: number): 
   }
 }
 
+/** Radiance times metre of the strongest line; the image of the slit (one sigma) in pixels, and of the lamp's own lines in metre. */
+const LINE = 5;
+const SLIT = 0.85;
+const SHARP = 0.03e-9;
+
+function addNeon(out: Float64Array, wavelength: Float64Array, shines: number): void {
+  if (!(shines > 0)) return;
+  for (let i = 0; i < out.length; i++) {
+    const width = pixelWidth(wavelength, i);
+    const sigma = Math.hypot(SLIT * width, SHARP);
+    for (const [nm, strength] of NEON) {
+      const off = wavelength[i] - nm * 1e-9;
+      if (Math.abs(off) > 8 * sigma) continue;
+      const part = normal((off + width / 2) / sigma) - normal((off - width / 2) / sigma);
+      out[i] += (shines * LINE * strength * part) / width;
+    }
+  }
+}
+
+/** A pixel is as wide as its neighbours are apart. */
+function pixelWidth(wavelength: Float64Array, i: number): number {
+  const [a, b] = [Math.max(0, i - 1), Math.min(wavelength.length - 1, i + 1)];
+  return b > a ? (wavelength[b] - wavelength[a]) / (b - a) : 1e-12;
+}
+
 /** Radiance times metre of the ruby's lines; radiance of the anvil's band and of its fluorescence at 700 nm, which falls by a third per 100 nm. */
 const RUBY = 15;
 const BAND = 4e9;
@@ -162,11 +189,9 @@ function addGauge(out: Float64Array, sight: Sight, now: Mean): void {
 const linesAt = ({ lines }: ReturnType<typeof rubyLight>, at: number): number =>
   lines.reduce((sum, { centre, hwhm, lorentz, share }) => sum + share * profile(hwhm, lorentz, at - centre), 0);
 
-/** The mean over a pixel, which is as wide as its neighbours are apart: Gauss and Legendre with three points. */
+/** The mean over a pixel: Gauss and Legendre with three points. */
 function overPixel(wavelength: Float64Array, i: number, of: (at: number) => number): number {
-  const [a, b] = [Math.max(0, i - 1), Math.min(wavelength.length - 1, i + 1)];
-  const width = b > a ? (wavelength[b] - wavelength[a]) / (b - a) : 0;
-  const off = width * Math.sqrt(3 / 20);
+  const off = pixelWidth(wavelength, i) * Math.sqrt(3 / 20);
   const l = wavelength[i];
   return (5 * of(l - off) + 8 * of(l) + 5 * of(l + off)) / 18;
 }

@@ -21,7 +21,7 @@ export interface PartGiven {
   /** Filters: change of ln(transmission) per 100 nm: no real filter is grey. */
   readonly slope?: number;
   /** Mirrors: what the beam sees while it is in. */
-  readonly shows?: 'lamp' | 'dark';
+  readonly shows?: 'lamp' | 'dark' | 'neon';
 }
 
 export interface Part extends PartGiven {
@@ -36,6 +36,8 @@ export interface OpticsState {
   transmission(beam: Beam, wavelength: number): number;
   /** Parts of the beam that come from the sample and from the calibration lamp; what is missing to 1 is dark. */
   sees(beam: Beam): { readonly sample: number; readonly lamp: number };
+  /** The part of the beam that comes from the neon lamp. */
+  neon(beam: Beam): number;
   /** Light on the photodiode: 0 to 1 of full scale, of LEDs and lamps that are on. */
   photodiode(): number;
   /** How far on the brightest source of these kinds is, 0 to 1; undefined where none stands in the beam. */
@@ -55,6 +57,9 @@ const REFERENCE = 700e-9;
 
 function stateOf(all: () => Iterable<Part>): OpticsState {
   const on = (beam: Beam): readonly Part[] => [...all()].filter((p) => p.beams.includes(beam));
+  /** What one mirror shows, the next may hide. */
+  const shown = (beam: Beam, what: 'lamp' | 'neon'): number =>
+    on(beam).reduce((sum, p) => (p.kind === 'mirror' ? sum * (1 - p.in) + ((p.shows ?? 'lamp') === what ? p.in : 0) : sum), 0);
   return {
     transmission(beam, wavelength) {
       let passes = 1;
@@ -68,14 +73,10 @@ function stateOf(all: () => Iterable<Part>): OpticsState {
       return passes;
     },
     sees(beam) {
-      let [sample, lamp] = [1, 0];
-      for (const part of on(beam)) {
-        if (part.kind !== 'mirror') continue;
-        lamp = lamp * (1 - part.in) + (part.shows === 'dark' ? 0 : part.in);
-        sample *= 1 - part.in;
-      }
-      return { sample, lamp };
+      const sample = on(beam).reduce((left, p) => (p.kind === 'mirror' ? left * (1 - p.in) : left), 1);
+      return { sample, lamp: shown(beam, 'lamp') };
     },
+    neon: (beam) => shown(beam, 'neon'),
     photodiode() {
       let light = 0;
       for (const part of all()) if (part.kind === 'led' || part.kind === 'lamp') light += 0.4 * part.in;

@@ -20,10 +20,10 @@ const RISE = 131_500;
 const STEEP = 400;
 
 /** The band's height at a Raman shift, 0 to 1, without slope near its edge, so that the steepest fall is the edge itself. */
-export const band = (shift: number, edge: number): number => fraction((shift - RISE) / STEEP) * fraction((edge - shift) / STEEP);
+export const band = (shift: number, edge: number): number => normal((shift - RISE) / STEEP) * normal((edge - shift) / STEEP);
 
 /** The normal distribution function, to 1e-7: Abramowitz and Stegun 26.2.17. */
-function fraction(z: number): number {
+export function normal(z: number): number {
   const t = 1 / (1 + 0.2316419 * Math.abs(z));
   const b = [0.31938153, -0.356563782, 1.781477937, -1.821255978, 1.330274429];
   const tail = (Math.exp((-z * z) / 2) / Math.sqrt(2 * Math.PI)) * b.reduceRight((sum, k) => (sum + k) * t, 0);

@@ -41,6 +41,8 @@ export interface Bench {
   readonly readout: number;
   /** Width of a pixel in wavelength over that of the grating it is made with; 1 when absent. */
   readonly finer?: number;
+  /** Metre by which its coefficients are too long; 0 when absent. */
+  readonly drift?: number;
 }
 
 const STROBE = 0.05; // s, period of the continuous strobe
@@ -168,7 +170,7 @@ function opticsOf(bench: Bench) {
     const nm = Float64Array.from({ length: bench.pixels }, (_, p) => bench.wavelength.reduceRight((total, c) => total * p + c, 0));
     const per = THROUGHPUT * bench.saturation * (bench.finer ?? 1);
     const gain = nm.map((l, p) => (p < first || p > last ? 0 : per * response(l)));
-    known = { wavelength: nm.map((l) => l / 1e9), gain };
+    known = { wavelength: nm.map((l) => l / 1e9 - (bench.drift ?? 0)), gain };
     pixelsOf.set(bench, known);
   }
   return known;

@@ -182,6 +182,9 @@ test('options say what is wrong with them', () => {
   expect(why({ range: ['1 nm', '5 m'] })).toMatch(/^range: must lie between 300 nm and 1100 nm/);
   expect(why({ blind: ['1 s', '2 K'] })).toMatch(/^blind: must be such as/);
   expect(why({ laser: '3 s' })).toMatch(/^laser: must be such as "532 nm"/);
+  expect(why({ laser: '2 m' })).toMatch(/^laser: must lie between/);
+  expect(why({ drift: '-0.2 nm' })).toBe('taken');
+  expect(why({ drift: 0.2 })).toMatch(/^drift: must be written with its unit/);
   expect(why({ excited: 'yes' })).toBe('excited: must be true or false');
   expect(why({ cosmic: -1 })).toMatch(/^cosmic: must be a number, 0 or more/);
   expect(why({ hot: 1.5 })).toMatch(/^hot: must be a whole number/);

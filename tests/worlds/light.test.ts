@@ -236,3 +236,30 @@ test('the axis is that of 600 to 900 nm, and another range is told in the file',
   expect(frame.wavelength[511]).toBeCloseTo(715e-9, 13);
   expect(frame.path).toMatchObject({ grating: '750nm,1500', centre_wavelength: 700e-9 });
 });
+
+describe('a neon lamp', () => {
+  /** Places (m) of the highest columns around these lines (m), as the file's axis tells them: the centre of five columns. */
+  const centres = (frame: SpectralFrame, lines: readonly number[]): number[] => {
+    const { wavelength } = frame;
+    const counts = columnsOf(frame, UP_ROWS);
+    return lines.map((line) => {
+      const near = [...counts.keys()].filter((i) => Math.abs(wavelength[i] - line) < 2e-9);
+      const top = near.reduce((a, b) => (counts[b] > counts[a] ? b : a));
+      const around = [-3, -2, -1, 0, 1, 2, 3].map((d) => top + d);
+      const sum = around.reduce((s, i) => s + counts[i], 0);
+      return around.reduce((s, i) => s + counts[i] * wavelength[i], 0) / sum;
+    });
+  };
+  const LINES = [692.94673e-9, 703.24131e-9, 717.39381e-9, 724.51666e-9];
+  test.each([0, 0.4])('in a mirror has its lines where they are; an axis that is %f nm off shows them off', (drift) => {
+    const b = cameraBench({ side: 'up', range: ['685 nm', '735 nm'], cosmic: 0, drift: `${drift} nm` });
+    const mirror = b.world.optics.part('mirror', { kind: 'mirror', beams: ['up'], shows: 'neon' });
+    const dark = Math.max(...columnsOf(b.take(1)[0], UP_ROWS));
+    mirror.in = 1;
+    b.take(1);
+    const [frame] = b.take(1);
+    expect(Math.max(...columnsOf(frame, UP_ROWS))).toBeGreaterThan(20 * dark);
+    for (const [i, at] of centres(frame, LINES).entries()) expect(Math.abs(at - LINES[i] - drift * 1e-9)).toBeLessThan(0.01e-9);
+    expect(b.world.optics.sees('up')).toEqual({ sample: 0, lamp: 0 });
+  });
+});
