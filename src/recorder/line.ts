@@ -116,6 +116,10 @@ export function lineWriter(options: LineOptions): LineWriter {
         if (reading.why !== undefined) why(out, reading.why);
       }
     }
+    if (reading.made?.calibration !== undefined) {
+      put(out, CALIBRATION);
+      stringBytes(out, reading.made.calibration);
+    }
     timeBytes(out, t, reading.seq);
     starts.push(out.at);
     return true;
@@ -143,6 +147,7 @@ const TRUE = encoder.encode('true');
 const FALSE = encoder.encode('false');
 const SIGMA = encoder.encode(',sigma=');
 const WHY = encoder.encode(',why=');
+const CALIBRATION = encoder.encode(',calibration=');
 const shared = new Map<string, Uint8Array>();
 
 function sharedKey(cause: string): Uint8Array {

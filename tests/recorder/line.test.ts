@@ -25,6 +25,12 @@ function written(readings: readonly Reading[], resolution?: number): string {
 }
 const field = (reading: Reading, name: string, resolution?: number) => parseLine(written([reading], resolution).slice(0, -1)).fields[name];
 
+test('a derived value carries the id of its calibration', () => {
+  const made = { method: 'planck-ml', parameters: 'p', calibration: '3f9a0c1d22e4b567', inputs: [] };
+  expect(field(volts({ made }), 'calibration')).toBe('3f9a0c1d22e4b567');
+  expect(field(volts({ made: { method: 'm', parameters: 'p', inputs: [] } }), 'calibration')).toBeUndefined();
+});
+
 test('the lines of every kind of reading, to the byte', () => {
   const common = { t: 1_700_000_000_123_456, seq: 7, origin: 'simulator' } as const;
   const sigma = { random: 0.25, shared: { lamp: -2, 'two words': 1e-7 } };
