@@ -99,7 +99,7 @@ describe('orders', () => {
     expect(unit.order('running', true)).toBe('done');
     expect(now('set_point')).toMatchObject({ value: 283.15 });
     expect(now('running')).toMatchObject({ value: true });
-    clock.advance(3000);
+    clock.advance(1000);
     expect(now('temperature')).toMatchObject({ value: expect.closeTo(283.15, 0) });
     expect(now('status')).toMatchObject({ value: '03 REMOTE START' });
     expect(sent().filter((line) => line.startsWith('OUT'))).toEqual(['OUT_SP_00 10.00\r', 'OUT_MODE_05 1\r']);
