@@ -313,6 +313,16 @@ describe('the terms and the dark', () => {
 });
 
 describe('what the spectrum tells', () => {
+  test('a simulated calibration never holds for a measured spectrum, and a measured one may for a simulated', () => {
+    const g = up([lamp({ filter: 'none', side: 'up', origin: 'simulator' }), ...DARKS]);
+    g(filter(0, 'none'));
+    const measured = shot(1, 2000, 'none');
+    expect(temperature(g(measured)).why).toContain('no lamp calibration for origin hardware (nearest');
+    expect(temperature(g({ ...measured, origin: 'simulator' })).quality).toBe('good');
+    const real = up();
+    real(filter(0, 'none'));
+    expect(temperature(real({ ...measured, origin: 'simulator' })).quality).toBe('good');
+  });
   test('another grating is another path', () => {
     const g = up();
     g(filter(0, 'none'));

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { powerRatio, pressureDifference, temperatureDifference, voltageRatio } from '../src/derive/arithmetic.ts';
 import type { Derivation } from '../src/derive/derivation.ts';
+import type { LedgerRecord } from '../src/derive/ledger.ts';
 import { graph, type Input, type NodeSpec } from '../src/graph.ts';
 import type { Kind, Reading, Sigma } from '../src/reading.ts';
 import { total } from '../src/reading.ts';
@@ -64,6 +65,53 @@ const counter: AnyDerivation = {
   },
 };
 
+/** What it was paired with. */
+const frames: AnyDerivation = {
+  method: 'frames',
+  inputs: { a: 'trace' },
+  outputs: { filter: 'state' },
+  params: { fields: {}, parse: () => ({}) },
+  start: () => 0,
+  step: (_: number, { filter }: { filter: Reading<'state'> }) => [0, { filter: filter.quality === 'bad' ? filter : filter.value }],
+};
+
+/** Says by which records its value was made: all that it has learnt, the newest first. */
+const learner: AnyDerivation = {
+  method: 'learner',
+  inputs: { a: 'V' },
+  outputs: { count: '1' },
+  params: { fields: {}, parse: () => ({}) },
+  start: (): readonly string[] => [],
+  learn: (known: readonly string[], { record }: LedgerRecord) => [record.id, ...known],
+  step: (known: readonly string[]) => [known, { count: known.length }, known],
+};
+const learnt = (id: string, of: string): LedgerRecord => ({
+  record: { calibration: 'lamp', id, of, taken: 0, valid: { from: 0 }, path: {}, region: {} },
+});
+
+describe('calibrations', () => {
+  test('are known from the start or learnt while it runs, of the trigger alone, and named in what they made', () => {
+    const spec = {
+      ...node('l', { a: 'a.x' }, learner),
+      calibration: 'of-the-rig',
+      records: [learnt('one', 'a.x'), learnt('other', 'b.x')],
+    };
+    const g = graph([spec]);
+    const made = (t: number): unknown =>
+      g(reading('a.x', t, 1)).map((r) => [r.quality === 'bad' ? r.why : r.value, r.made?.calibration, r.made?.inputs.slice(1)]);
+    expect(made(0)).toEqual([[1, 'one', []]]);
+    g.learn(learnt('two', 'a.x'));
+    g.learn(learnt('three', 'b.x'));
+    expect(made(1)).toEqual([[2, 'two', ['calibration#one']]]);
+  });
+  test('of the rig where a step names none', () => {
+    const g = graph([{ ...node('r', { a: 'a.x' }, counter), calibration: 'of-the-rig' }]);
+    expect(g(reading('a.x', 0, 1)).map((r) => r.made?.calibration)).toEqual(['of-the-rig']);
+    g.learn(learnt('one', 'a.x')); // it takes none
+    expect(g(reading('a.x', 1, 1)).map((r) => r.made?.calibration)).toEqual(['of-the-rig']);
+  });
+});
+
 describe('pairing', () => {
   test('last: the newest that is not later, within its time', () => {
     const g = graph([node('r', { a: 'a.x', b: 'b.x' })]);
@@ -97,6 +145,25 @@ describe('pairing', () => {
     g(reading('a.x', 1, 4));
     expect(g(reading('b.x', 1.5, 2))).toEqual([]);
     expect(brief(g(reading('b.x', 1.6, 2)))).toEqual([['r.ratio', 1, 'no b.x of the same time']]);
+  });
+
+  test('held: what it was from before the exposure on; bad at once when it changed, and nothing is waited for', () => {
+    const g = graph([node('h', { a: 'cam.x', filter: input('b.x', 'held', 5) }, frames)]);
+    const shot = (begin: number, end: number, t = end): Reading => {
+      const value = { columns: {}, shape: [0], begin: begin * S, end: end * S, settings: {} };
+      return { from: 'cam.x', kind: 'trace', t: t * S, seq: 0, origin: 'hardware', quality: 'good', value } as Reading<'trace'>; // a trace
+    };
+    const state = (t: number, value: string): Reading => ({ ...reading('b.x', t, 0, { kind: 'state' }), value }) as Reading<'state'>; // a word
+    expect(brief(g(shot(0, 1)))).toEqual([['h.filter', 1, 'b.x is not known: it had not been read within 5 s before the exposure began']]);
+    g(state(1, 'none'));
+    expect(brief(g(shot(1.5, 2)))).toEqual([['h.filter', 2, 'none']]);
+    g(state(2.2, '10 %'));
+    expect(brief(g(shot(2, 3)))).toEqual([['h.filter', 3, 'b.x changed during the exposure (none -> 10 %)']]);
+    expect(brief(g(shot(1.5, 2, 4)))).toEqual([['h.filter', 4, 'b.x changed during the exposure (none -> 10 %)']]); // it may have been in it
+    g(state(2.1, 'none')); // had been on its way
+    expect(brief(g(shot(1.5, 2, 4)))).toEqual([['h.filter', 4, 'none']]);
+    expect(brief(g(shot(2.5, 3)))).toEqual([['h.filter', 3, '10 %']]);
+    expect(brief(g({ ...shot(4, 5), quality: 'bad', why: 'torn' } as Reading))).toEqual([['h.filter', 5, 'cam.x: torn']]);
   });
 
   test('interpolate: between its neighbours, linear in time', () => {

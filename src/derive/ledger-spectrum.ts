@@ -62,7 +62,8 @@ export function wantedFor(spectrum: Spectrum, inputs: Inputs, constants: Optical
     if (typeof place === 'string') return place;
     path[name.slice('path.'.length)] = place.value;
   }
-  const told = fingerprint(settings);
+  // A calibration that a simulator has given names its origin: it never holds for a measured spectrum.
+  const told = { ...fingerprint(settings), origin: spectrum.origin };
   const wrong = contradiction(path, told);
   if (wrong !== undefined) return wrong;
   const whole: Rows = [0, (shape.length > 1 ? (shape[0] ?? 1) : 1) - 1];
@@ -186,14 +187,19 @@ function ready(state: LedgerState, parts: Parts): Calibration | string {
     if (apart !== undefined) return `the calibration ${lamp.record.id.slice(0, 8)} is of another optical path: ${apart}`;
   }
   const linearity = given.nonlinearity ?? frame.nonlinearity;
-  const key = [lamp.record.id, dark?.record.id, axis?.id, linearity?.join(' '), table ? axisKey(frame) : ''].join(' ');
+  // Of one channel, so of one detector: what its file cannot hold the spectrum tells.
+  const readNoise = given.readNoise ?? frame.readNoise ?? state.noise.get(lamp.record.id) ?? 0;
+  const saturation = given.saturation ?? frame.saturation;
+  const alike = [linearity?.join(' '), readNoise, saturation, table ? axisKey(frame) : ''];
+  const key = [lamp.record.id, dark?.record.id, axis?.id, ...alike].join(' ');
   const known = state.ready.get(key);
   if (known) return known;
   const { path: _, ...own } = table ? onAxis(given, frame) : given;
   const calibration: Calibration = {
     frame: {
       ...own,
-      readNoise: state.noise.get(lamp.record.id) ?? 0,
+      readNoise,
+      ...(saturation === undefined || table ? {} : { saturation }),
       ...(axis ? { wavelength: axis.axis } : {}),
       ...(linearity && !table ? { nonlinearity: linearity } : {}),
     },
