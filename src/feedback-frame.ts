@@ -27,7 +27,8 @@ const LEARNT = 8; // gaps between frames
 const LEAST = 2; // gaps
 const MEMORY = 10; // frames, of a factor's running mean
 
-const same = (one: FeedbackSource, r: Reading): boolean => one.of === r.from && one.index === r.index;
+/** Without an index the last one counts: a file may hold several spectra. */
+const same = (one: FeedbackSource, r: Reading): boolean => one.of === r.from && (one.index === undefined || one.index === r.index);
 
 export function frames(spec: Pick<FeedbackSpec, 'holds' | 'factor' | 'unit' | 'limits' | 'lost'>): Frames {
   const sources = [...spec.holds, ...spec.factor];

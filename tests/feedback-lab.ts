@@ -1,7 +1,8 @@
 /** A laser-heated cell on virtual time whose temperature is held: the simulated laser and camera, and everything the host has. For tests of feedback. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { filter, map } from 'rxjs';
 import ipg from '../drivers/ipg-ylr.ts';
 import spe from '../drivers/princeton-spe.ts';
 import ipgSimulator from '../simulators/ipg-ylr.ts';
@@ -10,10 +11,9 @@ import { type Dac, dac } from '../simulators/worlds/dac.ts';
 import type { Catalogue } from '../src/catalogue.ts';
 import type { FeedbackStatus, OrderEntry } from '../src/entry.ts';
 import type { Instrument } from '../src/instrument.ts';
-import type { Link } from '../src/link.ts';
+import { wrapped } from '../src/link.ts';
 import { methods } from '../src/methods.ts';
 import { loadRig, printed, type Rig } from '../src/rig.ts';
-import type { Wire } from '../src/rig-wires.ts';
 import type { Simulator } from '../src/simulator.ts';
 import { type Laboratory, laboratory } from './laboratory.ts';
 
@@ -28,6 +28,7 @@ const known: Catalogue = {
   ]),
 };
 const calibrations = resolve(import.meta.dirname, '../rigs/demo/calibrations');
+const dark = new Uint8Array(readFileSync(join(calibrations, 'dark.spe')));
 const side = (rows: string): string => `
     method: planck-ml
     spectrum: camera.spectrum
@@ -102,6 +103,9 @@ export interface Sample {
 export interface HeatLab extends Laboratory {
   readonly world: Dac;
   readonly truth: Sample[];
+  /** The camera's files do not come any more, or are those of a closed shutter. */
+  mute: boolean;
+  dark: boolean;
   readonly ends: OrderEntry[];
   /** Lets time pass and keeps what is true every 10 ms. */
   pass(seconds: number): void;
@@ -114,8 +118,20 @@ export interface HeatLab extends Laboratory {
   words(): readonly string[];
 }
 
-export function heatLab(rig: Rig, seed: number, wrap?: (link: Link, wire: Wire) => Link): HeatLab {
-  const lab = laboratory(rig, known, { seed, ...(wrap ? { wrap } : {}) });
+export function heatLab(rig: Rig, seed: number): HeatLab {
+  const camera = { mute: false, dark: false };
+  const lab = laboratory(rig, known, {
+    seed,
+    wrap: (link, wire) =>
+      wire.key.startsWith('folder')
+        ? wrapped(link, {
+            arrivals: link.arrivals.pipe(
+              filter(() => !camera.mute),
+              map((arrival) => (camera.dark ? { ...arrival, bytes: dark } : arrival)),
+            ),
+          })
+        : link,
+  });
   const world: Dac = lab.simulated.universe.of(dac);
   const laser = lab.simulated.device('laser')?.state as { readonly setPoint: number; readonly emission: boolean }; // the simulator's own
   const began = lab.clock.now();
@@ -128,23 +144,24 @@ export function heatLab(rig: Rig, seed: number, wrap?: (link: Link, wire: Wire) 
       truth.push({ t: lab.clock.mono(), truth: world.sampleTemperature, watts: laser.emission ? laser.setPoint : 0 });
     }
   };
-  return {
+  return Object.assign(camera, {
     ...lab,
     world,
     truth,
     ends,
     pass,
-    until(seconds, is) {
+    until(seconds: number, is: () => boolean) {
       for (let i = 0; i < seconds * 10 && !is(); i++) pass(0.1);
       return is();
     },
-    give: (instrument, command, written) => lab.host.order({ by: 'ada', instrument, command, written }, (order) => void ends.push(order)),
+    give: (instrument: string, command: string, written: string) =>
+      lab.host.order({ by: 'ada', instrument, command, written }, (order) => void ends.push(order)),
     loop() {
       const [one] = lab.host.status().feedback ?? [];
       if (!one) throw new Error('the rig has no feedback');
       return one;
     },
-    currents: (by) =>
+    currents: (by?: string) =>
       lab.entries.flatMap((e) =>
         e.kind === 'order' &&
         e.order.instrument === 'laser' &&
@@ -155,5 +172,5 @@ export function heatLab(rig: Rig, seed: number, wrap?: (link: Link, wire: Wire) 
           : [],
       ),
     words: () => lab.entries.flatMap((e) => (e.kind === 'alarm' && e.alarm.from.startsWith('feedback') ? [e.alarm.text] : [])),
-  };
+  });
 }
