@@ -1,5 +1,6 @@
 /** The methods of derivation by name, and a rig's derivations made ready to run. */
 import { createHash } from 'node:crypto';
+import { anomaly, anomalySetPoint } from './derive/anomaly.ts';
 import { powerRatio, pressureDifference, temperatureDifference, voltageRatio } from './derive/arithmetic.ts';
 import type { Derivation } from './derive/derivation.ts';
 import { diamondEdge, pressureScale, ruby, samarium, thermalMethod } from './derive/pressure-methods.ts';
@@ -27,6 +28,8 @@ const ALL: readonly AnyMethod[] = [
   planckMl,
   thermocoupleMethod,
   twoSides,
+  anomaly,
+  anomalySetPoint,
   ruby,
   samarium,
   diamondEdge,
