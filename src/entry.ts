@@ -103,6 +103,19 @@ export interface Note {
   readonly text: string;
 }
 
+/** A calibration that came while the rig ran, as it lies in the rig's folder now: used from the next spectrum on. */
+export interface CalibrationEntry {
+  readonly t: number;
+  readonly by: string;
+  readonly id: string;
+  /** instrument.channel that it is of. */
+  readonly of: string;
+  /** The record's file below the rig's folder. */
+  readonly path: string;
+  /** Record and data by their paths below the rig's folder. */
+  readonly files: Readonly<Record<string, Uint8Array>>;
+}
+
 export interface Mark {
   readonly t: number;
   readonly by: string;
@@ -178,4 +191,5 @@ export type Entry =
   | { readonly kind: 'interlock'; readonly interlock: InterlockStatus; readonly t: number }
   | { readonly kind: 'note'; readonly note: Note }
   | { readonly kind: 'mark'; readonly mark: Mark }
+  | { readonly kind: 'calibration'; readonly calibration: CalibrationEntry }
   | { readonly kind: 'status'; readonly status: Status };

@@ -145,11 +145,16 @@ function answer(lab: Host, request: Request, done: (reply: Reply) => void): void
         done(typeof ended === 'string' ? { ok: false, why: ended } : { ok: true, ...(ended ? { order: ended } : {}) }),
       );
       return;
+    case 'calibrate': {
+      const why = lab.learn(request);
+      done(why === undefined ? { ok: true } : { ok: false, why });
+      return;
+    }
     case 'status':
       done({ ok: true, status: lab.status() });
       return;
     default:
-      done({ ok: false, why: 'not understood; known are order, note, mark, acknowledge, shelve, ramp, hold, status, stop' });
+      done({ ok: false, why: 'not understood; known are order, note, mark, acknowledge, shelve, ramp, hold, calibrate, status, stop' });
   }
 }
 

@@ -1,6 +1,8 @@
 /** The laboratory at work: links, exchanges, instruments, orders, leases and derivations of one rig. Owns the ports; does no disk I/O at all. */
+
 import { type Acquired, acquire, type State } from './acquire.ts';
 import { hostAlarms } from './alarm-host.ts';
+import { type CalibrationSent, heardCalibration } from './calibrate-live.ts';
 import type { Catalogue } from './catalogue.ts';
 import { type Clock, every } from './clock.ts';
 import type { AlarmState, Entry, LinkStatus, OrderEntry, Severity, Status } from './entry.ts';
@@ -19,6 +21,7 @@ import type { Ramps } from './ramp.ts';
 import { rampsOf } from './ramp-host.ts';
 import type { Reading } from './reading.ts';
 import type { Rig, RigInstrument } from './rig.ts';
+import { CALIBRATION_FOLDER } from './rig-calibrations.ts';
 import { hint } from './rig-read.ts';
 import { adapted, modelOf, parsed, type Wire, wires } from './rig-wires.ts';
 import { safety } from './safety.ts';
@@ -70,6 +73,8 @@ export interface Host {
   ramp(by: string, output: string, what: 'hold' | 'resume' | 'stop'): string | undefined;
   /** Lets go of a loop that holds an output, which stays or is switched off; `done` with that order, or with a sentence when it cannot be. */
   hold(by: string, loop: string, what: 'release' | 'off', done: (ended: OrderEntry | string | undefined) => void): void;
+  /** A calibration that is there from the next spectrum on; a sentence when it is none. */
+  learn(sent: CalibrationSent): string | undefined;
   /** No hazardous order while there is a reason; undefined lifts it. */
   forbid(why: string | undefined): void;
   status(): Status;
@@ -440,6 +445,19 @@ export function host(options: HostOptions): Host {
         if (what === 'release' || why !== undefined) done(why);
       };
       noted(what === 'release' ? holding.release(loop, by) : holding.off(loop, by, done));
+    },
+    learn(sent) {
+      const heard = heardCalibration(sent);
+      if (typeof heard === 'string') return heard;
+      const { id, of, calibration } = heard.ready.record;
+      derive.learn(heard.ready);
+      const t = clock.now();
+      emit({
+        kind: 'calibration',
+        calibration: { t, by: sent.by, id, of, path: `${CALIBRATION_FOLDER}/${sent.name}`, files: heard.files },
+      });
+      emit({ kind: 'note', note: { t, by: sent.by, text: `${calibration} calibration ${id} of ${of}: in use from now on` } });
+      return undefined;
     },
     close(within, done, why = 'the program ends') {
       closing = true;

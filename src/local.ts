@@ -71,6 +71,8 @@ function answers(path: string): Promise<boolean> {
   });
 }
 
+const LONGEST_LINE = 16 << 20; // characters: a calibration comes with its frames
+
 /** Serves requests until closed. Throws LOCAL_RUNNING where the rig runs already. */
 export async function serveLocal(path: string, handle: (request: Local, reply: (answer: LocalReply) => void) => void): Promise<Server> {
   if (await answers(path)) throw new LocalError('LOCAL_RUNNING', `this rig is already running (its socket is ${path})`);
@@ -80,15 +82,23 @@ export async function serveLocal(path: string, handle: (request: Local, reply: (
     // there was none
   }
   const server = createServer((socket) => {
-    let held = '';
+    let held: string[] = []; // what has come of a line that has not ended
+    let length = 0;
     socket.unref(); // who only listens does not keep a run from its end
     socket.on('error', () => socket.destroy());
     socket.setEncoding('utf8');
     socket.on('data', (data: string) => {
-      held += data;
-      const lines = held.split('\n');
-      held = lines.pop() ?? '';
-      if (held.length > 65_536) socket.destroy();
+      const lines = data.split('\n');
+      length += lines[0].length;
+      if (length > LONGEST_LINE) {
+        socket.destroy();
+        return;
+      }
+      held.push(lines[0]);
+      if (lines.length === 1) return;
+      lines[0] = held.join('');
+      held = [lines.pop() ?? ''];
+      length = held[0].length;
       for (const line of lines) {
         const reply = (answer: LocalReply): void => {
           if (!socket.destroyed) socket.write(`${JSON.stringify(answer)}\n`);
@@ -152,6 +162,13 @@ export function requestOf(line: string): Local | string {
       if (typeof loop !== 'string' || loop === '') return '"loop" says which feedback, such as "heating"';
       return what === 'release' || what === 'off' ? { do: 'hold', by: named, loop, what } : '"what" of a hold is release or off';
     }
+    case 'calibrate': {
+      if (named === undefined) return WHO;
+      const { name, text, files } = given;
+      if (typeof name !== 'string' || typeof text !== 'string') return 'a calibration has "name" and "text": those of its record';
+      if (!isTable(files) || !isTexts(files)) return '"files" of a calibration are its data by their names, base64';
+      return { do: 'calibrate', by: named, name, text, files };
+    }
     case 'note':
       if (named === undefined) return WHO;
       return typeof given.text === 'string' ? { do: 'note', by: named, text: given.text } : 'a note needs "text"';
@@ -163,12 +180,15 @@ export function requestOf(line: string): Local | string {
     case 'order':
       return orderOf(given.order);
     default:
-      return 'not understood; known are order, note, mark, acknowledge, shelve, ramp, hold, status, stop';
+      return 'not understood; known are order, note, mark, acknowledge, shelve, ramp, hold, calibrate, status, stop';
   }
 }
 
 const WHO = '"by" must say who asks';
 const isTable = (value: unknown): value is Readonly<Record<string, unknown>> => value !== null && typeof value === 'object';
+
+const isTexts = (value: Readonly<Record<string, unknown>>): value is Readonly<Record<string, string>> =>
+  Object.values(value).every((v) => typeof v === 'string');
 
 function orderOf(given: unknown): Local | string {
   if (!isTable(given)) return 'an order needs "order": { by, instrument, command, written }';

@@ -100,6 +100,7 @@ function weight(entry: Entry): number {
     const { value } = entry.reading as { value: { columns: Readonly<Record<string, { data: { byteLength: number } }>> } }; // a good trace reading
     return Object.values(value.columns).reduce((n, c) => n + c.data.byteLength, 300);
   }
+  if (entry.kind === 'calibration') return Object.values(entry.calibration.files).reduce((n, bytes) => n + bytes.length, 300);
   return 300;
 }
 

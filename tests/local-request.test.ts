@@ -44,10 +44,21 @@ test('hold: release, off', () => {
   expect(ask({ do: 'hold', loop: 'heating', what: 'off' })).toBe('"by" must say who asks');
 });
 
+test('calibrate: a record with its files', () => {
+  const right = { do: 'calibrate', by: 'ann', name: 'lamp-us.yaml', text: 'calibration: lamp', files: { 'lamp-us.spe': 'AAAA' } };
+  expect(ask({ ...right, more: 1 })).toEqual(right);
+  expect(ask({ ...right, by: '' })).toBe('"by" must say who asks');
+  expect(ask({ ...right, text: 7 })).toBe('a calibration has "name" and "text": those of its record');
+  for (const files of [undefined, null, [1], { a: 1 }])
+    expect(ask({ ...right, files })).toBe('"files" of a calibration are its data by their names, base64');
+});
+
 test("a stop needs nobody's name", () => {
   expect(ask({ do: 'stop' })).toEqual({ do: 'stop', by: 'unknown' });
 });
 
 test('anything else is answered with what is known', () => {
-  expect(ask({ do: 'dance' })).toBe('not understood; known are order, note, mark, acknowledge, shelve, ramp, hold, status, stop');
+  expect(ask({ do: 'dance' })).toBe(
+    'not understood; known are order, note, mark, acknowledge, shelve, ramp, hold, calibrate, status, stop',
+  );
 });

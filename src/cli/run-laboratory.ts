@@ -260,6 +260,8 @@ export async function laboratory(rig: Rig, wanted: Wanted, io: Io): Promise<numb
   };
   handle = (request, reply) => {
     if (request.do === 'stop') stop(request.by, (stopped) => reply({ ok: true, stopped }));
+    else if (request.do === 'status')
+      askHost(request, (answer) => reply(answer.ok ? { ...answer, where: { session: folder, folder: rig.folder } } : answer));
     else askHost(request, reply);
   };
   let pressed = Number.NEGATIVE_INFINITY;

@@ -1,4 +1,5 @@
 /** What passes between host and guardian. */
+import type { CalibrationSent } from '../calibrate-live.ts';
 import type { AlarmState, OrderEntry, Severity } from '../entry.ts';
 import type { WrittenOrder } from '../host.ts';
 import type { Rig } from '../rig.ts';
@@ -73,10 +74,19 @@ export type Request =
   | { readonly do: 'ramp'; readonly by: string; readonly output: string; readonly what: 'hold' | 'resume' | 'stop' }
   /** A loop is let go of, with its output where it is or switched off; it is begun by an order of feedback.NAME. */
   | { readonly do: 'hold'; readonly by: string; readonly loop: string; readonly what: 'release' | 'off' }
+  /** A calibration that is on the disk now and holds from the next spectrum on. */
+  | ({ readonly do: 'calibrate' } & CalibrationSent)
   | { readonly do: 'status' };
 
 export type Reply =
-  | { readonly ok: true; readonly order?: OrderEntry; readonly run?: number; readonly status?: unknown }
+  | {
+      readonly ok: true;
+      readonly order?: OrderEntry;
+      readonly run?: number;
+      readonly status?: unknown;
+      /** With a status: the session's folder and the rig's, absolute. */
+      readonly where?: { readonly session: string; readonly folder: string };
+    }
   | { readonly ok: false; readonly why: string };
 
 export type ToGuardian =

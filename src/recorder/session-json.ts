@@ -97,6 +97,13 @@ export function write(entry: Entry, put: Put): void {
     case 'mark':
       put('marks', 'slow', entry.mark.t, json(entry.mark));
       return;
+    case 'calibration': {
+      // Its place in the order of the slow messages says from which reading on it was used; a replay finds its files by their paths.
+      const { files, ...calibration } = entry.calibration;
+      for (const [path, bytes] of Object.entries(files)) put(`file ${path}`, 'raw-calibrations', calibration.t, bytes);
+      put('calibrations', 'slow', calibration.t, json({ ...calibration, files: Object.keys(files) }));
+      return;
+    }
     case 'status':
       return;
   }
