@@ -296,6 +296,58 @@ describe('the terms and the dark', () => {
     );
     expect(got.why).toContain('take one: bridgman calibrate dark us.spectrum');
   });
+  test('of the lamp is the one that held when the lamp was taken', () => {
+    const at = (from: number, until: number, level: number): LedgerRecord =>
+      recordOf(
+        { calibration: 'dark', exposure: 0.2, taken: T0 + from * S, valid: { from: T0 + from * S, until: T0 + until * S } },
+        file(
+          counts(0, 'none', 0.2).map((c) => c + level),
+          0.2,
+        ),
+      );
+    const [then, now] = [at(-1, 0.3, 0), at(0.4, 100, 300)];
+    const g = up([NONE, dark(0.5), then, now]);
+    g(filter(0, 'none'));
+    expect(temperature(g(shot(2, 2000, 'none')))).toEqual(good(2000, NONE));
+    const without = up([NONE, dark(0.5), now]); // better the one of now than none
+    without(filter(0, 'none'));
+    expect(temperature(without(shot(2, 2000, 'none'))).why ?? '').not.toContain('no dark');
+  });
+  test("of the lamp is the lamp's own where its record names one", () => {
+    const bytes = file(counts(0, 'none', 0.2), 0.2);
+    const own = prepared({ ...NONE.record, id: 'ffffffffffffffff' }, { data: file(counts(2255, 'none', 0.2), 0.2), dark: bytes });
+    if ('wrong' in own) throw new Error(own.wrong);
+    const g = up([own, dark(0.5)]);
+    g(filter(0, 'none'));
+    expect(temperature(g(shot(1, 2000, 'none')))).toEqual(good(2000, own));
+  });
+  test('the detector that bends the spectrum has bent the lamp too, though its file cannot say so', () => {
+    const bend = (straight: Uint16Array): Uint16Array => straight.map((c) => BIAS + (c - BIAS) * (1 - (c - BIAS) / 1e5));
+    const bent = recordOf(
+      { path: { filter: 'none', side: 'up' }, lamp: { temperature: 2255 } },
+      file(bend(counts(2255, 'none', 0.2)), 0.2),
+    );
+    // m = x (1 - x / a) has x = m / (1 - m / a - (m / a)^2 - 2 (m / a)^3 - 5 (m / a)^4 ...), a = 100,000.
+    const nonlinearity = '1 -1e-5 -1e-10 -2e-15 -5e-20 -14e-25';
+    const g = up([bent, ...DARKS]);
+    g(filter(0, 'none'));
+    const straight = shot(1, 2000, 'none');
+    if (straight.quality === 'bad') throw new Error('no spectrum');
+    const trace = straight.value as Trace;
+    const through = bend(counts(2000, 'none', 0.5, 0.5));
+    const told = (settings: Trace['settings']): Reading => {
+      const value = {
+        ...trace,
+        columns: { ...trace.columns, counts: { unit: '1', data: through } },
+        settings: { ...trace.settings, ...settings },
+      };
+      return { ...straight, value } as Reading<'trace'>; // a trace
+    };
+    const wrong = temperature(g(told({}))).kelvin ?? 0;
+    const right = temperature(g(told({ nonlinearity }))).kelvin ?? 0;
+    expect(Math.abs(right - 2000)).toBeLessThan(3);
+    expect(Math.abs(wrong - right)).toBeGreaterThan(5);
+  });
   test('none is looked for where the rig says so', () => {
     const g = up([NONE], { dark: 'none' });
     g(filter(0, 'none'));

@@ -166,6 +166,13 @@ describe('pairing', () => {
     expect(brief(g({ ...shot(4, 5), quality: 'bad', why: 'torn' } as Reading))).toEqual([['h.filter', 5, 'cam.x: torn']]);
   });
 
+  test('held: its time is none to wait for another input', () => {
+    const g = graph([node('r', { a: 'a.x', b: input('b.x', 'exact', 0.5), 'path.c': input('c.x', 'held', 60) })]);
+    g(reading('c.x', 0, 1));
+    g(reading('a.x', 1, 4));
+    expect(brief(g(reading('b.x', 1.6, 2)))).toEqual([['r.ratio', 1, 'no b.x of the same time']]);
+  });
+
   test('interpolate: between its neighbours, linear in time', () => {
     const g = graph([node('r', { a: 'a.x', b: input('b.x', 'interpolate') })]);
     g(reading('b.x', 1, 1));
