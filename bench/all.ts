@@ -15,6 +15,7 @@ const BENCHES: Readonly<Record<string, () => Promise<readonly Result[]>>> = {
   line: async () => (await import('./line.ts')).line(),
   session: async () => (await import('./session.ts')).session(),
   polls: async () => (await import('./polls.ts')).polls(),
+  frame: async () => (await import('./frame.ts')).frame(),
 };
 
 const verdict = ({ ratio, goal }: Result): string => (Number.isNaN(ratio) ? 'skipped' : ratio >= goal ? 'ok' : 'below');
