@@ -163,6 +163,32 @@ describe('holding', () => {
     expect(own(b).length).toBe(b.moves.length);
   });
 
+  test('a heater that takes its time: integral of its time constant, gain of its slope', () => {
+    // 25 s, a sensor of 3 s, 600 K for all of the output, read every 0.5 s.
+    const spec: FeedbackSpec = {
+      ...SPEC,
+      gain: 1 / 600,
+      integral: 25,
+      ramp: 2,
+      limits: { output: [0, 1], rate: 0.2, setpoint: [300, 900] },
+    };
+    const b = feedbackBench(spec, 0);
+    const heater = { body: 300, sensor: 300 };
+    const seen: number[] = [];
+    b.run(6, 0.5, () => ({ 'up.temperature': 300 }));
+    b.start(600);
+    b.run(800, 0.5, () => {
+      heater.body += (1 - Math.exp(-0.5 / 25)) * (300 + 600 * b.output.actual - heater.body);
+      heater.sensor += (1 - Math.exp(-0.5 / 3)) * (heater.body - heater.sensor);
+      seen.push(heater.sensor);
+      return { 'up.temperature': heater.sensor };
+    });
+    expect(b.status()).toMatchObject({ state: 'holding', setpoint: 600 });
+    expect(Math.max(...seen)).toBeLessThan(600 + 0.03 * 300);
+    expect(seen.at(-1)).toBeCloseTo(600, 0);
+    expect(seen.findIndex((t) => t > 590) * 0.5).toBeLessThan(250);
+  });
+
   test('windup: long at the limit, it leaves it with the first frames that ask for less', () => {
     const b = feedbackBench();
     let slope = 4500;

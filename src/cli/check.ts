@@ -1,6 +1,7 @@
 /** `bridgman check`: what is wrong with a rig, and where; else what it has. */
 import { catalogue } from '../catalogue.ts';
 import { conditionWords } from '../condition-words.ts';
+import { outputName, sourceName } from '../feedback-spec.ts';
 import { methods } from '../methods.ts';
 import { influxTarget } from '../recorder/influx-http.ts';
 import { type Loaded, loadRig, type Message, printed, type Rig } from '../rig.ts';
@@ -79,7 +80,7 @@ function overview({ rig, shapes }: Extract<Loaded, { readonly ok: true }>): stri
       parts.push(`  ramp ${command}: ${by.rate} a minute, a step every ${lasting(every)}, within ${by.band}\n`);
     }
   }
-  parts.push(...interlockLines(rig));
+  parts.push(...interlockLines(rig), ...feedbackLines(rig));
   for (const d of rig.derive) {
     const from = Object.values(d.inputs).map((i) => i.from);
     parts.push(`\n${d.name}: ${d.method} of ${from.join(' and ')}\n`);
@@ -91,6 +92,20 @@ function overview({ rig, shapes }: Extract<Loaded, { readonly ok: true }>): stri
     );
   }
   return parts.join('');
+}
+
+function feedbackLines({ feedback = [] }: Rig): string[] {
+  return feedback.flatMap((loop) => {
+    const { output, rate, setpoint } = loop.limits;
+    const limits = `${show(output[0], loop.outputUnit)} to ${show(output[1], loop.outputUnit)}, ${show(rate, loop.outputUnit)} a second at most`;
+    const { frames, then, jumped } = loop.lost;
+    const after = jumped === then ? '' : `, after a jump ${jumped}`;
+    return [
+      `\nfeedback ${loop.name}: ${loop.holds.map(sourceName).join(' and ')} by ${outputName(loop)}\n`,
+      `  set points ${show(setpoint[0], loop.unit)} to ${show(setpoint[1], loop.unit)}; output ${limits}\n`,
+      `  lost at ${count(frames, 'bad reading')}, or when nothing comes: ${then}${after}\n`,
+    ];
+  });
 }
 
 function interlockLines({ interlocks = [], alarms = [], safeOrder, stopFile }: Rig): string[] {
