@@ -5,6 +5,7 @@
 import { gauss, uniform, type World, world } from '../../src/simulator.ts';
 import type { Moment } from './light.ts';
 import { type Optics, optics } from './optics.ts';
+import { type Probe, probe } from './probe.ts';
 
 export type Side = 'up' | 'down' | 'both';
 
@@ -40,6 +41,11 @@ export interface Dac extends World {
   readonly faults: Faults;
   /** All that detectors need to know of the light between the last tick and the next. */
   readonly moment: Moment;
+  /** The electrical contacts on the sample. */
+  readonly probe: Probe;
+  /** Ohm between the inner contacts, and Ohm metre: the truth of the probe. */
+  readonly sampleResistance: number;
+  readonly sampleResistivity: number;
   /** Ticks since the world began. */
   ticks: number;
   /** Set by the gas controller, in Pa above the room. */
@@ -137,6 +143,7 @@ function make(seed: number): Dac {
   heaters.set('cell', cell);
   const drop = 0.2 + 0.3 * uniform(seed, 'transition', 0);
   const table = optics();
+  const contacts = probe(seed, () => w);
   const faults: Faults = {};
   let elapsed = 0;
   let seen: Moment;
@@ -181,6 +188,13 @@ function make(seed: number): Dac {
     seed,
     optics: table,
     faults,
+    probe: contacts,
+    get sampleResistance() {
+      return contacts.resistance();
+    },
+    get sampleResistivity() {
+      return contacts.resistivity();
+    },
     get moment() {
       return seen;
     },
@@ -273,6 +287,7 @@ function make(seed: number): Dac {
       // Medium between the hot spot and the diamonds: (3 T + 300 K) / 4.
       w.thermalPressure = HELD * ALPHA_K * 0.75 * (w.sampleTemperature - 300);
       w.samplePressure = coldPressure(w.membranePressure) + w.thermalPressure;
+      contacts.step(dt);
       seen = light();
     },
   };
