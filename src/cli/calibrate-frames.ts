@@ -64,9 +64,9 @@ const median = (values: ArrayLike<number>): number => {
 };
 
 /** All that is known of the light in the region. */
-export function lightOf(frames: readonly SpectralFrame[], { rows, columns }: Region, dark?: SpectralFrame): Light {
+export function lightOf(frames: readonly SpectralFrame[], { rows, columns }: Region, dark?: SpectralFrame | number): Light {
   const means = frames.map((frame) => rowMean(frame, rows, columns));
-  const below = dark ? rowMean(dark, rows, columns) : undefined;
+  const below = typeof dark === 'number' ? new Float64Array(columns[1] - columns[0] + 1).fill(dark) : dark && rowMean(dark, rows, columns);
   const width = columns[1] - columns[0] + 1;
   const signal = new Float64Array(width);
   for (let c = 0; c < width; c++) signal[c] = means.reduce((sum, m) => sum + (m[c] ?? 0), 0) / means.length - (below?.[c] ?? 0);
@@ -138,6 +138,20 @@ function fillOf(frames: readonly SpectralFrame[], { rows, columns }: Region): nu
     for (let row = rows[0]; row <= rows[1]; row++)
       for (let c = columns[0]; c <= columns[1]; c++) most = Math.max(most, counts[row * width + c] ?? 0);
   return most / limit;
+}
+
+/**
+ * Counts of a pixel without light where no dark says: the detector's own dark pixels, or the darkest row outside the region, or the darkest
+ * columns, whichever is lowest.
+ */
+export function pedestal(frames: readonly SpectralFrame[], region: Region, darkPixels: number): number {
+  const mean = averageFrames(frames);
+  if (!mean) return 0;
+  const whole = [0, mean.columns - 1] as const;
+  const columns = rowMean(mean, region.rows, whole).sort();
+  const outside = Array.from({ length: mean.rows }, (_, r) => r).filter((r) => r < region.rows[0] || r > region.rows[1]);
+  const rows = outside.map((r) => rowMean(mean, [r, r], whole).reduce((sum, v) => sum + v, 0) / mean.columns);
+  return Math.min(columns[Math.floor(columns.length / 20)] ?? 0, ...rows, ...(Number.isFinite(darkPixels) ? [darkPixels] : []));
 }
 
 const MOST_SATURATED = 0.03;

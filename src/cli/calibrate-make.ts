@@ -15,7 +15,7 @@ import { type AxisFit, fitAxis } from '../derive/wavelength-fit.ts';
 import { sealed, sha256 } from '../rig-calibrations.ts';
 import { show } from '../units.ts';
 import type { Shot } from './calibrate-follow.ts';
-import { alike, lampFault, lightInDark, lightOf, type Region, signed, speOf, summed } from './calibrate-frames.ts';
+import { alike, lampFault, lightInDark, lightOf, pedestal, type Region, signed, speOf, summed } from './calibrate-frames.ts';
 import type { Wanted } from './calibrate-options.ts';
 import type { View } from './calibrate-rig.ts';
 import type { NewFile } from './calibrate-write.ts';
@@ -28,6 +28,8 @@ export interface Given {
   readonly view?: View;
   readonly ledger: Ledger;
   readonly by: string;
+  /** Names of the files that are in the folder. */
+  readonly there: ReadonlySet<string>;
   /** Of the lamp: its radiance, with its bytes. */
   readonly radiance?: { readonly bytes: Uint8Array; readonly table: Table };
   readonly list?: LineList;
@@ -68,7 +70,7 @@ export function made(given: Given): Made | string {
   const own = part(given, { frames, frame, region, told: { ...told, ...origin }, at: end });
   if (typeof own === 'string') return own;
   const stamp = moment(end).replace(/\.\d+/, '').replace(/[-:Z]/g, '').replace('T', '-');
-  const base = `${wanted.kind}-${wanted.channel.split('.')[0]}-${stamp}`;
+  const base = free(`${wanted.kind}-${wanted.channel.split('.')[0]}-${stamp}`, given.there);
   const data: NewFile = { name: `${base}.spe`, bytes: speOf(frames, traces) };
   const files: NewFile[] = [data, ...(own.files ?? []).map(({ bytes, ending }) => ({ name: `${base}${ending}`, bytes }))];
   const named = (file: NewFile): NamedFile => ({ file: file.name, sha256: sha256(file.bytes) });
@@ -99,6 +101,14 @@ export function made(given: Given): Made | string {
     doubts: [...new Set([...doubts, ...own.doubts, ...users])],
     ...(own.axis ? { axis: own.axis } : {}),
   };
+}
+
+/** With a number behind it where another calibration has the name. */
+function free(name: string, there: ReadonlySet<string>): string {
+  const names = [...there].map((n) => n.split('.')[0]);
+  let base = name;
+  for (let n = 2; names.includes(base); n++) base = `${name}-${n}`;
+  return base;
 }
 
 interface Parts {
@@ -135,16 +145,17 @@ function regionOf({ wanted, view }: Given, frame: SpectralFrame): Region | strin
   return { rows, columns: [Math.min(...ends), Math.max(...ends)] };
 }
 
-function lamp({ wanted, path, ledger, radiance }: Given, { frames, frame, region, told, at }: Parts): Own | string {
-  const whole = { ...told, ...path };
+function lamp({ wanted, path, ledger, radiance, shots }: Given, { frames, frame, region, told, at }: Parts): Own | string {
+  const whole = { ...path, ...told, ...path }; // what the rig tells comes first
   const doubts: string[] = [];
   const found = darkFor(wanted, ledger, { path: whole, frame, region, at });
   if (typeof found === 'string') return found;
   if (found.doubt !== undefined) doubts.push(found.doubt);
   const below = found.dark?.frame;
-  const light = lightOf(frames, region, below);
+  const darkPixels = Number(shots[0]?.trace.settings.dark ?? Number.NaN);
+  const light = lightOf(frames, region, below ?? pedestal(frames, region, darkPixels));
   const fault = lampFault(light, frame.exposure, wanted.drift);
-  if (fault !== undefined) return fault;
+  if (fault !== undefined) return found.dark ? fault : `${fault} (without a dark, the level of the darkest pixels counts as none)`;
   if (light.saturated > 0)
     doubts.push(`${(100 * light.saturated).toFixed(1)} % of the columns in the window are saturated: they are left out`);
   const level = `signal over noise ${light.ratio.toFixed(0)}${light.fill === undefined ? '' : `, ${(100 * light.fill).toFixed(0)} % of full scale`}`;

@@ -15,8 +15,14 @@ const isCode = (error: unknown, code: string): boolean => error instanceof Error
  */
 export async function writeNew(folder: string, files: readonly NewFile[]): Promise<string | undefined> {
   const made: string[] = [];
+  const failed = (error: unknown): string =>
+    `the calibration cannot be written to ${folder} (${error instanceof Error ? error.message : error})`;
   try {
     await mkdir(folder, { recursive: true });
+  } catch (error) {
+    return failed(error);
+  }
+  try {
     for (const { name, bytes } of files) {
       const path = join(folder, name);
       await whole(path, bytes);
@@ -31,10 +37,7 @@ export async function writeNew(folder: string, files: readonly NewFile[]): Promi
     return undefined;
   } catch (error) {
     for (const path of made.reverse()) await unlink(path).catch(() => undefined);
-    const why = error instanceof Error ? error.message : String(error);
-    return isCode(error, 'EEXIST')
-      ? `there is a file of that name already (${why})`
-      : `the calibration cannot be written to ${folder} (${why})`;
+    return isCode(error, 'EEXIST') ? `there is a file of that name already in ${folder}` : failed(error);
   }
 }
 

@@ -1,5 +1,5 @@
 /** `bridgman calibrate`: takes a lamp, a dark or the wavelengths from the running instruments, or from a session, into the rig's calibrations. */
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { realClock } from '../clock.ts';
 import { tableOf } from '../derive/files.ts';
@@ -52,7 +52,8 @@ Exit codes: 0 taken; 1 it could not be read or written; 2 wrong arguments; 3 ref
 wrong; 5 no rig answers.
 `;
 
-export const calibrate: Command = {
+/** `sleep` waits between two looks at the session. */
+export const calibrateBy = (sleep?: (seconds: number) => Promise<void>): Command => ({
   name: 'calibrate',
   summary: 'takes a lamp, a dark or the wavelengths from the running instruments',
   help,
@@ -60,14 +61,16 @@ export const calibrate: Command = {
     guarded('calibrate', io, async () => {
       const wanted = wantedOf(args);
       try {
-        return await take(wanted, io);
+        return await take(wanted, io, sleep);
       } catch (error) {
         if (!(error instanceof LocalError || error instanceof SessionError)) throw error;
         io.err(`bridgman calibrate: ${error.message}\n`);
         return error instanceof LocalError ? EXIT.host : EXIT.failed;
       }
     }),
-};
+});
+
+export const calibrate: Command = calibrateBy();
 
 /** Where the frames come from, and where the calibration goes. */
 interface Source {
@@ -78,7 +81,7 @@ interface Source {
   readonly since?: number;
 }
 
-async function take(wanted: Wanted, io: Io): Promise<number> {
+async function take(wanted: Wanted, io: Io, sleep: ((seconds: number) => Promise<void>) | undefined): Promise<number> {
   const failed = (code: number, why: string): number => {
     io.err(`bridgman calibrate: ${why}\n`);
     return code;
@@ -112,13 +115,16 @@ async function take(wanted: Wanted, io: Io): Promise<number> {
     ...(source.since === undefined ? {} : { since: source.since }),
     ended: source.rig === undefined,
     patience: wanted.within,
+    ...(sleep ? { sleep } : {}),
   });
   if (typeof followed === 'string') return failed(EXIT.failed, followed);
   const short = source.rig === undefined && followed.shots.length < wanted.frames ? followed.shots.length : undefined;
   if (short !== undefined) io.err(`bridgman calibrate: the session has only ${short} such frames\n`);
   const path = pathOf(followed, wanted, channels, view?.constants ?? {});
   if (typeof path === 'string') return failed(EXIT.refused, `refused: ${path}`);
+  const place = join(source.folder, CALIBRATION_FOLDER);
   const given: Given = {
+    there: new Set(await readdir(place).catch(() => [])),
     wanted,
     shots: followed.shots,
     path,
@@ -130,7 +136,8 @@ async function take(wanted: Wanted, io: Io): Promise<number> {
   };
   const result = made(given);
   if (typeof result === 'string') return failed(EXIT.refused, `refused: ${result}`);
-  const place = join(source.folder, CALIBRATION_FOLDER);
+  const twin = read.calibrations.find(({ record }) => record.id === result.record.id);
+  if (twin) return failed(EXIT.refused, `refused: this calibration is there already: ${twin.text.path} (${twin.record.id})`);
   const unwritten = await writeNew(place, result.files);
   if (unwritten !== undefined) return failed(EXIT.failed, `${unwritten}; nothing was kept`);
   const notInUse = source.rig === undefined ? undefined : await tell(source.rig, result, read.calibrations);
