@@ -215,6 +215,12 @@ function blended(a: Sigma | undefined, b: Sigma | undefined, w: number): Sigma {
   return { random, shared };
 }
 
+/** What is made of calibrated values has their calibrations: of several, all their ids, joined by "+". */
+function calibrationsOf(inputs: Readonly<Record<string, Reading>>): string | undefined {
+  const ids = new Set(Object.values(inputs).flatMap(({ made }) => made?.calibration?.split('+') ?? []));
+  return ids.size === 0 ? undefined : [...ids].join('+');
+}
+
 function step(node: Running, trigger: Reading, paired: Paired): readonly Reading[] {
   const { derivation, params } = node.spec;
   const [first] = node.inputs;
@@ -223,7 +229,8 @@ function step(node: Running, trigger: Reading, paired: Paired): readonly Reading
     (r) => `${r.from}${r.index === undefined ? '' : `[${r.index}]`}#${r.seq}`,
   );
   const provenance = (used: readonly string[]): Provenance => {
-    const [calibration = node.spec.calibration, ...more] = used;
+    const [own = node.spec.calibration, ...more] = used;
+    const calibration = own ?? calibrationsOf(all);
     return {
       method: derivation.method,
       parameters: node.spec.parametersId,

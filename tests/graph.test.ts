@@ -104,6 +104,25 @@ describe('calibrations', () => {
     g.learn(learnt('three', 'b.x'));
     expect(made(1)).toEqual([[2, 'two', ['calibration#one']]]);
   });
+  test('go on to what is made of calibrated values', () => {
+    const side = (name: string, of: string, id: string): NodeSpec => ({ ...node(name, { a: of }, counter), calibration: id });
+    const diff = (name: string, a: string, b: string): NodeSpec => node(name, { a, b }, voltageRatio);
+    const g = graph([
+      side('u', 'a.x', 'one'),
+      side('d', 'a.x', 'two'),
+      diff('both', 'u.sum', 'd.sum'),
+      diff('same', 'u.sum', 'u.sum'),
+      diff('all', 'both.ratio', 'u.sum'),
+    ]);
+    const made = g(reading('a.x', 0, 1)).map((r) => [r.from, r.made?.calibration]);
+    expect(Object.fromEntries(made)).toEqual({
+      'u.sum': 'one',
+      'd.sum': 'two',
+      'both.ratio': 'one+two',
+      'same.ratio': 'one',
+      'all.ratio': 'one+two',
+    });
+  });
   test('of the rig where a step names none', () => {
     const g = graph([{ ...node('r', { a: 'a.x' }, counter), calibration: 'of-the-rig' }]);
     expect(g(reading('a.x', 0, 1)).map((r) => r.made?.calibration)).toEqual(['of-the-rig']);

@@ -19,16 +19,15 @@ import {
   ramanShift,
 } from './diamond-scales.ts';
 import type { GaugePressure, Known } from './gauge.ts';
+import { frameFor, learns } from './gauge-frame.ts';
 import { amount, frameOfFile, measuredAmount, pair, perhaps, rows, scaleNamed, wavenumber } from './gauge-parameters.ts';
-import type { LedgerRecord } from './ledger.ts';
-import { axisFor, type LedgerState, noRecords, pathConstants, wantedFor, withRecord } from './ledger-spectrum.ts';
+import { type LedgerState, noRecords, pathConstants } from './ledger-spectrum.ts';
 import type { LineParams } from './line-pixels.ts';
 import { RUBY_CORRECTIONS, type RubyCorrection, type RubyGauge, rubyGauge, rubyReference } from './ruby.ts';
 import { fitRuby, type Line } from './ruby-fit.ts';
 import { RUBY_SCALES, type RubyScale, rubyScale } from './ruby-scales.ts';
 import { SAMARIUM_SCALES, type SamariumScale, samariumGauge, samariumScale } from './samarium.ts';
 import { fitSamarium } from './samarium-fit.ts';
-import { frameOfTrace } from './temperature.ts';
 import { KCL, thermalPressure } from './thermal-pressure.ts';
 
 interface FitFields {
@@ -60,24 +59,6 @@ const fitFields = (window: string): { readonly [N in keyof FitFields]: Field<Fit
 });
 const WEIGHTS = ['poisson', 'none'] as const;
 const weights = word('poisson: counts with their own noise; none: all pixels alike', WEIGHTS, 'poisson');
-
-const WAVELENGTH = ['wavelength'] as const;
-
-/** A fit's frame, with the wavelengths of the ledger where the rig wants them, and the id of the record they are from. */
-function frameFor(
-  state: LedgerState,
-  spectrum: Extract<Reading<'trace'>, { readonly quality: 'good' | 'suspect' }>,
-  inputs: Readonly<Record<string, Reading | undefined>>,
-  p: FitFields,
-): { readonly frame: SpectralFrame | string; readonly used?: readonly string[] } {
-  if (!p.calibration) return { frame: frameOfTrace(spectrum.value) };
-  const wanted = wantedFor(spectrum, inputs, p.path ?? {}, p.rows);
-  if (typeof wanted === 'string') return { frame: wanted };
-  const found = axisFor(state, wanted);
-  return 'refused' in found ? { frame: found.refused } : { frame: frameOfTrace(spectrum.value, found.axis), used: [found.id] };
-}
-const learns = (state: LedgerState, record: LedgerRecord, p: FitFields): LedgerState =>
-  p.calibration ? withRecord(state, record, p.rows) : state;
 
 /** Without what was left out. */
 function lineParams(p: FitFields & { readonly weights?: (typeof WEIGHTS)[number] }): LineParams {
@@ -194,7 +175,7 @@ export const ruby: Derivation<RubyParams, typeof SPECTRUM, typeof RUBY, LedgerSt
   outputs: RUBY,
   files: ['dark'],
   params: options<RubyParams>({ ...fitFields('[690 nm, 700 nm]'), weights, ...rubyFields }),
-  takes: WAVELENGTH,
+  takes: ['wavelength'],
   start: noRecords,
   learn: learns,
   step(state, inputs, p) {
@@ -231,7 +212,7 @@ export const samarium: Derivation<SamariumParams, typeof SPECTRUM, typeof SAMARI
   outputs: SAMARIUM,
   files: ['dark'],
   params: options<SamariumParams>({ ...fitFields('[683 nm, 690 nm]'), weights, ...samariumFields }),
-  takes: WAVELENGTH,
+  takes: ['wavelength'],
   start: noRecords,
   learn: learns,
   step(state, inputs, p) {
@@ -274,7 +255,7 @@ export const diamondEdge: Derivation<DiamondParams, typeof DIAMOND_IN, typeof DI
     }),
     ...diamondFields,
   }),
-  takes: WAVELENGTH,
+  takes: ['wavelength'],
   start: noRecords,
   learn: learns,
   step(state, inputs, p) {
