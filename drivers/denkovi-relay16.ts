@@ -29,10 +29,10 @@ const flags = (relays: number): Readonly<Record<string, boolean>> =>
 const turned = (relays: number, relay: number, on: boolean): number => (on ? relays | relayBit(relay) : relays & ~relayBit(relay));
 
 /** The state, of which nothing tells whether it came whole: two readings one after the other must be alike. */
-function* read(ask: Askers<L>): Talk<number> {
+function* read(ask: Askers<L>, within?: number): Talk<number> {
   let before: number | undefined;
   for (let n = 0; n < 4; n++) {
-    const m = yield* ask.main.ask(ASK);
+    const m = yield* ask.main.ask(ASK, within);
     const now = 'relays' in m ? m.relays : undefined;
     if (now !== undefined && now === before) return now;
     before = now;
@@ -65,7 +65,7 @@ function turner(echo: boolean) {
     if (safe) safes.set(relay, { on, n: ++count });
     let now: number;
     try {
-      now = yield* read(act);
+      now = yield* read(act, safe ? 0.2 : undefined);
     } catch (error) {
       if (!safe || !(error instanceof NoReply || error instanceof Garbled)) throw error;
       // The state cannot be read: the board's command for one relay needs none.
@@ -137,7 +137,7 @@ export default instrument<L, Options, Record<string, never>>({
     const all: Poll<L, Readonly<Record<string, 'flag'>>, number> = {
       every: 0.5,
       gives: Object.fromEntries(NUMBERS.map((n) => [channel(n), 'flag'])),
-      talk: read,
+      talk: (ask) => read(ask),
       read: flags,
       example: [0x8001, { ...flags(0), relay_1: true, relay_16: true }],
     };

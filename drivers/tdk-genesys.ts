@@ -86,26 +86,40 @@ const flag: (about: string) => Field<boolean> = (about) => ({
 /** A question to this supply: on a shared line it begins with its address. */
 const to = ({ address, shared }: Options, question: string): string => (shared ? `ADR ${address}\r${question}` : question);
 
-function* order(act: Actors<L>, here: Here, address: number, line: string): Talk<void> {
-  // After a power cut the supply hears nothing before its address, so each order begins with it. It moves no output; one that is not
-  // confirmed must not keep a safe order from going out.
-  yield* here.atomic(
+function* settle(act: Actors<L>, line: string, within?: number): Talk<void> {
+  let code = genesysError(yield* act.main.exchange(line, within));
+  if (code === 'E02' && Number(line.split(' ')[1]) === 0) {
+    // No under-voltage limit stands in the way of zero.
+    yield* act.main.exchange('UVL 0');
+    code = genesysError(yield* act.main.exchange(line));
+  }
+  if (code !== undefined) throw new Refusal(`the supply refuses ${line}: ${code} (${ERRORS[code] ?? 'unknown'})`);
+}
+class Refusal extends NoReply {}
+
+/** A step of its own that may go unanswered. */
+function* unheard(talk: Talk<unknown>): Talk<boolean> {
+  try {
+    yield* talk;
+    return false;
+  } catch (error) {
+    if (!(error instanceof NoReply) || error instanceof Refusal) throw error;
+    return true;
+  }
+}
+
+/**
+ * After a power cut the supply hears nothing before its address, so an order begins with it; that moves no output, and where it is not
+ * confirmed the order goes out all the same. A safe one waits for nothing where the line has no other supply: its own bytes come first.
+ */
+const order = (act: Actors<L>, here: Here, { address, shared }: Options, line: string, safe = false): Talk<void> =>
+  here.atomic(
     (function* () {
-      try {
-        yield* act.main.exchange(`ADR ${address}`, 0.5);
-      } catch (error) {
-        if (!(error instanceof NoReply)) throw error;
-      }
-      let code = genesysError(yield* act.main.exchange(line));
-      if (code === 'E02' && Number(line.split(' ')[1]) === 0) {
-        // No under-voltage limit stands in the way of zero.
-        yield* act.main.exchange('UVL 0');
-        code = genesysError(yield* act.main.exchange(line));
-      }
-      if (code !== undefined) throw new NoReply(`the supply refuses ${line}: ${code} (${ERRORS[code] ?? 'unknown'})`);
+      if (safe && !shared && !(yield* unheard(settle(act, line, 0.5)))) return;
+      yield* unheard(act.main.exchange(`ADR ${address}`, 0.5));
+      yield* settle(act, line);
     })(),
   );
-}
 
 /** What not every supply knows, asked once: one that answers C01 has it not. */
 const SPECIAL = ['STT?', 'MODE?', 'RMT?', 'OVP?', 'UVL?', 'FLD?', 'FBD?', 'AST?'] as const;
@@ -154,7 +168,6 @@ export default instrument<L, Options, Id>({
   }),
   identify,
   body: (p, { rated: [volts, amps], knows }) => {
-    const { address } = p;
     const amount = (question: string, channel: string, unit: Unit, { every, si = (n) => n, span, example: [reply, means] }: Row) =>
       poll<L, Readonly<Record<string, Unit>>>({
         ask: to(p, question),
@@ -238,13 +251,13 @@ export default instrument<L, Options, Id>({
     const set = (word: string, takes: Unit, channel: string, most: number, about: string): Command<L, Unit> => ({
       takes,
       limits: [0, most],
-      talk: (act, value, _index, here) => order(act, here, address, `${word} ${value.toFixed(3)}`),
+      talk: (act, value, _index, here) => order(act, here, p, `${word} ${value.toFixed(3)}`, value === 0),
       readback: { channel, within: 3, by: Math.max(0.0006, most / 2000) }, // some models set in steps of 0.01 V or A
       about,
     });
     const turn = (word: string, channel: string, about: string, within = 7): Command<L, 'flag'> => ({
       takes: 'flag',
-      talk: (act, on, _index, here) => order(act, here, address, `${word} ${on ? 'ON' : 'OFF'}`),
+      talk: (act, on, _index, here) => order(act, here, p, `${word} ${on ? 'ON' : 'OFF'}`, !on),
       readback: { channel, within, by: 0 },
       about,
     });
@@ -253,7 +266,7 @@ export default instrument<L, Options, Id>({
         remote: command({
           takes: 'state',
           words: ['LOC', 'REM', 'LLO'],
-          talk: (act, mode, _index, here) => order(act, here, address, `RMT ${mode}`),
+          talk: (act, mode, _index, here) => order(act, here, p, `RMT ${mode}`),
           readback: { channel: 'remote', within: 4, by: 0 },
           about: 'LOC: the front panel sets; REM: the line sets; LLO: the panel is locked out',
         }),
@@ -265,7 +278,7 @@ export default instrument<L, Options, Id>({
         foldback_delay: command({
           takes: 's',
           limits: [0, 25.5],
-          talk: (act, seconds, _index, here) => order(act, here, address, `FBD ${Math.round(10 * seconds)}`),
+          talk: (act, seconds, _index, here) => order(act, here, p, `FBD ${Math.round(10 * seconds)}`),
           readback: { channel: 'foldback_delay', within: 25, by: 0.051 },
           about: 'beside the 0.25 s that foldback always waits',
         }),
@@ -281,7 +294,7 @@ export default instrument<L, Options, Id>({
         current: command<Unit>({ ...set('PC', 'A', 'set_current', amps, 'current limit'), safe: 0 }),
         clear: command({
           takes: 'nothing',
-          talk: (act, _value, _index, here) => order(act, here, address, 'CLS'),
+          talk: (act, _value, _index, here) => order(act, here, p, 'CLS'),
           about: 'clears the registers of past faults',
         }),
         ...Object.assign({}, ...known(optional)),

@@ -177,9 +177,11 @@ describe('orders', () => {
     sent();
     expect(unit.order('output', false, { safe: true })).toBe('done');
     expect(state.out).toBe(false);
-    expect(sent()).toEqual(['ADR 6\r', 'OUT OFF\r']);
+    expect(sent()).toEqual(['OUT OFF\r', 'ADR 6\r', 'OUT OFF\r']);
     expect(unit.order('voltage', 0, { safe: true })).toBe('done');
+    sent();
     expect(unit.order('current', 0, { safe: true })).toBe('done');
+    expect(sent()).toEqual(['PC 0.000\r']);
     expect(state).toMatchObject({ pv: '0.000', pc: '0.000', uvl: '0' });
     expect(now('set_voltage')).toMatchObject({ value: 0 });
   });
