@@ -1,5 +1,5 @@
 /** The points of the present power ramp, and the breaks in them. Pure; power in any one unit, temperatures in K, times in microseconds. */
-import { bestBreak, type Column } from './piecewise.ts';
+import { bestBreak, type Column, leastSquares } from './piecewise.ts';
 
 export interface Point {
   readonly t: number;
@@ -132,23 +132,37 @@ export function temperatureBreak(ramp: readonly Point[]): Searched | undefined {
 /** What a factor is known to at best: its real scatter is taken from its points. */
 const FACTOR_SIGMA = 1e-3;
 
+/** The temperature at each point as a parabola against power has it (K). */
+function smoothed(ramp: readonly Point[], x: Column): Column {
+  const columns = [ones(x.length), x, squares(x)];
+  const y = Float64Array.from(ramp, (p) => p.temperature);
+  const { coefficients } = leastSquares(
+    columns,
+    y,
+    Float64Array.from(ramp, (p) => p.sigma),
+  );
+  return y.map((_, i) => columns.reduce((sum, column, c) => sum + (coefficients[c] ?? 0) * (column[i] ?? 0), 0));
+}
+
 /**
- * The best jump of the emissivity factor, of `jump` (a part of it) or more. The factor's logarithm is fitted with power and temperature as
- * regressors, so that neither the noise of T, which the factor of a fit mirrors, nor a real change of T makes one.
+ * The best jump of the emissivity factor, of `jump` (a part of it) or more. The factor of a fit mirrors the noise of its temperature: what the
+ * light leaves free is ln A - c2 / (lambda T). So the factor's logarithm is fitted with 1/T as measured and as the ramp has it, and neither that
+ * noise nor a real change of T makes a jump.
  */
 export function factorJump(ramp: readonly Point[], jump: number): Searched | undefined {
   const n = ramp.length;
   if (ramp.some((p) => p.factor === undefined || !(p.factor > 0))) return undefined;
   const x = scaled(ramp.map((p) => p.power));
-  const hot = scaled(ramp.map((p) => p.temperature));
+  const hot = scaled(ramp.map((p) => 1 / p.temperature));
+  const ramped = scaled(Array.from(smoothed(ramp, x), (t) => (t > 0 ? 1 / t : 0)));
   const best = bestBreak({
     y: Float64Array.from(ramp, (p) => Math.log(p.factor ?? Number.NaN)),
     sigma: new Float64Array(n).fill(FACTOR_SIGMA),
-    base: [ones(n), x, hot],
-    bent: [squares(hot), squares(x), scaled(ramp.map((p) => p.t))],
+    base: [ones(n), x, hot, ramped],
+    bent: [squares(x), scaled(ramp.map((p) => p.t))],
     broken: (index) => (index < BEFORE || n - index < AFTER_SHIFT ? [] : [['factor jump', [from(n, index, () => 1)]] as const]),
   });
-  if (!best || Math.abs(best.fit.coefficients[3] ?? 0) < Math.log1p(jump)) return undefined;
+  if (!best || Math.abs(best.fit.coefficients[4] ?? 0) < Math.log1p(jump)) return undefined;
   const [a, b] = [ramp[best.index - 1], ramp[best.index]];
   if (!a || !b) return undefined;
   const found: Found = {
