@@ -2,6 +2,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readSpe, SpeFault } from '../protocols/spe.ts';
 import { type Catalogue, catalogue } from '../src/catalogue.ts';
@@ -141,6 +142,34 @@ describe('what check says', () => {
     const loaded = await load(place);
     expect(loaded.ok).toBe(false);
     expect(told(loaded, place).join('\n')).toContain(`rig.yaml:${wanted}`);
+  });
+
+  test('whatever stands there, nothing is thrown', async () => {
+    const place = folder(RIG, FILES);
+    const leaf = fc.oneof(
+      fc.string({ maxLength: 8 }),
+      fc.double(),
+      fc.boolean(),
+      fc.constantFrom(null, 'auto', 'none', 'guard.shutter', 'up.factor', 'constructor'),
+    );
+    const value = fc.oneof(
+      leaf,
+      fc.array(leaf, { maxLength: 3 }),
+      fc.dictionary(fc.constantFrom('from', 'within', 'filter', 'material', '__proto__', 'x'), leaf, { maxKeys: 3 }),
+    );
+    const params = fc.record(
+      { calibration: fc.oneof(fc.constant('auto'), value), path: value, dark: value, emissivity: value },
+      { requiredKeys: [] },
+    );
+    await fc.assert(
+      fc.asyncProperty(params, async (more) => {
+        const lines = Object.entries(more).map(([key, v]) => `    ${key}: ${JSON.stringify(v)}\n`);
+        writeFileSync(join(place, 'rig.yaml'), RIG.replace(/ {4}calibration.*\n.*\n/, lines.join('')));
+        const loaded = await load(place);
+        if (loaded.ok) graph(nodesOf(loaded.rig));
+      }),
+      { numRuns: 60 },
+    );
   });
 
   test('a material is taken', async () => {
