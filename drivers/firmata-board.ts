@@ -1,4 +1,4 @@
-import { type FirmataAsk, type FirmataCommand, type FirmataTell, firmata } from '../protocols/firmata.ts';
+import { type FirmataAsk, type FirmataCommand, type FirmataTell, firmata, isAnswered } from '../protocols/firmata.ts';
 import {
   type Drive,
   drivenTo,
@@ -10,6 +10,7 @@ import {
   pinOf,
   portOf,
   portQuestion,
+  quietly,
   resolution,
   settledAt,
 } from '../protocols/firmata-pins.ts';
@@ -360,6 +361,16 @@ function* move(o: Memory, target: string, alone: boolean, act: Actors<L>, here: 
   if (o.epoch === epoch && o.going) o.going.over = true;
 }
 
+/** Another's commands, such as johnny-five's: whole ones, and none that sets an output. They go between our own. */
+function* passOn(act: Actors<L>, bytes: Uint8Array): Talk<Uint8Array | undefined> {
+  const q = quietly(bytes);
+  const last = q?.at(-1);
+  if (!q || !last) throw new NoReply('not passed on: only whole questions and settings of inputs are');
+  if (isAnswered(last)) return firmata().tells.encode(yield* act.main.exchange(q));
+  yield* act.main.send(q);
+  return undefined;
+}
+
 function bodyOf(all: Parts, id: Id): Body<L> {
   const numbered = (pin: PinName): number => id.pins[String(pin)] ?? 0; // every pin of the parts has been looked up by identify
   const entries = Object.entries(all);
@@ -509,6 +520,7 @@ function bodyOf(all: Parts, id: Id): Body<L> {
   };
 
   return {
+    tunnel: (act, _address, bytes) => passOn(act, bytes),
     gives: { message: 'state', ...Object.fromEntries(outputs.map((o) => [o.name, 'state'])) },
     known: { message: 'none' },
     polls: [

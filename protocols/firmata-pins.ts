@@ -1,7 +1,8 @@
 /** Parts on the pins of a Firmata board: how a pin is named, what is said to set it, and what it shows. */
-import type { FirmataAsk } from './firmata-asks.ts';
+import { board, encodeAsk, type FirmataAsk, type FirmataCommand } from './firmata-asks.ts';
 import { MODES, type Mode } from './firmata-bytes.ts';
 import type { Capability, FirmataTell } from './firmata-tells.ts';
+import { Fault } from './protocol.ts';
 
 /** The board's own number, 2 and above (0 and 1 are its serial line), or the name of an analog input. */
 export type PinName = number | string;
@@ -71,4 +72,22 @@ export function settledAt(ends: Readonly<Record<string, boolean>>, drive: string
   if (end !== undefined) return drive === undefined || drive === end ? end : 'stuck';
   if (drive === undefined) return 'unknown';
   return drive in ends ? 'stuck' : drive;
+}
+
+const QUIET: readonly FirmataCommand['do'][] = [
+  ...(['end', 'version', 'firmware', 'capabilities', 'mapping', 'pin state'] as const),
+  ...(['report port', 'report analog', 'i2c', 'i2c config'] as const),
+];
+const QUIET_MODES: readonly number[] = [MODES.input, MODES.pullup, MODES.analog, MODES.i2c];
+/** Whether a command drives no output: it asks, sets an input up, or speaks to a device on the I2C bus. */
+export const isQuiet = (c: FirmataCommand): boolean => QUIET.includes(c.do) || (c.do === 'mode' && QUIET_MODES.includes(c.mode));
+
+/** The commands in these bytes; undefined where they are not whole, or one of them would drive an output. */
+export function quietly(bytes: Uint8Array): FirmataAsk | undefined {
+  const commands: FirmataCommand[] = [];
+  for (const q of board()(bytes)) {
+    if (q instanceof Fault || !q.every(isQuiet)) return undefined;
+    commands.push(...q);
+  }
+  return encodeAsk(commands).length === bytes.length ? commands : undefined;
 }

@@ -7,6 +7,9 @@ export { type FirmataAsk, type FirmataCommand, I2C_MODES, type I2cMode } from '.
 export { LONGEST_SYSEX, MODES, type Mode } from './firmata-bytes.ts';
 export type { Capability, FirmataTell } from './firmata-tells.ts';
 
+/** Whether a board answers this command. */
+export const isAnswered = (c: FirmataCommand): boolean => answers({ say: 'sysex', command: 0, data: [] }, c) !== undefined;
+
 /** Whether this is the command's answer; undefined where it has none. */
 function answers(m: FirmataTell, c: FirmataCommand): boolean | undefined {
   switch (c.do) {
