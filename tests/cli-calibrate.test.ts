@@ -8,6 +8,7 @@ import operator from '../drivers/operator.ts';
 import spe from '../drivers/princeton-spe.ts';
 import { readSpe, SpeFault } from '../protocols/spe.ts';
 import operatorSimulator from '../simulators/princeton-spe.ts';
+import { axisOf } from '../simulators/worlds/camera.ts';
 import { type Dac, dac } from '../simulators/worlds/dac.ts';
 import type { Catalogue } from '../src/catalogue.ts';
 import { calibrateBy } from '../src/cli/calibrate.ts';
@@ -250,6 +251,9 @@ describe('of a session', () => {
       region: { columns: 512 },
     });
     expect(calibrations[0]?.record.lines?.length).toBeGreaterThan(8);
+    const truth = axisOf(600e-9, 900e-9).map((l) => l * 1e9 - 2);
+    const { coefficients = [] } = calibrations[0]?.record ?? {};
+    for (const i of [20, 100, 200, 250]) expect(coefficients.reduceRight((sum, c) => sum * i + c, 0)).toBeCloseTo(truth[i] ?? 0, 0);
   });
 
   test('the path changed meanwhile: refused, with what changed, and nothing is kept', async () => {

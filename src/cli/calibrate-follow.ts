@@ -38,6 +38,7 @@ export interface Followed {
 }
 
 const POLL = 0.25; // s between two looks at the files
+const BEHIND = 0.5e6; // microseconds by which readings may come into the session behind others of a later time
 const LATER = 3; // s for the states after the last exposure to come
 const sleepFor = (seconds: number): Promise<void> => new Promise((done) => setTimeout(done, seconds * 1000));
 
@@ -46,7 +47,7 @@ export async function follow(options: FollowOptions): Promise<Followed | string>
   const { frames, ended, patience, sleep = sleepFor, seen = () => {}, channel } = options;
   const from = await starts(options);
   const shots = new Map<string, Shot>();
-  const heard: Heard = { bad: undefined, states: new Map() };
+  const heard: Heard = { bad: undefined, latest: 0, states: new Map() };
   let waited = 0;
   let before = 0;
   for (;;) {
@@ -67,7 +68,9 @@ export async function follow(options: FollowOptions): Promise<Followed | string>
   const all = [...shots.values()].sort((a, b) => a.trace.end - b.trace.end);
   const chosen = options.since === undefined ? all.slice(-frames) : all.slice(0, frames);
   const last = chosen.at(-1)?.trace.end ?? 0;
+  // What the session says of a later time comes after the states of the last exposure.
   const known = (): boolean =>
+    heard.latest >= last + BEHIND ||
     Object.values(options.path).every(({ from: name }) => (heard.states.get(name) ?? []).some((r) => r.t >= last));
   for (let t = 0; !ended && t < LATER && !known(); t += POLL) {
     await sleep(POLL);
@@ -78,6 +81,8 @@ export async function follow(options: FollowOptions): Promise<Followed | string>
 
 interface Heard {
   bad: string | undefined;
+  /** Microseconds: the latest reading. */
+  latest: number;
   readonly states: Map<string, Reading[]>;
 }
 interface Starts {
@@ -122,6 +127,7 @@ async function look(options: FollowOptions, from: Starts, shots: Map<string, Sho
     from.slow = next;
     for (const m of messages) {
       if (m.topic !== 'readings') continue;
+      heard.latest = Math.max(heard.latest, m.t);
       const text = decoder.decode(m.bytes);
       if (!marks.some((mark) => text.includes(mark))) continue;
       const reading = readingOf(m.bytes);
