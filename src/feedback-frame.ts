@@ -32,7 +32,6 @@ const same = (one: FeedbackSource, r: Reading): boolean => one.of === r.from && 
 
 export function frames(spec: Pick<FeedbackSpec, 'holds' | 'factor' | 'unit' | 'limits' | 'lost'>): Frames {
   const sources = [...spec.holds, ...spec.factor];
-  const channels = new Set(sources.map(({ of }) => of));
   const pending = new Map<FeedbackSource, Reading>();
   const means = new Map<FeedbackSource, { mean: number; n: number }>();
   const gaps: number[] = [];
@@ -72,7 +71,6 @@ export function frames(spec: Pick<FeedbackSpec, 'holds' | 'factor' | 'unit' | 'l
 
   return {
     see(reading, now) {
-      if (!channels.has(reading.from)) return false;
       const source = sources.find((one) => same(one, reading));
       if (!source) return false;
       const age = (now - reading.t) / 1e6;

@@ -62,6 +62,7 @@ const DEADLINE = 2; // s, or intervals: a late order belongs to another measurem
 
 export function feedbacks(specs: readonly FeedbackSpec[], clock: Clock, on: FeedbackWorld): Feedbacks {
   const loops = new Map(specs.map((spec) => [spec.name, newLoop(spec, frames(spec))]));
+  const channels = new Set(specs.flatMap(({ holds, factor }) => [...holds, ...factor].map(({ of }) => of)));
   const touched = new Set<Loop>();
   let closed: string | undefined;
 
@@ -326,6 +327,7 @@ export function feedbacks(specs: readonly FeedbackSpec[], clock: Clock, on: Feed
       return undefined;
     },
     see(reading) {
+      if (!channels.has(reading.from)) return; // a look at the clock costs
       for (const loop of loops.values()) if (loop.frames.see(reading, clock.now())) touched.add(loop);
     },
     look() {

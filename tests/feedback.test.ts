@@ -221,6 +221,16 @@ describe('holding', () => {
     expect(b.moves.length - before).toBeLessThanOrEqual(1);
   });
 
+  test('nor does a reading that was long on its way', () => {
+    const b = holding();
+    b.clock.advance(FRAME);
+    b.give({ 'up.temperature': 1650 }, 0.2);
+    b.clock.advance(0.01);
+    b.give({ 'up.temperature': 1300 });
+    b.clock.advance(0.1);
+    expect(b.moves.map(({ value }) => value)).toEqual([expect.closeTo(0.301, 6)]); // 10 % a second, for 10 ms
+  });
+
   test('a value that would be the safe one waits for its turn, and is no emergency', () => {
     const b = holding({ ...SPEC, limits: { ...SPEC.limits, output: [0, 0.6] } }, 4500, 1650);
     b.start(1000);
@@ -460,6 +470,7 @@ describe('who else has a say', () => {
     expect(b.ends.at(-1)).toEqual({ outcome: 'refused', why: 'the program ends' });
     b.run(20, FRAME, () => ({ 'up.temperature': 1650 }));
     expect(b.moves).toEqual([]);
+    expect(b.status().state).toBe('idle');
   });
 });
 
