@@ -10,20 +10,23 @@ import { readSpe, SpeFault } from '../protocols/spe.ts';
 import operatorSimulator from '../simulators/princeton-spe.ts';
 import { axisOf } from '../simulators/worlds/camera.ts';
 import { type Dac, dac } from '../simulators/worlds/dac.ts';
+import { heardCalibration } from '../src/calibrate-live.ts';
 import type { Catalogue } from '../src/catalogue.ts';
 import { calibrateBy } from '../src/cli/calibrate.ts';
+import { alike, speOf } from '../src/cli/calibrate-frames.ts';
 import { writeNew } from '../src/cli/calibrate-write.ts';
 import { virtualClock } from '../src/clock.ts';
+import { printRecord } from '../src/derive/calibration-record.ts';
 import type { Entry } from '../src/entry.ts';
 import { type Host, host } from '../src/host.ts';
 import type { Instrument } from '../src/instrument.ts';
 import { type LocalReply, serveLocal, socketOf } from '../src/local.ts';
 import { methods, nodesOf } from '../src/methods.ts';
-import { total } from '../src/reading.ts';
+import { type Trace, total } from '../src/reading.ts';
 import { sessionWriter } from '../src/recorder/parts.ts';
 import { write } from '../src/recorder/session-json.ts';
 import { loadRig, printed, type Rig } from '../src/rig.ts';
-import { readCalibrations } from '../src/rig-calibrations.ts';
+import { readCalibrations, sealed, sha256 } from '../src/rig-calibrations.ts';
 import { simulatedRig } from '../src/rig-open.ts';
 import type { Simulator } from '../src/simulator.ts';
 import { keeperHere } from './laboratory.ts';
@@ -356,6 +359,44 @@ describe('of a session', () => {
     }
   });
 
+  test('the lamp by its radiance, a dark by its id, one of two views by its name', async () => {
+    const two = `${RIG}  down:
+    method: planck-ml
+    spectrum: camera.spectrum
+    calibration: auto
+    path: { magnification: { from: operator.magnification, within: 10 min }, side: down }
+    rows: [24, 35]
+`;
+    const place = rigFolder(two);
+    const cold = await lab(place);
+    mirror(cold.world, 'dark');
+    cold.advance(8);
+    const dark = /dark calibration ([0-9a-f]{16})/.exec((await run('dark', 'camera.spectrum', '--session', await cold.keep())).out)?.[1];
+    const one = await lab(place);
+    mirror(one.world, 'lamp');
+    one.advance(8);
+    const session = await one.keep();
+    const table = join(place, 'lamp.txt');
+    writeFileSync(table, '590 1\n750 2\n910 2.5\n');
+    const lamp = ['lamp', 'camera.spectrum', '--radiance', table, '--session', session];
+    expect(await run(...lamp)).toMatchObject({ code: 2, err: expect.stringContaining('(up | down): say which with --for NAME') });
+    expect(await run(...lamp, '--for', 'down', '--dark', '0123')).toMatchObject({
+      code: 3,
+      err: expect.stringContaining('there is no dark 0123'),
+    });
+    expect(await run(...lamp, '--for', 'down', '--dark', dark?.slice(0, 8) ?? '')).toMatchObject({ code: 0, err: '' });
+    const { calibrations, messages } = await readCalibrations(place);
+    expect(messages).toEqual([]);
+    const found = calibrations.find(({ record }) => record.calibration === 'lamp');
+    expect(found?.record).toMatchObject({
+      path: { side: 'down' },
+      region: { rows: [24, 35] },
+      lamp: { radiance: { file: expect.stringMatching(/\.radiance\.txt$/) } },
+    });
+    expect(found?.files.radiance?.bytes).toEqual(new Uint8Array(readFileSync(table)));
+    expect(found?.record.dark?.sha256).toBe(calibrations.find(({ record }) => record.id === dark)?.record.data?.sha256);
+  });
+
   test('wrong words', async () => {
     const place = rigFolder();
     const one = await lab(place);
@@ -387,7 +428,73 @@ describe('of a session', () => {
   });
 });
 
+describe('the file of the frames', () => {
+  const trace = (counts: readonly number[], saturation: number): Trace => ({
+    columns: {
+      wavelength: { unit: 'm', data: Float64Array.from(counts, (_, i) => 600e-9 + i * 1e-9) },
+      counts: { unit: '1', data: Float64Array.from(counts) },
+    },
+    shape: [counts.length],
+    begin: 0,
+    end: 1e5,
+    settings: { serial: 'QEP01', exposure: 0.1, saturation },
+  });
+  const back = (counts: readonly number[], saturation: number) => {
+    const one = trace(counts, saturation);
+    const frames = alike([one, one]);
+    if (typeof frames === 'string') throw new Error(frames);
+    const read = readSpe(speOf(frames, [one, one]));
+    if (read instanceof SpeFault) throw new Error(read.why);
+    return {
+      pixel: read.pixel,
+      saturation: read.saturation,
+      exposure: read.exposure,
+      data: read.frames.map((f) => Array.from(f.data[0] ?? [])),
+    };
+  };
+  test.each([
+    ['16 bits', [0, 100, 65_535], 65_535, 'u16', 65_535, [0, 100, 65_535]],
+    ['14 bits', [5, 100, 16_383], 16_383, 'u16', 16_383, [5, 100, 16_383]],
+    ['18 bits', [5, 100, 200_000], 262_143, 'u32', 262_143, [5, 100, 200_000]],
+    ['18 bits, weak', [5, 100, 200], 262_143, 'u32', 262_143, [5, 100, 200]],
+    ['an end within the bits', [5, 59_999, 60_000], 60_000, 'u16', 65_535, [5, 59_999, 65_535]],
+    ['averaged', [-0.5, 100.25, 65_535], 65_535, 'f32', 65_535, [-0.5, 100.25, 65_535]],
+  ] as const)('%s', (_, counts, saturation, pixel, end, data) => {
+    expect(back(counts, saturation)).toEqual({ pixel, saturation: end, exposure: 0.1, data: [data, data] });
+  });
+  test('settings that changed are named', () => {
+    const [a, b] = [trace([1, 2], 100), trace([1, 2], 100)];
+    expect(alike([a, { ...b, settings: { ...b.settings, exposure: 0.2 } }])).toBe(
+      'the settings changed while the frames were taken: exposure was 100 ms in the first frame and 200 ms in frame 2',
+    );
+    expect(alike([a, trace([1, 2, 3], 100)])).toBe('frame 2 has 1 x 3 pixels, the first 1 x 2');
+  });
+});
+
 describe('of a running rig', () => {
+  test('it takes only what is as it was taken', () => {
+    const bytes = new Uint8Array(readFileSync(join(import.meta.dirname, '../rigs/demo/calibrations/dark.spe')));
+    const record = sealed({
+      calibration: 'dark',
+      of: 'camera.spectrum',
+      taken: 0,
+      valid: { from: 0 },
+      path: {},
+      region: {},
+      exposure: 0.5,
+      data: { file: 'd.spe', sha256: sha256(bytes) },
+    });
+    const sent = { by: 'ann', name: 'd.yaml', text: printRecord(record), files: { 'd.spe': Buffer.from(bytes).toString('base64') } };
+    expect(heardCalibration(sent)).toMatchObject({ ready: { record: { id: record.id } } });
+    expect(heardCalibration({ ...sent, files: {} })).toBe('the file d.spe of d.yaml was not sent');
+    expect(heardCalibration({ ...sent, files: { 'd.spe': 'AAAA' } })).toContain('is not the one that d.yaml names');
+    expect(heardCalibration({ ...sent, text: sent.text.replace('0.5 s', '1 s') })).toMatch(
+      /^d.yaml: what it says has the id [0-9a-f]{16}, not/,
+    );
+    expect(heardCalibration({ ...sent, text: 'calibration: lmap' })).toMatch(/^d.yaml:1: /);
+    expect(heardCalibration({ ...sent, text: '' })).toMatch(/^d.yaml/);
+  });
+
   test('its frames from now on; it is told, and uses the calibration from the next spectrum on', async () => {
     const place = rigFolder();
     // Its clock is ahead: all of its frames begin after the command.

@@ -211,8 +211,9 @@ export function speOf(frames: readonly SpectralFrame[], traces: readonly Trace[]
       whole &&= Number.isInteger(v);
     }
   }
-  const pixel: PixelType = whole && low >= 0 ? (high <= 65535 ? 'u16' : high <= 2 ** 24 ? 'u32' : 'f32') : 'f32';
   const { saturation } = first;
+  const most = Math.max(high, saturation ?? 0);
+  const pixel: PixelType = whole && low >= 0 ? (most <= 65535 ? 'u16' : most <= 2 ** 24 ? 'u32' : 'f32') : 'f32';
   const bits = saturation === undefined ? undefined : Math.ceil(Math.log2(saturation + 1));
   // The format knows the converter's bits alone: what is saturated below that end is put there.
   const end = bits === undefined ? Number.POSITIVE_INFINITY : 2 ** bits - 1;

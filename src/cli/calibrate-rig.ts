@@ -52,14 +52,15 @@ const first = ({ inputs }: RigDerivation): string | undefined => Object.values(i
 
 /**
  * The one view of a channel, of the derivation that is named, or of all that see it alike; undefined where none takes its calibration from
- * the ledger; a sentence where there are several.
+ * the ledger; a sentence where there are several. Where there is no light its path does not matter.
  */
-export function viewOf({ derive }: Rig, channel: string, named?: string): View | string | undefined {
+export function viewOf({ derive }: Rig, channel: string, named?: string, lightless = false): View | string | undefined {
   const users = derive.filter((d) => isAuto(d) && first(d) === channel);
   if (named !== undefined && !users.some((d) => d.name === named)) {
     const names = users.map((d) => d.name).join(', ');
     return `--for: no derivation "${named}" takes the calibration of ${channel} from the ledger${names === '' ? ' (calibration: auto)' : `; there are ${names}`}`;
   }
+  if (lightless && users.length > 0) return { users: users.map((d) => d.name), constants: {}, channels: {} };
   const views = users.filter((d) => named === undefined || d.name === named).map(one);
   const kinds = new Map<string, View[]>();
   for (const view of views) {

@@ -100,7 +100,7 @@ async function take(wanted: Wanted, io: Io, sleep: ((seconds: number) => Promise
   for (const doubt of read.doubts) io.err(`${doubt}: warning\n`);
   const strange = channelFault(read.rig, wanted.channel);
   if (strange !== undefined) throw new Usage(strange);
-  const view = viewOf(read.rig, wanted.channel, wanted.named);
+  const view = viewOf(read.rig, wanted.channel, wanted.named, wanted.kind === 'dark');
   if (typeof view === 'string') throw new Usage(view);
   const channels = view?.channels ?? {};
   const twice = Object.keys(wanted.path).find((name) => name in channels || (view && name in view.constants));
