@@ -192,7 +192,8 @@ function numbers(scale: Scale, type: NumberType, raw: (w: Words) => number, word
     },
     sample: words(1),
     scale,
-    step: scale.step,
+    // A floating number has no step of its own.
+    ...(type === 'f32' ? {} : { step: scale.step }),
     ends: [least, most],
   };
 }
@@ -232,7 +233,7 @@ function withExample(part: Part, one: Channel, scale: Scale | undefined): Channe
   const is = example.at('is');
   const { value } = got;
   const right = scale
-    ? Math.abs(Number(value) - is.amount(scale)) <= Math.max(1e-6 * Math.abs(Number(value)), 0.5 * scale.step)
+    ? Math.abs(Number(value) - is.amount(scale)) <= Math.max(1e-6 * Math.abs(Number(value)), 0.5 * (one.step ?? 0))
     : value === (one.kind === 'flag' ? is.flag() : is.yaml);
   if (!right)
     is.wrong(`these words read as ${scale ? show(Number(value), scale.unit) : one.kind === 'flag' ? (value ? 'on' : 'off') : value}`);
@@ -245,11 +246,12 @@ function command(name: string, part: Part): (channels: readonly Channel[]) => Wr
   const { table, address, count } = place(part.only(['coil', 'holding', ...known], ORDER_LIKE), ['coil', 'holding'] as const, (t) =>
     t === 'coil' ? 1 : registersOf(numberType(part).type),
   );
-  const { kind, write, words, scale, step = 0, ends } = meaning(part, table, part.at('takes'));
+  const { kind, write, words, scale, step: own, ends } = meaning(part, table, part.at('takes'));
   const [single, many] = table === 'coil' ? [5, 15] : [6, 16];
   const code = part.at('function').given ? part.at('function').number() : count > 1 ? many : single;
   if (code !== many && (code !== single || count > 1)) part.at('function').wrong(`must be ${count > 1 ? '' : `${single} or `}${many} here`);
   const limits = scale && ends ? limitsOf(part.at('limits'), scale, ends) : undefined;
+  const step = own ?? (limits ? 1e-6 * Math.max(Math.abs(limits[0]), Math.abs(limits[1])) : 0);
   if (words && new Set(words).size < [...states(part.at('states'), -Infinity, Infinity)].length)
     part.at('states').wrong('has one word twice: which number would be written?');
   const about = part.at('about').about();

@@ -42,14 +42,14 @@ export class Part {
   }
   /** A group that may hold these keys and no others. */
   only(known: readonly string[], like: string): this {
-    if (!isTable(this.yaml)) this.wrong(`must be written as ${like}, not ${described(this.yaml)}`);
+    if (!isTable(this.yaml)) this.wrong(`must be written as ${like}, not ${seen(this.yaml)}`);
     for (const key of Object.keys(this.yaml)) if (!known.includes(key)) this.wrong(`there is no "${key}" here${hint(key, known)}`);
     return this;
   }
   /** The members of a group whose names are the rig's own; none where it is not given. */
   named(like: string): readonly (readonly [string, Part])[] {
     if (!this.given) return [];
-    if (!isTable(this.yaml)) this.wrong(`must be written as ${like}, not ${described(this.yaml)}`);
+    if (!isTable(this.yaml)) this.wrong(`must be written as ${like}, not ${seen(this.yaml)}`);
     return Object.keys(this.yaml).map((name) => {
       if (!/^[A-Za-z]\w*$/.test(name)) this.wrong(`"${name}" is no name: it begins with a letter, and has letters, digits and _`);
       return [name, this.at(name)];
@@ -57,28 +57,28 @@ export class Part {
   }
   number(otherwise?: number): number {
     const value = this.yaml ?? otherwise;
-    return typeof value === 'number' && Number.isFinite(value) ? value : this.wrong(`must be a number, not ${described(value)}`);
+    return typeof value === 'number' && Number.isFinite(value) ? value : this.wrong(`must be a number, not ${seen(value)}`);
   }
   whole(lo: number, hi: number, otherwise?: number): number {
     const value = this.yaml ?? otherwise;
     if (typeof value === 'number' && Number.isInteger(value) && value >= lo && value <= hi) return value;
-    return this.wrong(`must be a whole number from ${lo} to ${hi}, not ${described(value)}`);
+    return this.wrong(`must be a whole number from ${lo} to ${hi}, not ${seen(value)}`);
   }
   flag(otherwise?: boolean): boolean {
     const value = this.yaml ?? otherwise;
     if (value === true || value === 'on') return true;
-    return value === false || value === 'off' ? false : this.wrong(`must be on or off, not ${described(value)}`);
+    return value === false || value === 'off' ? false : this.wrong(`must be on or off, not ${seen(value)}`);
   }
   /** Printable characters; `like` shows what would be right. */
   text(like: string, otherwise?: string): string {
     const value = this.yaml ?? otherwise;
-    if (typeof value !== 'string' || value === '') return this.wrong(`must be text such as ${like}, not ${described(value)}`);
+    if (typeof value !== 'string' || value === '') return this.wrong(`must be text such as ${like}, not ${seen(value)}`);
     return /^[\x20-\x7e]+$/.test(value) ? value : this.wrong('must be of printable ASCII characters');
   }
   /** One line for people. */
   about(): string | undefined {
     if (this.yaml === undefined || typeof this.yaml === 'string') return this.yaml;
-    return this.wrong(`must be text, not ${described(this.yaml)}`);
+    return this.wrong(`must be text, not ${seen(this.yaml)}`);
   }
   word<W extends string>(words: readonly W[], otherwise?: W): W {
     const value = this.yaml ?? otherwise;
@@ -87,7 +87,7 @@ export class Part {
     return this.wrong(
       typeof value === 'string'
         ? `"${value}" is none of ${words.join(', ')}${hint(value, words).replace(/^; known are.*/, '')}`
-        : `must be one of ${words.join(', ')}, not ${described(value)}`,
+        : `must be one of ${words.join(', ')}, not ${seen(value)}`,
     );
   }
   /** A time above zero in seconds: "500 ms", or a number of seconds. */
@@ -96,30 +96,30 @@ export class Part {
     if (typeof value === 'number' && value > 0 && Number.isFinite(value)) return value;
     const read = typeof value === 'string' ? quantity(value) : '';
     if (typeof read === 'object' && read.unit === 's' && read.value > 0) return read.value;
-    return this.wrong(`must be a time such as "500 ms", not ${described(value)}`);
+    return this.wrong(`must be a time such as "500 ms", not ${seen(value)}`);
   }
   /** A quantity in SI; a number without unit is in the unit as it is written beside it. */
   amount({ written, unit }: Pick<Scale, 'written' | 'unit'>): number {
     const { yaml } = this;
     if (typeof yaml !== 'string' && typeof yaml !== 'number')
-      return this.wrong(`must be a quantity such as "${shown(1, written)}", not ${described(yaml)}`);
+      return this.wrong(`must be a quantity such as "${shown(1, written)}", not ${seen(yaml)}`);
     const bare = typeof yaml === 'number' || /^\s*[-+.\deE]+\s*$/.test(yaml);
     const read = quantity(bare ? shown(yaml, written) : yaml);
     if (typeof read === 'string') return this.wrong(read);
-    return read.unit === unit ? read.value : this.wrong(`${described(yaml)} is in ${named(read.unit)}, not in ${named(unit)}`);
+    return read.unit === unit ? read.value : this.wrong(`${seen(yaml)} is in ${named(read.unit)}, not in ${named(unit)}`);
   }
   /** A size in SI, such as a tolerance: of temperatures a difference. */
   size({ written, unit }: Pick<Scale, 'written' | 'unit'>): number {
     const { yaml } = this;
     const read = quantity(`0 +- ${typeof yaml === 'number' ? shown(yaml, written) : String(yaml)}`);
     if (typeof read === 'object' && read.unit === unit && read.sigma !== undefined) return read.sigma;
-    return this.wrong(`must be a size such as "${shown(1, written)}", not ${described(yaml)}`);
+    return this.wrong(`must be a size such as "${shown(1, written)}", not ${seen(yaml)}`);
   }
   /** Two quantities that rise, in SI. */
   range(of: Pick<Scale, 'written' | 'unit'>): readonly [number, number] {
     const { yaml } = this;
     if (!Array.isArray(yaml) || yaml.length !== 2)
-      return this.wrong(`must be two quantities such as [${shown(0, of.written)}, ${shown(10, of.written)}], not ${described(yaml)}`);
+      return this.wrong(`must be two quantities such as [${shown(0, of.written)}, ${shown(10, of.written)}], not ${seen(yaml)}`);
     const [lo, hi] = yaml.map((one: unknown) => new Part(one, this.path).amount(of));
     return lo < hi ? [lo, hi] : this.wrong(`must rise, from ${String(yaml[0])} up`);
   }
@@ -146,6 +146,8 @@ export class Part {
   }
 }
 
+/** What stands there, for people: a number that is none is none. */
+const seen = (value: unknown): string => (typeof value === 'number' && !Number.isFinite(value) ? 'a number without end' : described(value));
 const shown = (value: number | string, written: string): string => (written === '1' ? String(value) : `${value} ${written}`);
 const named = (unit: Unit): string => (unit === '1' ? 'a plain number' : unit);
 

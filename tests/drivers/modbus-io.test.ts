@@ -1,11 +1,13 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import modbusIo from '../../drivers/modbus-io.ts';
+import scpiGeneric from '../../drivers/scpi-generic.ts';
 import type { ModbusTell } from '../../protocols/modbus.ts';
 import simulated from '../../simulators/modbus-io.ts';
+import scpiSimulated from '../../simulators/scpi-generic.ts';
 import type { Catalogue } from '../../src/catalogue.ts';
 import { Refused } from '../../src/instrument.ts';
 import { faultyLink } from '../../src/links/faulty.ts';
@@ -155,6 +157,13 @@ describe('readings', () => {
     expect(now('level')).toMatchObject({ quality: 'bad', why: '9 m is outside of what is possible (0 m to 4 m)' });
     expect(now('mode')).toMatchObject({ quality: 'bad', why: '3 is none of 0 (hold), 1 (fill), 7 (drain)' });
     expect(unit.states.filter((s) => s.is === 'silent')).toEqual([]);
+  });
+
+  test('a whole number has the resolution of its scale, a floating one none', () => {
+    const p = modbusIo.options.parse(TANK);
+    if (p instanceof Refused) throw new Error(p.why);
+    const resolution = Object.assign({}, ...(modbusIo.body(p, { unit: 7 }).polls ?? []).map((poll) => poll.resolution));
+    expect(resolution).toEqual({ level: 0.01, temperature: 0.1, flow_set: 0.001 });
   });
 
   test('without channels there is one: whether the unit answers', () => {
@@ -385,6 +394,11 @@ describe('what is wrong in the rig is said, where, and what would be right', () 
       /^channels: level: example: is: these words read as 273.15 K/,
     ],
     [
+      one({ input: 1, type: 'f32', order: 'CDAB', unit: 'bar', example: { words: [0, 16457], is: 3.2 } }),
+      /^channels: level: example: is: these words read as 314.06\d kPa/,
+    ],
+    [{ identify: Number.NaN }, /^identify: must be written as .*, not a number without end/],
+    [
       one({ input: 1, states: { 0: 'hold', 4: 'fill' }, example: { words: 4, is: 'hold' } }),
       /^channels: level: example: is: these words read as fill/,
     ],
@@ -515,5 +529,29 @@ describe('whatever stands in the options', () => {
       { numRuns: 2000 },
     );
     expect(taken).toBeGreaterThan(10);
+  });
+});
+
+describe.each(['modbus-io', 'scpi-generic'])('the %s of docs/rigs.md', (model) => {
+  test('is right, and runs on its simulator', async () => {
+    const page = readFileSync(resolve(import.meta.dirname, '../../docs/rigs.md'), 'utf8');
+    const found = [...page.matchAll(/^```yaml\n(\w+:\n {2}model: ([\w-]+)\n.*?)^```$/gms)].find(([, , one]) => one === model)?.[1] ?? '';
+    const folder = mkdtempSync(join(tmpdir(), 'declared-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const indented = found.replace(/^(?=.)/gm, '  ').replaceAll(/then: safe \}/g, 'then: safe, interlock: none }');
+    writeFileSync(join(folder, 'rig.yaml'), `rig: declared\ninstruments:\n${indented}`);
+    const all = {
+      instruments: new Map([...known.instruments, ['scpi-generic', scpiGeneric]]),
+      simulators: new Map([...known.simulators, ['scpi-generic', scpiSimulated]]),
+    };
+    const loaded = await loadRig(folder, all, new Map());
+    if (!loaded.ok) throw new Error(JSON.stringify(loaded.messages));
+    expect(loaded.warnings).toEqual([]);
+    const lab = laboratory(loaded.rig, all);
+    lab.clock.advance(20);
+    const [name] = loaded.rig.instruments.map((i) => i.name);
+    const channels = Object.keys(lab.host.acquired.get(name)?.channels ?? {});
+    expect(channels.length).toBeGreaterThan(3);
+    for (const channel of channels) expect([channel, lab.readings(`${name}.${channel}`).at(-1)?.quality]).toEqual([channel, 'good']);
   });
 });
