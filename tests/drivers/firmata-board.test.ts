@@ -275,6 +275,76 @@ describe('what goes wrong', () => {
   });
 });
 
+describe('step by step', () => {
+  const parts = { nd: { part: 'filter', pin: 7, settle: '1 s' }, door: { part: 'switch', pin: 9 } };
+  const id = { firmware: '', pins: { 7: 7, 9: 9 }, channels: {}, bits: {} };
+  /** The body alone; what a talk asks is what it yields, and what it is given is the answer. */
+  function alone() {
+    const options = driver.options.parse({ parts });
+    if (options instanceof Refused) throw new Error(options.why);
+    const body = driver.body(options, id);
+    function* put(q: unknown): Generator<unknown, unknown, unknown> {
+      return yield q;
+    }
+    const act = { main: { ask: put, send: put, exchange: put } } as never; // as the exchange, by hand
+    const by = (channel: string) => {
+      const poll = body.polls?.find((p) => channel in p.gives);
+      if (!poll) throw new Error(`nothing polls ${channel}`);
+      return {
+        talk: () => poll.talk(act) as Generator<unknown, unknown, unknown>,
+        read: (m: unknown, t = 1e6) => poll.read(m, { asked: t, t }),
+      };
+    };
+    return { body, act, by };
+  }
+  const pin = (state: number): FirmataTell => ({ say: 'pin state', pin: 7, mode: 1, state });
+  const port: FirmataTell = { say: 'port', port: 1, bits: 0 };
+
+  test('a look that an order has overtaken says that the part moves', () => {
+    const { body, act, by } = alone();
+    const nd = by('nd');
+    const early = nd.talk();
+    expect(early.next().value).toEqual([{ do: 'pin state', pin: 7 }]);
+    const order = body.commands?.nd?.talk(act, 'in', 0, { ...here, *wait() {}, *give() {} });
+    expect(order?.next().value).toEqual([
+      { do: 'mode', pin: 7, mode: 1 },
+      { do: 'port', port: 0, bits: 0x80 },
+    ]);
+    const old = early.next(pin(0)).value;
+    expect(nd.read(old)).toEqual({ nd: 'moving' });
+    order?.next();
+    // Its time has passed in the talk: the next look sees it there, and one from before says nothing.
+    expect(nd.read(old)).toEqual({ nd: 'moving' });
+    const later = nd.talk();
+    later.next();
+    expect(nd.read(later.next(pin(1)).value)).toEqual({ nd: 'in' });
+    expect(nd.read(old)).toEqual({});
+  });
+
+  test('the first answer of a port that has just been set up says nothing, nor what it reports meanwhile', () => {
+    const { body, by } = alone();
+    const door = by('door');
+    const look = (): unknown => {
+      const talk = door.talk();
+      expect(talk.next().value).toEqual([
+        { do: 'mode', pin: 9, mode: 11 },
+        { do: 'report port', port: 1, on: true },
+      ]);
+      return door.read(talk.next(port).value);
+    };
+    const taken = (m: FirmataTell) => body.streams?.main?.find((s) => s.takes(m));
+    const reset: FirmataTell = { say: 'version', major: 2, minor: 5 };
+    expect('door' in (taken(port)?.gives ?? {})).toBe(false);
+    expect(look()).toEqual({});
+    expect(look()).toEqual({ door: true });
+    expect('door' in (taken(port)?.gives ?? {})).toBe(true);
+    taken(reset)?.read(reset, { asked: 0, t: 0 });
+    expect('door' in (taken(port)?.gives ?? {})).toBe(false);
+    expect(look()).toEqual({});
+    expect(look()).toEqual({ door: true });
+  });
+});
+
 describe('inputs', () => {
   test('are reported on change, and polled', () => {
     const { unit, since, device, clock } = started();
