@@ -221,10 +221,23 @@ function calibrationsOf(inputs: Readonly<Record<string, Reading>>): string | und
   return ids.size === 0 ? undefined : [...ids].join('+');
 }
 
+/** Bad readings in the place of partners that were not found. */
+function absent(
+  others: readonly (readonly [string, Input])[],
+  kinds: Kinds,
+  { t, origin }: Reading,
+  why: string,
+): Readonly<Record<string, Reading>> {
+  return Object.fromEntries(
+    others.map(([name, { from }]) => [name, { ...bad(why), from, kind: kinds[name] ?? 'state', t, seq: -1, origin } as const]),
+  );
+}
+
 function step(node: Running, trigger: Reading, paired: Paired): readonly Reading[] {
   const { derivation, params } = node.spec;
-  const [first] = node.inputs;
-  const all: Readonly<Record<string, Reading>> = { [first[0]]: trigger, ...('found' in paired ? paired.found : {}) };
+  const [first, ...others] = node.inputs;
+  const found = 'found' in paired ? paired.found : derivation.takesBad ? absent(others, derivation.inputs, trigger, paired.why) : {};
+  const all: Readonly<Record<string, Reading>> = { [first[0]]: trigger, ...found };
   const inputs = [trigger, ...('read' in paired ? paired.read : [])].map(
     (r) => `${r.from}${r.index === undefined ? '' : `[${r.index}]`}#${r.seq}`,
   );
@@ -262,9 +275,9 @@ function step(node: Running, trigger: Reading, paired: Paired): readonly Reading
   const index = first[1].from.endsWith(']') ? undefined : trigger.index;
   const nothing = (why: string): readonly Reading[] =>
     Object.entries(outputs).map(([channel, kind]) => emit(channel, kind, bad(why), index));
-  if ('why' in paired) return nothing(paired.why);
+  if ('why' in paired && !derivation.takesBad) return nothing(paired.why);
   const worst = Object.entries(all).find(([, r]) => r.quality === 'bad');
-  if (worst && worst[1].quality === 'bad') return nothing(`${worst[1].from}: ${worst[1].why}`);
+  if (!derivation.takesBad && worst && worst[1].quality === 'bad') return nothing(`${worst[1].from}: ${worst[1].why}`);
   const suspect = Object.values(all).find((r) => r.quality === 'suspect');
   let values: Readonly<Record<string, unknown>>;
   try {

@@ -12,6 +12,8 @@ export interface Derivation<P, I extends Kinds, O extends Kinds, S> {
   /** Inputs that a rig may leave out; never the first. `step` is then called without them. */
   readonly optional?: readonly (keyof I & string)[];
   readonly outputs: O;
+  /** `step` hears of bad inputs too, and of a partner that was not found as a bad reading of it; otherwise they make all outputs bad. */
+  readonly takesBad?: true;
   readonly params: Schema<P>;
   /** Dotted names of the parameters that are files: the host puts { path, bytes, sha256 } in the place of the name. */
   readonly files?: readonly string[];

@@ -160,3 +160,23 @@ test.each([
   const got = twoSides.params.parse(yaml);
   expect(got instanceof Refused ? got.why : 'taken').toContain(sentence);
 });
+
+test('in a graph: one side is enough where the rig allows it, whether the other is bad or does not come', () => {
+  const input = (from: string) => ({ from, pair: 'last' as const, within: 1 });
+  const inputs = { a: input('up.temperature'), b: input('down.temperature') };
+  const given = (one_side: string) =>
+    graph([{ name: 'both', derivation: twoSides, inputs, params: parsed({ one_side }), parametersId: '' }]);
+  const brief = (all: readonly Reading[]): unknown[] => all.map((r) => [r.quality, r.quality === 'bad' ? r.why : r.value]);
+  const allow = given('allow');
+  expect(brief(allow(reading('up.temperature', side(2000, 1), 1e6)))).toEqual([
+    ['suspect', 2000],
+    ['bad', 'only one side: down.temperature: no down.temperature within 1 s before'],
+    ['suspect', 'one side'],
+  ]);
+  allow(reading('down.temperature', bad('camera is off'), 2e6));
+  expect(brief(allow(reading('up.temperature', side(2010, 1), 2e6)))[0]).toEqual(['suspect', 2010]);
+  allow(reading('down.temperature', side(2030, 1), 3e6));
+  expect(brief(allow(reading('up.temperature', bad('saturated'), 3e6)))[0]).toEqual(['suspect', 2030]);
+  const refuse = given('refuse');
+  expect(brief(refuse(reading('up.temperature', side(2000, 1), 1e6)))[0]?.toString()).toContain('bad');
+});
