@@ -5,7 +5,14 @@ import { calc } from '../src/cli/calc.ts';
 
 async function run(...args: string[]): Promise<{ code: number; out: string; err: string }> {
   let [out, err] = ['', ''];
-  const code = await calc.run(args, { out: (text) => (out += text), err: (text) => (err += text) } as never); // what a command writes to
+  const code = await calc.run(args, {
+    out: (text: string) => {
+      out += text;
+    },
+    err: (text: string) => {
+      err += text;
+    },
+  } as never); // what a command writes to
   return { code, out, err };
 }
 const json = async (...args: string[]): Promise<Record<string, never>> => JSON.parse((await run(...args, '--json')).out);

@@ -34,6 +34,8 @@ export interface Bench {
   /** nm, by power of the pixel's index. */
   readonly wavelength: readonly number[];
   readonly saturation: number;
+  /** Polynomial of the counts above dark, by power; [1] is linear. */
+  readonly nonlinearity: readonly number[];
   readonly bias: number;
   /** Counts rms. */
   readonly readNoise: number;
@@ -190,6 +192,17 @@ export interface Detector extends Flaws {
   readonly look: Omit<Sight, 'wavelength'>;
 }
 
+/** What a detector shows that is not linear: the counts x above dark of which x / (c0 + c1 x + ...) is the light. */
+function bent(light: number, coefficients: readonly number[]): number {
+  let x = light;
+  for (let i = 0; i < 40; i++) {
+    const next = light * coefficients.reduceRight((sum, c) => sum * x + c, 0);
+    if (Math.abs(next - x) < 1e-3) return next;
+    x = next;
+  }
+  return x;
+}
+
 /** Counts of each pixel. The noise depends on seed, name and the number of the exposure alone; binned pixels are averaged. */
 export function countsOf(bench: Bench, e: Exposed, detector: Detector, seed: number, name: string): Uint32Array {
   const shot = Math.floor(uniform(seed, `${name} shot`, 0) * 2 ** 32);
@@ -209,7 +222,8 @@ export function countsOf(bench: Bench, e: Exposed, detector: Detector, seed: num
       const mean = gain[p] * per * light[p] + (detector.dark + (hot.get(p) ?? 0)) * seconds;
       const at = e.number * bench.pixels + p;
       const caught = ((mean > 1e-6 ? poisson(mean * e.scans, shot, '', at) : 0) + (hits.get(p) ?? 0)) / e.scans;
-      sum += Math.min(bench.saturation, Math.max(0, Math.round(caught + bench.bias + noise * gauss(read, '', at))));
+      const shown = bent(caught, bench.nonlinearity) + bench.bias + noise * gauss(read, '', at);
+      sum += Math.min(bench.saturation, Math.max(0, Math.round(shown)));
     }
     counts[i] = Math.round(sum / width);
   }

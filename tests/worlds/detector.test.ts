@@ -117,6 +117,7 @@ describe('a line of pixels', () => {
     active: [0, 199] as const,
     wavelength: [600, 1, 0, 0],
     saturation: 5000,
+    nonlinearity: [1],
     bias: 100,
     readNoise: 3,
     readout: 0.01,
