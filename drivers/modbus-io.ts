@@ -376,16 +376,20 @@ function pollOf(unit: number, block: Block<Channel>) {
 
 const ECHO = 0x5aa5;
 
-/** Where no channel is declared: whether the unit answers at all. */
+/** Where no channel is declared: how the unit answers, if it does. */
 const answers = ({ unit, proof: own }: Options) =>
-  poll<L, { answers: 'flag' }>({
+  poll<L, { answers: 'state' }>({
     ask: own ? readOf(unit, own) : { unit, function: 8, sub: 0, data: [ECHO] },
     every: 1,
-    gives: { answers: 'flag' },
-    read: (m) => ({ answers: 'exception' in m && isGateway(m) ? bad(`the unit does not answer: ${spokenException(m.exception)}`) : true }),
+    gives: { answers: 'state' },
+    read: (m) => {
+      if (!('exception' in m)) return { answers: 'well' };
+      return { answers: isGateway(m) ? bad(`the unit does not answer: ${spokenException(m.exception)}`) : 'by refusing' };
+    },
+    words: { answers: ['well', 'by refusing'] },
     example: [
       own ? tellOf(unit, own, new Array<number>(own.count).fill(0)) : { unit, function: 8, sub: 0, data: [ECHO] },
-      { answers: true },
+      { answers: 'well' },
     ],
   });
 

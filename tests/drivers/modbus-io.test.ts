@@ -166,10 +166,11 @@ describe('readings', () => {
     expect(resolution).toEqual({ level: 0.01, temperature: 0.1, flow_set: 0.001 });
   });
 
-  test('without channels there is one: whether the unit answers', () => {
+  test('without channels there is one: how the unit answers', () => {
     const { now, unit } = bench({}, {});
-    expect(unit.acquired.channels).toEqual({ answers: 'flag' });
-    expect(now('answers')).toMatchObject({ quality: 'good', value: true });
+    expect(unit.acquired.channels).toEqual({ answers: 'state' });
+    expect(now('answers')).toMatchObject({ quality: 'good', value: 'well' });
+    expect(bench({}, { diagnostics: 'refused' }).now('answers')).toMatchObject({ quality: 'good', value: 'by refusing' });
   });
 });
 
