@@ -14,6 +14,8 @@ export interface Driven {
 export interface Probe {
   /** What a source drives now, by the source's name; undefined switches it off. It heats the sample from the world's next tick on. */
   drive(name: string, with_: Driven | undefined): void;
+  /** A: the direct currents of all sources together, as they are driven now. */
+  direct(): number;
   /** Ohm between the inner contacts at this moment, and of the whole current path (leads and contacts, for compliance); Infinity where it is open. */
   resistance(): number;
   path(): number;
@@ -183,6 +185,11 @@ export function probe(seed: number, around: () => Surroundings): Probe & { step(
     drive(name, with_) {
       if (with_ === undefined) sources.delete(name);
       else sources.set(name, with_);
+    },
+    direct() {
+      let sum = 0;
+      for (const { dc = 0 } of sources.values()) sum += dc;
+      return sum;
     },
     resistance,
     path: () => (flows() ? resistance() + CURRENT_CONTACTS + LEADS : Number.POSITIVE_INFINITY),
