@@ -96,8 +96,9 @@ function* carryOut(act: Actors<L>, here: Here, line: string, { confirm }: Option
 function* select(act: Actors<L>, here: Here, { channel }: Motor, p: Options, { model }: Id): Talk<void> {
   if (model !== 'AG-UC8') return;
   const { line, error } = yield* act.main.ask({ line: 'CC?' });
-  if (line === undefined) throw new NoReply(`the controller refuses CC?: ${trouble(error ?? Number.NaN)}`);
-  if (numberIn(line, 'CC') === channel) return;
+  if (error === LOCAL) throw new NoReply(`the controller refuses CC?: ${trouble(error)}`);
+  // One that does not tell is told.
+  if (line !== undefined && numberIn(line, 'CC') === channel) return;
   yield* carryOut(act, here, `CC${channel}`, p);
   yield* here.wait(0.02);
 }

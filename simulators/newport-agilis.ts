@@ -7,6 +7,7 @@ interface Options {
   readonly model: (typeof MODELS)[number];
   readonly mode: 'remote' | 'local';
   readonly travel: number;
+  readonly tells_channel: 'yes' | 'no';
   readonly motors: unknown;
   readonly confirm: unknown;
 }
@@ -34,6 +35,7 @@ interface State {
   readonly model: Options['model'];
   /** Steps of amplitude 16 from one limit to the other; 0 for motors without limit switch. */
   readonly travel: number;
+  readonly tellsChannel: boolean;
   readonly motors: Motor[];
   remote: boolean;
   channel: number;
@@ -111,7 +113,7 @@ const PLAIN: Readonly<Record<string, (s: State, rest: string) => Said>> = {
   CC(s, rest) {
     if (s.model !== 'AG-UC8') return UNKNOWN;
     if (!s.remote) return LOCAL;
-    if (rest === '?') return `CC${s.channel}`;
+    if (rest === '?' && s.tellsChannel) return `CC${s.channel}`;
     return take(rest, 1, 4, (n) => (moving(s) ? STATE : void (s.channel = n)));
   },
 };
@@ -223,13 +225,15 @@ export default simulator({
     model: word('which controller', MODELS, 'AG-UC2'),
     mode: word('remote, or local as after power-up', ['remote', 'local'] as const, 'remote'),
     travel: whole('steps between the limit switches; 0: motors without', 0, 1_000_000, 0),
+    tells_channel: word('whether it answers CC?', ['yes', 'no'] as const, 'yes'),
     motors: declared("the driver's own", (part) => part.yaml),
     confirm: declared("the driver's own", (part) => part.yaml),
   }),
   links: { main: text({ ask: '\r\n', tell: '\r\n' }) },
-  state: ({ model = 'AG-UC2', mode = 'remote', travel = 0 }: Partial<Options>): State => ({
+  state: ({ model = 'AG-UC2', mode = 'remote', travel = 0, tells_channel = 'yes' }: Partial<Options>): State => ({
     model,
     travel,
+    tellsChannel: tells_channel === 'yes',
     motors: Array.from({ length: model === 'AG-UC8' ? 8 : 2 }, motor),
     remote: mode === 'remote',
     channel: 1,

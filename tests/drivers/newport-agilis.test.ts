@@ -91,6 +91,14 @@ describe('readings', () => {
     expect(b.state.motors.map((m) => m.count)).toEqual([0, 0, 0, 0, -5, 0, 0, 0]);
     expect(b.unit.acquired.id).toEqual({ model: 'AG-UC8', firmware: '2.2.1' });
   });
+  test('of an AG-UC8 that does not tell its channel there are none, but its motors move', () => {
+    const b = bench(UC8, { model: 'AG-UC8', tells_channel: 'no' });
+    expect(shown(b)).toMatchObject({ remote: true, up_x_steps: 'error -3 (wrong format of the number)' });
+    b.sent();
+    expect(b.unit.order('down_x_move', 7)).toBe('done');
+    expect(b.sent()).toEqual(['CC?\r\nTE\r\n', 'CC3\r\nTE\r\n', '1PR7\r\nTE\r\n']);
+    expect(b.state.motors[4].count).toBe(7);
+  });
   test('of an AG-UC8 in local mode there are none', () => {
     const b = bench(UC8, { model: 'AG-UC8', mode: 'local' });
     expect(shown(b)).toMatchObject({
