@@ -561,7 +561,7 @@ function bodyOf(all: Parts, id: Id): Body<L> {
  */
 export default instrument<L, { readonly parts: Parts }, Id>({
   model: 'Optics on a Firmata board',
-  source: 'firmata/protocol (protocol.md, servos.md); firmata/arduino StandardFirmata.ino and FirmataParser.cpp',
+  source: 'firmata/protocol (protocol.md, servos.md); firmata/arduino StandardFirmata.ino, run on simavr (2.4), not on hardware',
   proven: 'manual',
   options: options<{ readonly parts: Parts }>({ parts }),
   links: { main: firmata() },

@@ -34,8 +34,8 @@ export type FirmataCommand =
   | { readonly do: 'pin'; readonly pin: number; readonly on: boolean }
   /** All pins of the port at once, the lowest in bit 0. */
   | { readonly do: 'port'; readonly port: number; readonly bits: number }
-  /** Angle in degrees, pulse in µs (544 and more), or duty cycle, by the pin's mode. */
-  | { readonly do: 'write'; readonly pin: number; readonly value: number }
+  /** Angle in degrees, pulse in µs (544 and more), or duty cycle, by the pin's mode. `extended`: as a sysex also where it need not be one. */
+  | { readonly do: 'write'; readonly pin: number; readonly value: number; readonly extended?: true }
   | { readonly do: 'report port'; readonly port: number; readonly on: boolean }
   | { readonly do: 'report analog'; readonly channel: number; readonly on: boolean }
   /** Attaches a servo with these pulses in µs for 0 and for 180 degrees. */
@@ -69,10 +69,12 @@ const pinOf = (pin: number): number => whole('the pin', pin, 127);
 const portOf = (port: number): number => whole('the port', port, 15);
 const channelOf = (channel: number): number => whole('the analog channel', channel, 15);
 
-function write(pin: number, value: number): Uint8Array {
+const fits = (pin: number, value: number): boolean => pin < 16 && value <= 0x3fff;
+
+function write(pin: number, value: number, extended = false): Uint8Array {
   pinOf(pin);
   // An analog message has four bits for the pin and fourteen for the value.
-  if (pin < 16 && value <= 0x3fff) return Uint8Array.of(ANALOG | pin, ...pair('the value', value));
+  if (fits(pin, value) && !extended) return Uint8Array.of(ANALOG | pin, ...pair('the value', value));
   return sysex(SYSEX.extendedAnalog, pin, ...groups(whole('the value', value, 0x7fffffff), 2));
 }
 
@@ -99,7 +101,7 @@ function encodeOne(c: FirmataCommand): Uint8Array {
     case 'port':
       return Uint8Array.of(PORT | portOf(c.port), ...pair('the bits of a port', c.bits));
     case 'write':
-      return write(c.pin, c.value);
+      return write(c.pin, c.value, c.extended);
     case 'report port':
       return Uint8Array.of(REPORT_PORT | portOf(c.port), c.on ? 1 : 0);
     case 'report analog':
@@ -135,8 +137,10 @@ function knownSysex(command: number, data: readonly number[]): FirmataCommand | 
       return { do: 'mapping' };
     case SYSEX.pinStateQuery:
       return { do: 'pin state', pin: first };
-    case SYSEX.extendedAnalog:
-      return { do: 'write', pin: first, value: ungrouped(data.slice(1)) };
+    case SYSEX.extendedAnalog: {
+      const value = ungrouped(data.slice(1));
+      return { do: 'write', pin: first, value, ...(fits(first, value) ? { extended: true } : {}) };
+    }
     case SYSEX.servoConfig:
       return { do: 'servo', pin: first, shortest: ungrouped(data.slice(1, 3)), longest: ungrouped(data.slice(3, 5)) };
     case SYSEX.samplingInterval:

@@ -6,10 +6,11 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import driver from '../drivers/firmata-board.ts';
 import { type FirmataTell, firmata } from '../protocols/firmata.ts';
 import { Fault } from '../protocols/protocol.ts';
-import { chip, hear, type Outside } from '../simulators/worlds/firmata-chip.ts';
+import { chip, hear, type Outside, speak } from '../simulators/worlds/firmata-chip.ts';
 import { acquire } from '../src/acquire.ts';
 import { exchange, ORDER } from '../src/exchange.ts';
 import type { Reading } from '../src/reading.ts';
+import { uniform } from '../src/simulator.ts';
 import { here, Refused } from '../src/talk.ts';
 import { runTalk } from '../src/talk-run.ts';
 import { able, prepare, pulses, SKIPPED, uno } from './firmata-avr.ts';
@@ -185,7 +186,7 @@ describe.skipIf(!there)(`StandardFirmata on simavr (${SKIPPED})`, () => {
     const board = uno(folder);
     onTestFinished(() => board.close());
     // What is open at a pin is low there, as on the simulator.
-    for (let pin = 2; pin < 14; pin++) await board.pin(pin, pin === 5);
+    for (let pin = 2; pin < 20; pin++) await board.pin(pin, pin === 5);
     await board.run(3);
     const bare: Outside = { level: (pin) => pin === 5, analog: () => 0, i2c: () => undefined, written: () => {} };
     const { asks, tells } = firmata();
@@ -222,13 +223,27 @@ describe.skipIf(!there)(`StandardFirmata on simavr (${SKIPPED})`, () => {
       [0xff, ...state(3, 5, 9, 10, 14)],
       [0xd0, 0],
     ];
+    // And things by chance, each followed by the state of its pin.
+    const modes = [0, 1, 1, 2, 3, 4, 4];
+    const chance = Array.from({ length: 120 }, (_, n): readonly number[] => {
+      const pick = (name: string, among: number): number => Math.floor(among * uniform(5, name, n));
+      const pin = 2 + pick('pin', 18);
+      const [what, value] = [pick('what', 6), pick('value', 0x80)];
+      if (what === 0) return [0x90 | pick('port', 3), value, pick('high', 2), ...state(pin)];
+      if (what === 1 && pin < 16) return [0xe0 | pin, value, pick('high', 20), ...state(pin)];
+      if (what === 2) return [0xf0, 0x6f, pin, value, pick('high', 4), 0xf7, ...state(pin)];
+      if (what === 3) return [0xd0 | pick('port', 3), pick('on', 2)];
+      return [0xf4, pin, modes[pick('mode', modes.length)] ?? 0, ...state(pin)];
+    });
     const decode = asks.decoder();
-    for (const bytes of script) {
+    for (const bytes of [...script, [0xff], ...chance]) {
       const from = board.said.length;
       board.inject(...bytes);
-      await board.run(0.12);
+      await board.run(0.04);
       const got = tells.decoder()(Uint8Array.from(board.said.slice(from)));
-      const want = decode(Uint8Array.from(bytes)).flatMap((q) => (q instanceof Fault ? [] : q.flatMap((c) => hear(twin, c, 1, bare))));
+      const want = decode(Uint8Array.from(bytes)).flatMap((q) =>
+        q instanceof Fault ? [] : q.flatMap((c) => [...hear(twin, c, 1, bare), ...speak(twin, 1, bare)]),
+      );
       const told = (all: readonly (FirmataTell | Fault)[]): unknown[] => all.filter((m) => !(m instanceof Fault) && m.say !== 'analog');
       expect(told(got), bytes.map((b) => b.toString(16)).join(' ')).toEqual(told(want));
     }

@@ -71,8 +71,8 @@ function defaults(c: Chip): void {
     c.sent[port] = 0;
   }
   for (let pin = 0; pin < PINS; pin++) {
-    const free = !isDigital(pin);
-    c.modes[pin] = free ? 0x7f : isAnalog(pin) ? MODES.analog : MODES.output;
+    // The pins of the serial line are left alone.
+    c.modes[pin] = !isDigital(pin) ? MODES.input : isAnalog(pin) ? MODES.analog : MODES.output;
     c.states[pin] = 0;
     c.levels[pin] = false;
     c.analogs[pin] = false;
@@ -145,7 +145,7 @@ function portBits(c: Chip, port: number, outside: Outside): number {
   let bits = 0;
   for (let bit = 0; bit < 8; bit++) {
     const pin = 8 * port + bit;
-    if (pin < PINS && isInput(c.modes[pin]) && outside.level(pin, c.states[pin] === 1)) bits |= 1 << bit;
+    if (pin < PINS && isDigital(pin) && isInput(c.modes[pin]) && outside.level(pin, c.states[pin] === 1)) bits |= 1 << bit;
   }
   return bits;
 }
@@ -175,7 +175,7 @@ function attach(c: Chip, pin: number, range: readonly [number, number]): readonl
 }
 
 function setMode(c: Chip, pin: number, mode: number, outside: Outside): readonly FirmataTell[] {
-  if (pin >= PINS || c.modes[pin] === 0x7f) return [];
+  if (!isDigital(pin)) return [];
   if (mode !== MODES.servo) detach(c, pin);
   const said: FirmataTell[] = [];
   if (isAnalog(pin)) {

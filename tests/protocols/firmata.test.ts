@@ -23,6 +23,7 @@ const ASKS: readonly (readonly [string, FirmataCommand])[] = [
   ['90 04 01', { do: 'port', port: 0, bits: 0x84 }],
   ['e3 34 02', { do: 'write', pin: 3, value: 308 }],
   ['f0 6f 12 5a 00 f7', { do: 'write', pin: 18, value: 90 }],
+  ['f0 6f 03 10 00 f7', { do: 'write', pin: 3, value: 16, extended: true }],
   ['f0 6f 03 00 00 01 f7', { do: 'write', pin: 3, value: 0x4000 }],
   ['d1 01', { do: 'report port', port: 1, on: true }],
   ['c0 00', { do: 'report analog', channel: 0, on: false }],
