@@ -14,6 +14,8 @@ export interface Driven {
 export interface Probe {
   /** What a source drives now, by the source's name; undefined switches it off. It heats the sample from the world's next tick on. */
   drive(name: string, with_: Driven | undefined): void;
+  /** What drives it now, by the sources' names: a lock-in locks to one, and hears them all. */
+  readonly driven: ReadonlyMap<string, Driven>;
   /** A: the direct currents of all sources together, as they are driven now. */
   direct(): number;
   /** Ohm between the inner contacts at this moment, and of the whole current path (leads and contacts, for compliance); Infinity where it is open. */
@@ -182,6 +184,7 @@ export function probe(seed: number, around: () => Surroundings): Probe & { step(
     arrangement: 'four-terminal',
     faults: {},
     transition: undefined,
+    driven: sources,
     drive(name, with_) {
       if (with_ === undefined) sources.delete(name);
       else sources.set(name, with_);
