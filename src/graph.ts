@@ -3,8 +3,9 @@
  * `held`, always with `within`, else the result is bad with that reason. There is no clock inside: time is that of the readings.
  */
 import type { Derivation, Stepped } from './derive/derivation.ts';
-import { heldThrough } from './derive/held.ts';
+import { heldThrough, placeOf } from './derive/held.ts';
 import type { LedgerRecord } from './derive/ledger.ts';
+import { samePlace } from './derive/ledger.ts';
 import { bad, type Kind, type Kinds, type Measured, type Provenance, type Reading, type Sigma } from './reading.ts';
 
 export interface Input {
@@ -14,6 +15,8 @@ export interface Input {
   readonly pair: 'last' | 'exact' | 'interpolate' | 'held';
   /** Seconds. */
   readonly within: number;
+  /** Of `held`: what it must be; a flag is on or off. */
+  readonly is?: number | string;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: methods of different inputs and parameters stand in one list
@@ -175,6 +178,9 @@ function decide(node: Running, p: Pending, now: number): Paired | undefined {
       if (p.trigger.quality === 'bad') continue; // nothing is made of it whatever this was
       const held = heldThrough(kept, input.from, reach, p.trigger);
       if (typeof held === 'string') return { why: held };
+      const place = placeOf(held, input.from);
+      if (typeof place === 'string') return { why: place };
+      if (input.is !== undefined && !samePlace(place.value, input.is)) return { why: `${input.from} is ${place.shown}, not ${input.is}` };
       found[name] = held;
       read.push(held);
     } else {

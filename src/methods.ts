@@ -74,8 +74,10 @@ export function nodesOf(rig: Rig): readonly NodeSpec[] {
     const params: unknown = derivation.params.parse(d.params);
     if (params instanceof Refused) throw new Error(`${d.name}: ${params.why}`);
     const auto = isAuto(d);
-    const hashed = JSON.stringify(auto ? [d.params, calibrations.map(({ text }) => text.sha256)] : d.params, (_, value: unknown) =>
-      isFile(value) ? value.sha256 : value,
+    const only = Object.entries(d.inputs).flatMap(([name, { is }]) => (is === undefined ? [] : [[name, is]]));
+    const hashed = JSON.stringify(
+      auto ? [d.params, calibrations.map(({ text }) => text.sha256), ...(only.length > 0 ? [only] : [])] : d.params,
+      (_, value: unknown) => (isFile(value) ? value.sha256 : value),
     );
     const calibration = isTable(d.params.calibration) ? Object.values(d.params.calibration).find(isFile) : undefined;
     return {

@@ -215,9 +215,9 @@ function checkDerivations(sheet: Sheet, rig: Rig, shapes: ReadonlyMap<string, Sh
   for (const d of rig.derive) {
     const method = methods.get(d.method);
     if (!method) continue;
-    for (const [input, { from }] of Object.entries(d.inputs)) {
+    for (const [input, { from, is }] of Object.entries(d.inputs)) {
       const held = d.inputs[input]?.pair === 'held';
-      const at = ['derive', d.name, ...(held ? ['path', input.slice('path.'.length)] : [input])];
+      const at = ['derive', d.name, ...(held ? ['path', input.slice(input.indexOf('.') + 1)] : [input])];
       const path = isTable(sheet.at(at)) ? [...at, 'from'] : at;
       const [, source = '', channel = ''] = SOURCE.exec(from) ?? [];
       const shape = shapes.get(source);
@@ -231,6 +231,7 @@ function checkDerivations(sheet: Sheet, rig: Rig, shapes: ReadonlyMap<string, Sh
       const want = method.inputs[input];
       if (kind === undefined) sheet.say(path, `"${source}" has no channel "${channel}"${hint(channel, Object.keys(channels))}`);
       else if (held && kind === 'trace') sheet.say(path, `${from} gives a trace: an entry of the path is a state, a flag or a number`);
+      else if (held && is !== undefined) checkIs(sheet, [...at, 'is'], from, is, kind, shape?.facts[channel]?.words);
       else if (want !== undefined && kind !== want)
         sheet.say(path, `${from} gives ${noun(kind)}, but ${d.method} wants ${noun(want)} as its input "${input}"`);
     }
@@ -240,10 +241,17 @@ function checkDerivations(sheet: Sheet, rig: Rig, shapes: ReadonlyMap<string, Sh
     const d = rig.derive.find((one) => one.name === name);
     const input = Object.entries(d?.inputs ?? {}).find(([, i]) => i.from.startsWith(`${from}.`))?.[0] ?? '';
     sheet.say(
-      ['derive', name, ...(input.startsWith('path.') ? ['path', input.slice('path.'.length)] : [input])],
+      ['derive', name, ...(d?.inputs[input]?.pair === 'held' ? ['path', input.slice(input.indexOf('.') + 1)] : [input])],
       `this goes in a circle: ${circle.join(' needs ')}`,
     );
   }
+}
+
+/** What a channel of the path must be is something that it can be. */
+function checkIs(sheet: Sheet, at: Path, from: string, is: number | string, kind: Kind, words: readonly string[] | undefined): void {
+  const can = kind === 'flag' ? ['on', 'off'] : kind === 'state' ? words : undefined;
+  if (can !== undefined && !can.includes(String(is))) sheet.say(at, `${from} is never "${is}"; it is ${can.join(', ')}`);
+  else if (kind !== 'flag' && kind !== 'state' && typeof is !== 'number') sheet.say(at, `${from} is a number, and "${is}" is none`);
 }
 
 /** Each circle once, from its first name in the rig. */

@@ -15,6 +15,8 @@ export const WITHIN = 1;
 export const HELD_WITHIN = 60;
 /** The parameter of which entries may be channels. */
 const PATH = 'path';
+/** What must be so for there to be a result, and is no part of what a calibration is compared by. */
+const ONLY = 'only';
 
 export async function readDerivations(sheet: Sheet, folder: string, methods: Methods): Promise<RigDerivation[]> {
   const out: RigDerivation[] = [];
@@ -68,7 +70,7 @@ async function readDerivation(
 }
 
 interface HeldPath {
-  /** Inputs by the name path.NAME. */
+  /** Inputs by the name path.NAME, or only.NAME where the rig says what it must be. */
   readonly channels: Readonly<Record<string, RigInput>>;
   readonly constants: Readonly<Record<string, unknown>>;
 }
@@ -88,7 +90,7 @@ function readPath(sheet: Sheet, path: Path, given: Table, method: Method): HeldP
     if (!isName(name)) sheet.say(at, `"${name}" is no name: names have letters, digits, - and _ (64 at most)`, 'key');
     else if (isTable(value)) {
       const input = readHeld(sheet, at, value);
-      if (input) channels[`${PATH}.${name}`] = input;
+      if (input) channels[`${input.is === undefined ? PATH : ONLY}.${name}`] = input;
     } else if (typeof value === 'string' && CHANNEL.test(value))
       channels[`${PATH}.${name}`] = { from: value, pair: 'held', within: HELD_WITHIN };
     else {
@@ -102,11 +104,16 @@ function readPath(sheet: Sheet, path: Path, given: Table, method: Method): HeldP
 }
 
 function readHeld(sheet: Sheet, at: Path, value: Table): RigInput | undefined {
-  table(sheet, at, '"{ from: optics.filter, within: 10 min }"', ['from', 'within'], { from: '"from: optics.filter"' });
+  table(sheet, at, '"{ from: optics.filter, within: 10 min }"', ['from', 'within', 'is'], { from: '"from: optics.filter"' });
   if (!('from' in value)) return undefined;
+  const is = 'is' in value ? pathEntry(value.is) : undefined;
+  if ('is' in value && is === undefined) {
+    sheet.say([...at, 'is'], `"is" is a word or a number, such as "is: out", not ${described(value.is)}`);
+    return undefined;
+  }
   const within = 'within' in value ? seconds(sheet, [...at, 'within']) : HELD_WITHIN;
   if (typeof value.from === 'string' && SOURCE.test(value.from))
-    return within === undefined ? undefined : { from: value.from, pair: 'held', within };
+    return within === undefined ? undefined : { from: value.from, pair: 'held', within, ...(is === undefined ? {} : { is }) };
   sheet.say([...at, 'from'], `an entry of the path is INSTRUMENT.CHANNEL, such as "optics.filter", not ${described(value.from)}`);
   return undefined;
 }

@@ -112,6 +112,8 @@ export interface RigInput {
   readonly pair: 'last' | 'exact' | 'interpolate' | 'held';
   /** Seconds; without meaning for the first input, which triggers. */
   readonly within: number;
+  /** Of `held`: what it must be; a flag is on or off. */
+  readonly is?: number | string;
 }
 
 /** A file that a parameter names, as it was when the rig was read. */

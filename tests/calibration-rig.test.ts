@@ -144,6 +144,24 @@ describe('what check says', () => {
     expect(told(loaded, place).join('\n')).toContain(`rig.yaml:${wanted}`);
   });
 
+  test('what a part of the path must be is something that it can be', async () => {
+    const with_ = (is: string): string =>
+      RIG.replace('path: { shutter: guard.shutter, side: up }', `path: { side: up, shutter: { from: guard.shutter, is: ${is} } }`);
+    for (const [is, text] of [
+      ['open', /rig\.yaml:15:\d+: guard\.shutter is never "open"; it is on, off/],
+      ['[on]', /rig\.yaml:15:\d+: "is" is a word or a number/],
+    ] as const) {
+      const place = folder(with_(is), FILES);
+      expect(told(await load(place), place).join('\n')).toMatch(text);
+    }
+    const place = folder(with_('on'), FILES);
+    const rig = await rigOf(place);
+    expect(rig.derive[0]?.inputs['only.shutter']).toEqual({ from: 'guard.shutter', pair: 'held', within: 60, is: 'on' });
+    const [node] = nodesOf(rig);
+    const [other] = nodesOf(await rigOf(folder(with_('off'), FILES)));
+    expect(node?.parametersId).not.toBe(other?.parametersId);
+  });
+
   test('whatever stands there, nothing is thrown', async () => {
     const place = folder(RIG, FILES);
     const leaf = fc.oneof(
