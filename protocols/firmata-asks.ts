@@ -204,7 +204,7 @@ const ALONE: Readonly<Record<number, FirmataCommand>> = { [VERSION]: { do: 'vers
 /**
  * The board's role, as StandardFirmata hears: within a sysex every byte up to END is taken for data, so that it is deaf until then; it
  * waits for the rest of a command for ever, so silence says nothing to it. Faults: PROTO_NOISE, PROTO_UNFINISHED (another command began),
- * PROTO_TOO_LONG (the end of a sysex whose overrun has been told).
+ * PROTO_BAD_LENGTH (the end of a sysex whose overrun has been told).
  */
 export function board(): Decoder<FirmataAsk> {
   let held: number[] = [];
@@ -227,7 +227,7 @@ export function board(): Decoder<FirmataAsk> {
       const was = overrun;
       inSysex = overrun = false;
       held = [];
-      if (was) return [new Fault('PROTO_TOO_LONG', Uint8Array.from(body))];
+      if (was) return [new Fault('PROTO_BAD_LENGTH', Uint8Array.from(body))];
       if (body.length === 0) return [new Fault('PROTO_NOISE', Uint8Array.of(START, END))];
       return [[readSysex(body)]];
     }

@@ -53,7 +53,7 @@ function isTell(m: unknown): m is ChildTell {
   );
 }
 
-/** Characters beyond ASCII go as \u escapes. Faults: PROTO_MALFORMED beside those of a line. */
+/** Characters beyond ASCII go as \u escapes. Faults: those of a line, and PROTO_NOISE. */
 function read<M>(is: (m: unknown) => m is M): Decoder<M> {
   const decode = lines({ max: LONGEST });
   return (bytes) =>
@@ -65,7 +65,7 @@ function read<M>(is: (m: unknown) => m is M): Decoder<M> {
       } catch {
         // It is no JSON.
       }
-      return new Fault('PROTO_MALFORMED', fromLatin1(line));
+      return new Fault('PROTO_NOISE', fromLatin1(line));
     });
 }
 function encode(m: unknown): Uint8Array {

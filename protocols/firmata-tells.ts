@@ -124,7 +124,7 @@ const group = (status: number): number => (status < START ? status & 0xf0 : stat
 
 /**
  * The host's role. A status byte begins anew wherever it comes, so that half a message costs no other than itself. The board speaks by
- * itself, also while a question goes out: what is held is kept then. Faults: PROTO_NOISE, PROTO_UNFINISHED, PROTO_TOO_LONG, PROTO_MALFORMED.
+ * itself, also while a question goes out: what is held is kept then. Faults: PROTO_NOISE, PROTO_UNFINISHED, PROTO_BAD_LENGTH.
  */
 export function host(): Decoder<FirmataTell> {
   let held: number[] = [];
@@ -149,8 +149,8 @@ export function host(): Decoder<FirmataTell> {
     const was = long;
     held = [];
     inSysex = long = false;
-    if (was) return new Fault('PROTO_TOO_LONG', bytes);
-    return readSysex(body) ?? new Fault('PROTO_MALFORMED', bytes);
+    if (was) return new Fault('PROTO_BAD_LENGTH', bytes);
+    return readSysex(body) ?? new Fault('PROTO_NOISE', bytes);
   };
 
   const one = (byte: number): readonly (FirmataTell | Fault)[] => {
@@ -165,7 +165,7 @@ export function host(): Decoder<FirmataTell> {
     }
     if (byte === END && inSysex) return [ended()];
     const said: (FirmataTell | Fault)[] =
-      held.length > 0 ? [new Fault(long ? 'PROTO_TOO_LONG' : 'PROTO_UNFINISHED', Uint8Array.from(held))] : [];
+      held.length > 0 ? [new Fault(long ? 'PROTO_BAD_LENGTH' : 'PROTO_UNFINISHED', Uint8Array.from(held))] : [];
     held = [];
     inSysex = byte === START;
     long = false;

@@ -171,7 +171,7 @@ describe('what is no message', () => {
     const wire = Uint8Array.from([0xf0, ...Array(70).fill(1), 0xf7, 0xf9]);
     expect(decoded(asks.decoder, wire)).toEqual([
       [{ do: 'overrun' }],
-      { fault: 'PROTO_TOO_LONG', bytes: Array(64).fill(1) },
+      { fault: 'PROTO_BAD_LENGTH', bytes: Array(64).fill(1) },
       [{ do: 'version' }],
     ]);
   });
@@ -205,9 +205,9 @@ describe('what is no message', () => {
         { fault: 'PROTO_NOISE', bytes: [0x0d] },
       ],
     ],
-    ['f0 6b f7', [{ fault: 'PROTO_MALFORMED', bytes: [0xf0, 0x6b, 0xf7] }]],
-    ['f0 79 f7', [{ fault: 'PROTO_MALFORMED', bytes: [0xf0, 0x79, 0xf7] }]],
-    ['f0 6c 00 01 00 7f f7', [{ fault: 'PROTO_MALFORMED', bytes: [0xf0, 0x6c, 0, 1, 0, 0x7f, 0xf7] }]],
+    ['f0 6b f7', [{ fault: 'PROTO_NOISE', bytes: [0xf0, 0x6b, 0xf7] }]],
+    ['f0 79 f7', [{ fault: 'PROTO_NOISE', bytes: [0xf0, 0x79, 0xf7] }]],
+    ['f0 6c 00 01 00 7f f7', [{ fault: 'PROTO_NOISE', bytes: [0xf0, 0x6c, 0, 1, 0, 0x7f, 0xf7] }]],
   ])('from a board: %s', (text, said) => {
     expect(decoded(tells.decoder, hex(text))).toEqual(said);
   });
@@ -218,7 +218,7 @@ describe('what is no message', () => {
     const decode = tells.decoder();
     expect(decode(Uint8Array.from([0xf0, ...Array(100_000).fill(0)]))).toEqual([]);
     const [fault, next] = decode(hex('f9 02 05'));
-    expect(fault).toMatchObject({ fault: 'PROTO_TOO_LONG' });
+    expect(fault).toMatchObject({ fault: 'PROTO_BAD_LENGTH' });
     expect((fault as { bytes: Uint8Array }).bytes.length).toBeLessThan(5000);
     expect(next).toEqual({ say: 'version', major: 2, minor: 5 });
   });
