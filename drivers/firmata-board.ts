@@ -252,6 +252,8 @@ const parts: Field<Parts> = {
   },
 };
 
+const NO_PULL_UP = ': it needs firmware of protocol 2.5, or a resistor and "pull_up: false"';
+
 /** What a part needs of each of its pins, and why the board is not taken: with the part, the pin and the mode. */
 function lacking(all: Parts, pins: Pins, protocol: string): string | undefined {
   const drivers = new Map<number, string>();
@@ -271,7 +273,8 @@ function lacking(all: Parts, pins: Pins, protocol: string): string | undefined {
       const other = owners.get(pin);
       if (other !== undefined && other !== name) return `${name}: the pin ${named} is already used by ${other}`;
       owners.set(pin, name);
-      if (resolution(pins, pin, mode) === undefined) return `${name}: the pin ${named} of this board has no mode "${mode}"`;
+      if (resolution(pins, pin, mode) === undefined)
+        return `${name}: the pin ${named} of this board has no mode "${mode}"${mode === 'pullup' ? NO_PULL_UP : ''}`;
       if (mode !== 'output') continue;
       const beside = drivers.get(portOf(pin));
       if (beside !== undefined && !/^2\.([5-9]|\d\d)|^[3-9]/.test(protocol))

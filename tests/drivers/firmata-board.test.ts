@@ -419,11 +419,47 @@ describe('options', () => {
       is: 'refused',
       why: 'the board (StandardFirmata.ino 2.5) does not fit: a: the pin 3 of this board has no mode "analog"',
     });
+    expect(whyOf({ a: { part: 'switch', pin: 2 }, b: { part: 'servo', pin: 20, angles: { x: 1, y: 2 } } })).toMatchObject({
+      why: expect.stringMatching(/b: the board has no pin 20/),
+    });
     expect(whyOf({ a: { part: 'relay', pin: 33 } })).toMatchObject({ why: expect.stringMatching(/a: the board has no pin 33/) });
     expect(whyOf({ a: { part: 'relay', pin: 14 }, b: { part: 'led', pin: 'A0' } })).toMatchObject({
       why: expect.stringMatching(/b: the pin A0 is already used by a/),
     });
   });
+});
+
+test('a board of an older protocol is taken for what it can', () => {
+  const identify = (parts: object): unknown => {
+    const options = driver.options.parse({ parts });
+    if (options instanceof Refused) throw new Error(options.why);
+    // The talk by hand: what it asks is answered as StandardFirmata 2.4 does.
+    const answers: readonly FirmataTell[] = [
+      { say: 'firmware', major: 2, minor: 4, name: 'StandardFirmata.ino' },
+      { say: 'version', major: 2, minor: 4 },
+      {
+        say: 'capabilities',
+        pins: Array.from({ length: 20 }, (_, pin) => (pin < 2 ? [] : [0, 1, 4].map((mode) => ({ mode, resolution: 1 })))),
+      },
+      { say: 'mapping', channels: Array.from({ length: 20 }, () => 127) },
+    ];
+    function* put(q: unknown): Generator<unknown, unknown, unknown> {
+      return yield q;
+    }
+    const talk = driver.identify({ main: { ask: put } } as never, options) as Generator<unknown, unknown, unknown>; // the exchange by hand
+    talk.next();
+    for (const m of answers) {
+      const step = talk.next(m);
+      if (step.done) return step.value instanceof Refused ? step.value.why : step.value;
+    }
+    return 'unfinished';
+  };
+  expect(identify({ a: { part: 'switch', pin: 2 } })).toMatch(
+    /a: the pin 2 .* has no mode "pullup": it needs firmware of protocol 2\.5, or a resistor/,
+  );
+  expect(identify({ a: { part: 'relay', pin: 2 }, b: { part: 'led', pin: 3 } })).toMatch(/b: a is on the same port of eight pins/);
+  expect(identify({ a: { part: 'relay', pin: 2 }, b: { part: 'led', pin: 13 } })).toMatchObject({ firmware: 'StandardFirmata.ino 2.4' });
+  expect(identify({ a: { part: 'photodiode', pin: 'A0' } })).toMatch(/a: the board has no pin A0/);
 });
 
 describe('same order, same bytes: johnny-five', () => {
