@@ -249,7 +249,3 @@ describe.skipIf(!there)(`StandardFirmata on simavr (${SKIPPED})`, () => {
     }
   });
 });
-
-test.skipIf(there)(`StandardFirmata on simavr: ${SKIPPED}`, () => {
-  expect(there).toBe(false);
-});
