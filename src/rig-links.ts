@@ -80,6 +80,8 @@ function address(sheet: Sheet, path: Path, owner: string): RigLink | undefined {
       const place = `folder:${resolve(dirname(resolve(sheet.file)), parsed.path)}${given.slice('folder:'.length + parsed.path.length)}`;
       return { address: place, wire: place };
     }
+    case 'johnny-five':
+      return { address: given, wire: `johnny-five:${owner}` };
     case 'simulated':
       return { address: given, wire: `simulated:${owner}` };
   }

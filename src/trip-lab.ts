@@ -15,7 +15,7 @@ import type { Rig, RigInstrument } from './rig.ts';
 import { simulatedRig } from './rig-open.ts';
 import { adapted, modelOf, parsed, type Wire, wires } from './rig-wires.ts';
 import { actor, shown, type Talk } from './talk.ts';
-import { sameQuestion, type TripWire, tripWire } from './trip-wire.ts';
+import { type Asked, sameQuestion, type TripWire, tripWire } from './trip-wire.ts';
 
 export interface TripLabOptions {
   readonly seed: number;
@@ -60,9 +60,9 @@ export interface Source {
   /** Of a state: the words that an order can give it. */
   readonly words: readonly string[];
   /** Bytes of a stream of files, or a talk of several questions: no reply can be forged. */
-  readonly question?: (asked: unknown, m: unknown) => Question | undefined;
+  readonly question?: (asked: Asked | undefined, m: unknown) => Question | undefined;
   /** A question of the same unit of the wire. */
-  readonly same: (asked: unknown) => boolean;
+  readonly same: (asked: Asked | undefined) => boolean;
 }
 
 /** Longer than any test: what ends an output is not to be its own longest time. */
@@ -246,12 +246,13 @@ function sourceOf(placed: RigInstrument, acquired: Acquired, channel: string, ca
       words,
       every: poll.every,
       span: poll.span?.[channel],
-      same: (asked) => protocol.unit === undefined || (asked !== undefined && protocol.unit(asked) === unit),
+      same: (asked) => protocol.unit === undefined || (asked?.q !== undefined && protocol.unit(asked.q) === unit),
       question: (asked) =>
         sameQuestion(protocol, asked, first.q)
           ? {
               protocol,
-              fits: (m) => protocol.fits(m, asked) === 'answer',
+              // Of several messages the question itself; else what was asked, with its number.
+              fits: (m) => protocol.fits(m, protocol.number ? asked?.q : first.q) === 'answer',
               gives: poll.gives,
               span: poll.span,
               read: (m) => readBy(poll, roles, m),

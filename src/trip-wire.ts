@@ -6,10 +6,16 @@ import { type AnyProtocol, Fault } from './instrument.ts';
 import { type Arrival, type Link, wrapped } from './link.ts';
 import { faultyLink } from './links/faulty.ts';
 
+/** What went out last and wants an answer: its bytes, and what a simulator makes of them (of several messages, the last). */
+export interface Asked {
+  readonly q: unknown;
+  readonly bytes: Uint8Array;
+}
+
 export interface Forgery {
   /** How the replies to this question are read, or undefined where this is none of its channel's. `m` is undefined where bytes have come that are
    *  no whole message. */
-  readonly of: (asked: unknown, m: unknown) => Question | undefined;
+  readonly of: (asked: Asked | undefined, m: unknown) => Question | undefined;
   /** Asked anew for each reply; none: it stays as it is. */
   readonly goals: () => readonly Goal[];
   /** A reply is about to arrive: with what was wanted, or without because no change of it says that. */
@@ -21,9 +27,9 @@ export interface TripWire {
   /** Safe orders' bytes that the link has taken; microseconds since 1970. */
   readonly safes: readonly number[];
   /** Replies to these questions no longer arrive; undefined: all do. */
-  silence(which: ((asked: unknown) => boolean) | undefined): void;
+  silence(which: ((asked: Asked | undefined) => boolean) | undefined): void;
   /** One byte in each 64 of these replies is another; undefined: none is. `began` hears of each. */
-  garble(which: ((asked: unknown) => boolean) | undefined, began?: () => void): void;
+  garble(which: ((asked: Asked | undefined) => boolean) | undefined, began?: () => void): void;
   plug(inserted: boolean): void;
   forge(all: readonly Forgery[]): void;
 }
@@ -35,9 +41,9 @@ export function tripWire(link: Link & { plug?(inserted: boolean): void }, protoc
   const arrivals = new Subject<Arrival>();
   const safes: number[] = [];
   const spoil = garbler(clock, seed);
-  let asked: unknown;
-  let silent: ((asked: unknown) => boolean) | undefined;
-  let garbled: ((asked: unknown) => boolean) | undefined;
+  let asked: Asked | undefined;
+  let silent: ((asked: Asked | undefined) => boolean) | undefined;
+  let garbled: ((asked: Asked | undefined) => boolean) | undefined;
   let began = (): void => {};
   let forgeries: readonly Forgery[] = [];
 
@@ -86,7 +92,7 @@ export function tripWire(link: Link & { plug?(inserted: boolean): void }, protoc
       arrivals,
       write(bytes, reply, safe) {
         // Before the write: a link in the same process may answer inside it.
-        if (reply !== false) asked = questionIn(protocol, bytes);
+        if (reply !== false) asked = { q: questionIn(protocol, bytes), bytes };
         const taken = link.write(bytes, reply, safe);
         if (taken && safe) safes.push(clock.now());
         return taken;
@@ -115,8 +121,9 @@ function questionIn(protocol: AnyProtocol, bytes: Uint8Array): unknown {
   return decoded.findLast((q) => !(q instanceof Fault));
 }
 
-/** Whether it is this question, whatever number it carries on this link. */
-export function sameQuestion(protocol: AnyProtocol, a: unknown, b: unknown): boolean {
+/** Whether it is this question, whatever number it carries on this link. One of several messages is known by all of its bytes. */
+export function sameQuestion(protocol: AnyProtocol, asked: Asked | undefined, b: unknown): boolean {
+  if (asked === undefined) return false;
   const plain = (q: unknown): string | undefined => {
     try {
       return protocol.asks.encode(protocol.number ? protocol.number(q, 1) : q).join();
@@ -124,8 +131,8 @@ export function sameQuestion(protocol: AnyProtocol, a: unknown, b: unknown): boo
       return undefined;
     }
   };
-  const one = a === undefined ? undefined : plain(a);
-  return one !== undefined && one === plain(b);
+  const wanted = plain(b);
+  return wanted !== undefined && (wanted === asked.bytes.join() || (asked.q !== undefined && wanted === plain(asked.q)));
 }
 
 /** The faulty link's garbling alone, and of replies alone: a garbled safe order is another test. */

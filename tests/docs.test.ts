@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import { catalogue } from '../src/catalogue.ts';
@@ -84,7 +84,10 @@ describe('commands in the documents', () => {
   const help = new Map<string, string>();
   for (const file of found('src/cli', '.ts')) {
     const text = read(file);
-    for (const [, name = ''] of text.matchAll(/^ {2}name: '([a-z]+)',$/gm)) help.set(name, text);
+    for (const [, name = ''] of text.matchAll(/^ {2}name: '([a-z]+)',$/gm)) {
+      const parts = found('src/cli', '.ts').filter((other) => basename(other).startsWith(`${name}-`));
+      help.set(name, [text, ...parts.map(read)].join('\n'));
+    }
   }
   const shown = pages.flatMap((page) =>
     [...read(page).matchAll(/(?:npx )?bridgman ([a-z]+)((?: [^\n`]*)?)/g)].flatMap(([, command = '', rest = '']) =>

@@ -87,7 +87,8 @@ test('registers of Modbus: signed ones, two as one number, and a fitting frame',
 
 /** Channels whose reply no single change brings to another value: a checksum of meaning, a value made of several numbers. */
 const known = await catalogue();
-const UNFORGEABLE: readonly string[] = [];
+/** What no single change of a reply can say: what the driver makes of several replies, or of what it has not heard. */
+const UNFORGEABLE: readonly string[] = ['firmata-board.reset', 'johnny-five.ready', 'julabo.alarm'];
 
 test('every polled number and flag of every instrument can be forged, and nothing beside it', () => {
   const failed: string[] = [];
@@ -125,10 +126,15 @@ test('every polled number and flag of every instrument can be forged, and nothin
         tried++;
         const [lo, hi] = poll.span?.[slot] ?? [];
         const other =
-          typeof now === 'boolean' ? !now : lo !== undefined && hi !== undefined && now * 1.1 + 1 > hi ? (now + lo) / 2 : now * 1.1 + 1;
+          typeof now === 'boolean'
+            ? !now
+            : lo !== undefined && hi !== undefined && now * 1.1 + 1 > hi
+              ? (now + (now === lo ? hi : lo)) / 2
+              : now * 1.1 + 1;
         const goal = about(slot, other, typeof other === 'number' ? Math.abs(other - Number(now)) / 2 : 0);
         const after = seenIn(question, forged(question, example, goal)?.m ?? '');
-        const rest = Object.keys(before).filter((name) => name !== slot);
+        // A word may quote the reply: it is as free as that.
+        const rest = Object.keys(before).filter((name) => name !== slot && typeof value(before[name]) !== 'string');
         if (typeof after === 'string' || !goal.good(after[slot])) failed.push(`${model}.${slot}`);
         else for (const name of rest) expect(after[name], `${model}: ${slot} changes ${name}`).toEqual(before[name]);
       }

@@ -147,7 +147,7 @@ async function serveWire(
   const was = addressOf(wire.address);
   const query = /\?.*$/s.exec(wire.address)?.[0] ?? '';
   // A simulated link has no address of its own: it gets one by how it talks.
-  const kind = was.kind === 'simulated' ? ({ stream: 'tcp', packets: 'udp', files: 'folder' } as const)[way] : was.kind;
+  const kind = was.kind === 'simulated' || was.kind === 'johnny-five' ? ({ stream: 'tcp', packets: 'udp', files: 'folder' } as const)[way] : was.kind;
   const own = asWritten && (was.kind === 'tcp' || was.kind === 'udp') ? was : undefined;
   // Another address of this very machine is kept: two links may have the same port there.
   const where = { host: own && /^127\.|^::1$/.test(own.host) ? own.host : '127.0.0.1', port: own?.port ?? 0 };

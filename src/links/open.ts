@@ -5,6 +5,7 @@ import type { Clock } from '../clock.ts';
 import { type Link, wrapped } from '../link.ts';
 import { remoteFolder } from '../readout/folder-process.ts';
 import type { Port } from '../simulate.ts';
+import { firmataChildLink } from './firmata-child.ts';
 import { LinkError } from './link-error.ts';
 import type { Told } from './reconnecting.ts';
 import { type SerialOptions, serialLink } from './serial.ts';
@@ -20,6 +21,7 @@ type Place =
   | { readonly kind: 'tcp' | 'udp'; readonly host: string; readonly port: number }
   | { readonly kind: 'gpib'; readonly link: string; readonly address: string }
   | { readonly kind: 'folder'; readonly path: string; readonly pattern: string; readonly existing: 'take' | 'leave' }
+  | { readonly kind: 'johnny-five'; readonly board: string }
   | { readonly kind: 'simulated'; readonly baud?: number };
 
 export const ADDRESS_FORMS: readonly string[] = [
@@ -28,6 +30,7 @@ export const ADDRESS_FORMS: readonly string[] = [
   'udp:192.168.10.16:4660',
   'gpib:ADAPTER/12',
   'folder:/data/spectra?pattern=*.spe&existing=leave',
+  'johnny-five:BOARD',
   'simulated?baud=9600',
 ];
 
@@ -93,7 +96,7 @@ function decoded(text: string): string {
   }
 }
 
-const KINDS = ['serial', 'tcp', 'udp', 'gpib', 'folder', 'simulated'] as const;
+const KINDS = ['serial', 'tcp', 'udp', 'gpib', 'folder', 'johnny-five', 'simulated'] as const;
 
 /** The address, or a sentence that says what is wrong with it and what would be right. */
 export function parseAddress(text: string): Address | string {
@@ -162,6 +165,11 @@ const PARSERS: Readonly<Record<(typeof KINDS)[number], (where: string, asked: st
     if (q instanceof Wrong) return q;
     return { kind: 'folder', path, pattern: q.pattern ?? '*', existing: q.existing ?? 'leave' };
   },
+  'johnny-five'(board, asked) {
+    const q = query('johnny-five', asked, {});
+    if (q instanceof Wrong) return q;
+    return /^\w+$/.test(board) ? { kind: 'johnny-five', board } : new Wrong('the name of the board is missing');
+  },
   simulated(where, asked) {
     if (where !== '') return new Wrong(`nothing stands behind "simulated" but "?baud=...", not "${where}"`);
     const q = query('simulated', asked, { baud });
@@ -224,6 +232,8 @@ function opened(address: Address, clock: Clock, context: OpenContext): Link {
       if (!carrier) throw new LinkError('LINK_ADDRESS', `there is no instrument "${address.link}" that carries gpib:${address.link}/...`);
       return tunnelLink(carrier, address.address, clock, context.origin ?? 'hardware');
     }
+    case 'johnny-five':
+      return firmataChildLink(clock, { told });
     case 'simulated': {
       if (!context.simulated) throw new LinkError('LINK_ADDRESS', 'a simulated link needs a simulator');
       const { ports, framing, halfDuplex } = context.simulated;
