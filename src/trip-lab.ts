@@ -3,7 +3,6 @@ import type { Acquired } from './acquire.ts';
 import type { Catalogue } from './catalogue.ts';
 import { type VirtualClock, virtualClock } from './clock.ts';
 import type { Entry, InterlockStatus, OrderEntry } from './entry.ts';
-import { FEEDBACK } from './feedback-spec.ts';
 import type { Question } from './forge.ts';
 import { type Host, type HostOptions, host as plainHost, type WrittenOrder } from './host.ts';
 import type { AnyProtocol, Body, Came, Links, Poll, Stream } from './instrument.ts';
@@ -184,7 +183,7 @@ const fine = (clock: VirtualClock): VirtualClock => ({
 /** The rig with leases that last, and without what no interlock has to do with: derivations, and instruments on wires of their own. */
 function lasting(rig: Rig): Rig {
   const made = new Set<string>();
-  const needed = new Set(rig.start.map((one) => one.instrument));
+  const needed = new Set<string>();
   const want = (channel: string): void => {
     const one = rig.derive.find(({ name }) => channel.startsWith(`${name}.`));
     if (!one) needed.add(channel.slice(0, channel.indexOf('.')));
@@ -199,17 +198,18 @@ function lasting(rig: Rig): Rig {
     Object.values(one.links).flatMap(({ address }) => /^gpib:([^/]+)/.exec(address)?.[1] ?? []),
   );
   const used = new Set(rig.instruments.filter(({ name }) => needed.has(name)).flatMap(wiresOf));
+  const kept = rig.instruments.filter(
+    (one) => needed.has(one.name) || adapters.includes(one.name) || wiresOf(one).some((wire) => used.has(wire)),
+  );
   return {
     ...rig,
     derive: rig.derive.filter((one) => made.has(one.name)),
-    instruments: rig.instruments
-      .filter((one) => needed.has(one.name) || adapters.includes(one.name) || wiresOf(one).some((wire) => used.has(wire)))
-      .map((one) => ({
-        ...one,
-        leases: Object.fromEntries(Object.entries(one.leases).map(([name, lease]) => [name, { ...lease, longest: FOR_EVER }])),
-      })),
-    // What holds an output on a temperature would move what is tested.
-    start: rig.start.filter((one) => one.instrument !== FEEDBACK),
+    instruments: kept.map((one) => ({
+      ...one,
+      leases: Object.fromEntries(Object.entries(one.leases).map(([name, lease]) => [name, { ...lease, longest: FOR_EVER }])),
+    })),
+    // What holds an output on a temperature would move what is tested, and is no instrument.
+    start: rig.start.filter((order) => kept.some(({ name }) => name === order.instrument)),
     feedback: undefined,
     alarms: [],
   };
