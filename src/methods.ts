@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { anomaly, anomalySetPoint } from './derive/anomaly.ts';
 import { powerRatio, pressureDifference, temperatureDifference, voltageRatio } from './derive/arithmetic.ts';
+import { deltaStream } from './derive/delta-stream.ts';
 import type { Derivation } from './derive/derivation.ts';
 import { diamondEdge, pressureScale, ruby, samarium, thermalMethod } from './derive/pressure-methods.ts';
 import {
@@ -36,6 +37,7 @@ const ALL: readonly AnyMethod[] = [
   pressureScale,
   thermalMethod,
   deltaMethod,
+  deltaStream,
   acResistance,
   thirdHarmonic,
   jouleMethod,

@@ -1,6 +1,7 @@
 /** Monte-Carlo proof of resistance and thermal conductivity: coverage of their bars, bias with drift, scatter against the least possible. */
 import { describe, expect, test } from 'vitest';
 import { delta3, fitDelta } from '../../src/derive/delta.ts';
+import { fitDeltaStream } from '../../src/derive/delta-stream.ts';
 import type { Derivation } from '../../src/derive/derivation.ts';
 import { resistivity as resistivityOf } from '../../src/derive/four-terminal.ts';
 import { methods } from '../../src/methods.ts';
@@ -96,6 +97,26 @@ test(`the mean of 3-point readings scatters more, and its usual bar covers wrong
   expect(gain).toBeGreaterThan(0.01);
   expect(gain).toBeLessThan(0.04);
   expect(usual / TRIALS).toBeLessThan(0.55);
+});
+
+test.each([8, 24])(`%i overlapping deltas: coverage over ${TRIALS} trials, and scatter as of the readings behind them`, (n) => {
+  const random = uniform(400 + n);
+  let [inside, squares] = [0, 0];
+  for (let trial = 0; trial < TRIALS; trial++) {
+    const volts = Array.from({ length: n + 2 }, (_, i) => (i % 2 === 0 ? R : -R) * CURRENT + 4e-6 + 3e-9 * i + NOISE * normal(random));
+    const fit = fitDeltaStream([[...delta3(volts)]], CURRENT);
+    if (!fit) throw new Error('no fit');
+    squares += (fit.resistance - R) ** 2;
+    if (Math.abs(fit.resistance - R) <= fit.sigma) inside++;
+  }
+  const amps = Array.from({ length: n + 2 }, (_, i) => (i % 2 === 0 ? CURRENT : -CURRENT));
+  const bound = least(
+    amps,
+    amps.map((_, i) => i),
+    NOISE,
+  );
+  expect(Math.abs(inside / TRIALS - 0.683)).toBeLessThan(0.02);
+  expect(Math.abs(Math.sqrt(squares / TRIALS) / bound - 1)).toBeLessThan(0.03);
 });
 
 describe('3 points as the instrument computes them', () => {
