@@ -49,11 +49,12 @@ const LIA = { input_overload: 1, filter_overload: 2, output_overload: 4, unlocke
 const INDIRECT = 16 + 32;
 const ERRS: Readonly<Record<number, string>> = { 1: 'battery', 2: 'RAM', 4: 'ROM', 5: 'GPIB', 6: 'DSP', 7: 'math' };
 
-const CORE = ['ISRC?', 'SENS?', 'OFLT?', 'OFSL?'] as const;
-const OUTPUTS = ['SLVL?', 'AUXV?1', 'AUXV?2', 'AUXV?3', 'AUXV?4'] as const;
+const AUX_OUT = ['AUXV?1', 'AUXV?2', 'AUXV?3', 'AUXV?4'] as const;
+/** Sources, and whether the readings are volts. */
+const OUTPUTS = ['SLVL?', ...AUX_OUT, 'ISRC?'] as const;
 /** Asked in turn, one group with each look at the outputs. */
 const GROUPS: readonly (readonly string[])[] = [
-  [...CORE, 'RMOD?', 'SYNC?'],
+  ['SENS?', 'OFLT?', 'OFSL?', 'RMOD?', 'SYNC?'],
   ['FMOD?', 'RSLP?', 'PHAS?', 'HARM?'],
   ['IGND?', 'ICPL?', 'ILIN?', 'OEXP?1', 'OEXP?2', 'OEXP?3'],
   ['OAUX?1', 'OAUX?2', 'OAUX?3', 'OAUX?4'],
@@ -200,18 +201,19 @@ function settings(r: Replies, watch: Watch): Values<typeof SETTINGS> {
   const state = (name: keyof typeof WORDS): string => WORDS[name][natural(r[`${name}?`], WORDS[name].length - 1)];
   const one = (q: string): number => numbers(r[q], 1)[0];
   if (has('SENS?')) watch.read(core(r));
+  else if (has('ISRC?') && watch.core) watch.read({ ...watch.core, current: natural(r['ISRC?'], 3) >= 2 });
   const now = watch.core;
   const offsets = ['OEXP?1', 'OEXP?2', 'OEXP?3'].flatMap((q) => (has(q) ? [numbers(r[q], 2)] : []));
   return {
     amplitude: one('SLVL?'),
-    ...(has('AUXV?1') ? { aux_out: OUTPUTS.slice(1).map(one) } : {}),
+    ...(has('ISRC?') ? { input: state('ISRC') } : {}),
+    ...(has('AUXV?1') ? { aux_out: AUX_OUT.map(one) } : {}),
     ...(has('SENS?') && now
       ? {
           sensitivity: now.current ? bad('the input measures a current, not a voltage') : SCALES[now.scale],
           time_constant: now.tau,
           slope: 6 * now.stages,
           noise_bandwidth: filter(now.tau, now.stages).enbw,
-          input: state('ISRC'),
           reserve: state('RMOD'),
           sync: natural(r['SYNC?'], 1) === 1,
         }
@@ -244,6 +246,7 @@ const outputs = (watch: Watch): Poll<L, typeof SETTINGS, Replies> => ({
       'AUXV?2': '1.500',
       'AUXV?3': '-10.500',
       'AUXV?4': '0.000',
+      'ISRC?': '1',
       'FMOD?': '1',
       'RSLP?': '0',
       'PHAS?': '-90.00',
@@ -252,6 +255,7 @@ const outputs = (watch: Watch): Poll<L, typeof SETTINGS, Replies> => ({
     {
       amplitude: 0.004,
       aux_out: [0, 1.5, -10.5, 0],
+      input: 'A-B',
       reference: 'internal',
       trigger: 'sine',
       reference_phase: -Math.PI / 2,

@@ -82,7 +82,13 @@ export interface Detection {
   readonly direct: boolean;
 }
 
-/** Sums over the sources that drive the sample; a frequency beside the reference turns, and is averaged over the tick. */
+/** Size of what n equal stages let through at a frequency. */
+const passed = (f: number, tau: number, stages: Stages): number => (1 + (2 * Math.PI * f * tau) ** 2) ** (-stages / 2);
+
+/**
+ * Sums over the sources that drive the sample. A frequency beside the reference turns; in steps of a tick it can look slower than it is,
+ * and is made smaller by as much as the filter would then let through too much.
+ */
 function arriving(w: Dac, d: Detection, t: number, dt: number): { x: number; y: number; peak: number } {
   let [x, y, peak, direct] = [0, 0, 0, 0];
   for (const { ac, dc = 0 } of w.probe.driven.values()) {
@@ -90,16 +96,14 @@ function arriving(w: Dac, d: Detection, t: number, dt: number): { x: number; y: 
     if (!ac) continue;
     for (const n of [1, 3]) {
       const off = n * ac.frequency - d.harmonic * d.frequency;
-      const heard = Math.abs(off) * dt < 5;
-      if (n > 1 && !heard) continue;
+      const through = passed(off, d.tau, d.stages);
+      if (n > 1 && through < 1e-4) continue;
       const p = w.probe.phasor(ac.rms, ac.frequency, n);
       peak += Math.SQRT2 * Math.hypot(p.x, p.y);
-      if (!heard) continue;
+      const part = through / passed(off - Math.round(off * dt) / dt, d.tau, d.stages);
       const turn = 2 * Math.PI * off * (t + dt / 2) - d.phase;
-      const half = Math.PI * off * dt;
-      const through = half === 0 ? 1 : Math.sin(half) / half;
-      x += through * (p.x * Math.cos(turn) - p.y * Math.sin(turn));
-      y += through * (p.x * Math.sin(turn) + p.y * Math.cos(turn));
+      x += part * (p.x * Math.cos(turn) - p.y * Math.sin(turn));
+      y += part * (p.x * Math.sin(turn) + p.y * Math.cos(turn));
     }
   }
   if (d.direct) peak += Math.abs(w.probe.volts(direct, t) ?? 0);

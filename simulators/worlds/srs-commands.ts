@@ -121,8 +121,9 @@ export function single<S>(
     {
       get: (s) => form(of(s)[name]),
       set(s, args) {
-        const said = wordIndex(words, args[0]);
-        const n = then(said >= 0 ? said : numeric(args[0], lo, hi, whole), s);
+        const number = numeric(args[0], lo, hi, whole);
+        const said = Number.isNaN(number) ? wordIndex(words, args[0]) : -1;
+        const n = then(said >= 0 ? said : number, s);
         if (args.length !== 1 || Number.isNaN(n)) return false;
         of(s)[name] = n;
         return true;
