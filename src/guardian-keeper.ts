@@ -79,16 +79,21 @@ function preparedOf(
   const addresses = (i: Rig['instruments'][number]): Readonly<Record<string, string>> =>
     Object.fromEntries(Object.entries(i.links).map(([role, { address }]) => [role, address]));
   const carriers: Record<string, Prepared['carriers'][string]> = {};
-  for (const { address } of Object.values(instrument.links)) {
-    const adapter = /^gpib:([^/]+)\//.exec(address)?.[1];
-    const carrier = rig.instruments.find((i) => i.name === adapter);
-    if (carrier)
+  // Each carrier, and what carries it.
+  const carried = [instrument];
+  for (const one of carried) {
+    for (const { address } of Object.values(one.links)) {
+      const adapter = /^gpib:([^/]+)\//.exec(address)?.[1];
+      const carrier = rig.instruments.find((i) => i.name === adapter);
+      if (!carrier || carried.includes(carrier)) continue;
+      carried.push(carrier);
       carriers[carrier.name] = {
         model: carrier.model,
         options: carrier.options,
         id: lab?.identity(carrier.name),
         links: addresses(carrier),
       };
+    }
   }
   return {
     name: leaseName(lease),

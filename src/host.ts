@@ -23,7 +23,7 @@ import type { Reading } from './reading.ts';
 import type { Rig, RigInstrument } from './rig.ts';
 import { CALIBRATION_FOLDER } from './rig-calibrations.ts';
 import { hint } from './rig-read.ts';
-import { adapted, modelOf, parsed, type Wire, wires } from './rig-wires.ts';
+import { adapted, carrierOf, modelOf, parsed, type Wire, wires } from './rig-wires.ts';
 import { safety } from './safety.ts';
 import { givenValue } from './value.ts';
 
@@ -87,8 +87,6 @@ export interface Host {
   close(within: number, done: (unsafe: readonly string[]) => void, why?: string): void;
 }
 
-/** Of gpib:ADAPTER/ADDRESS. */
-const carrierOf = ({ address }: Wire): string => address.slice('gpib:'.length).split('/')[0] ?? '';
 const LATE = 0.02; // seconds by which the loop must be late before it has stood still
 const STOOD = 0.25; // seconds by which the loop may be late before the readings that it has missed are said to be missing
 const START_PATIENCE = 100; // tenths of a second that a start order waits for its interlocks
@@ -170,8 +168,9 @@ export function host(options: HostOptions): Host {
     const [first] = wire.users;
     // After a standstill nothing goes out before the safe orders, those for instruments behind an adapter among them.
     const on = wire.users.map((u) => u.instrument.name);
-    const beyond = tunnels.filter((t) => on.includes(carrierOf(t))).flatMap((t) => t.users.map((u) => u.instrument.name));
-    const served = [...on, ...beyond];
+    const served = [...on];
+    // Each tunnel comes behind those that carry it.
+    for (const t of tunnels) if (served.includes(carrierOf(t))) served.push(...t.users.map((u) => u.instrument.name));
     const gated = wrapped(taped, {
       write: (bytes, reply, safely) => (safely === true || !safe.stalled(served) ? taped.write(bytes, reply, safely) : false),
     });
@@ -223,6 +222,8 @@ export function host(options: HostOptions): Host {
   for (const wire of tunnels) {
     const adapter = carrierOf(wire);
     const [, address = ''] = wire.address.split('/');
+    const carried = rig.instruments.find((i) => i.name === adapter);
+    if (carried && !acquired.has(adapter)) place(carried);
     const carrier = acquired.get(adapter);
     const target = targets.get(adapter);
     if (!carrier || !target) throw new Error(`${wire.address}: no such adapter; the rig's check lets none pass`);
@@ -230,7 +231,7 @@ export function host(options: HostOptions): Host {
     origins.set(wire.key, origin);
     connect(wire, tunnelLink({ name: adapter, acquired: carrier, roles: target.roles, within: target.within }, address, clock, origin));
   }
-  for (const instrument of rig.instruments) if (behind.has(instrument.name)) place(instrument);
+  for (const instrument of rig.instruments) if (!acquired.has(instrument.name)) place(instrument);
 
   /** feedback.NAME is no command of an instrument. */
   const placeHold = (request: OrderRequest, written: WrittenOrder['written'], done: (order: OrderEntry) => void): void => {

@@ -29,10 +29,10 @@ export function simulatedRig(rig: Rig, catalogue: Catalogue, clock: Clock, seed:
   };
   // What lies behind an adapter is there before the adapter.
   const behind = new Map<string, Record<string, Device>>();
-  for (const tunnel of tunnels) {
+  for (const tunnel of [...tunnels].reverse()) {
     const [adapter = '', address = ''] = tunnel.address.slice('gpib:'.length).split('/');
     for (const { instrument } of tunnel.users) {
-      const device = make(instrument, {});
+      const device = make(instrument, behind.get(instrument.name) ?? {});
       if (device) behind.set(adapter, { ...behind.get(adapter), [address]: device });
     }
   }

@@ -11,7 +11,7 @@ export interface Wire {
   readonly users: readonly { readonly instrument: RigInstrument; readonly role: string; readonly protocol: AnyProtocol }[];
 }
 
-/** The wires of a rig, each once. `gpib:` addresses are tunnels of another instrument and come back separately. */
+/** The wires of a rig, each once. `gpib:` addresses are tunnels of another instrument and come back separately, each behind those that carry it. */
 export function wires(rig: Rig, catalogue: Catalogue): { readonly wires: readonly Wire[]; readonly tunnels: readonly Wire[] } {
   const found = new Map<
     string,
@@ -28,7 +28,21 @@ export function wires(rig: Rig, catalogue: Catalogue): { readonly wires: readonl
     }
   }
   const all = [...found.values()].filter((w) => w.users.length > 0);
-  return { wires: all.filter((w) => !w.address.startsWith('gpib:')), tunnels: all.filter((w) => w.address.startsWith('gpib:')) };
+  const tunnels = all.filter((w) => w.address.startsWith('gpib:'));
+  const deep = new Map(tunnels.map((w) => [w, depth(w, tunnels)]));
+  return {
+    wires: all.filter((w) => !w.address.startsWith('gpib:')),
+    tunnels: tunnels.sort((a, b) => (deep.get(a) ?? 0) - (deep.get(b) ?? 0)),
+  };
+}
+
+/** Of gpib:ADAPTER/ADDRESS. */
+export const carrierOf = ({ address }: Pick<Wire, 'address'>): string => address.slice('gpib:'.length).split('/')[0] ?? '';
+
+/** How many carriers a tunnel goes through: a meter at the relay of a source that is behind an adapter goes through two. */
+function depth(tunnel: Wire, tunnels: readonly Wire[], seen: readonly Wire[] = []): number {
+  const below = tunnels.find((w) => w.users.some((u) => u.instrument.name === carrierOf(tunnel)));
+  return below === undefined || seen.includes(below) ? 1 : 1 + depth(below, tunnels, [...seen, tunnel]);
 }
 
 export function modelOf(catalogue: Catalogue, instrument: RigInstrument): Instrument {
