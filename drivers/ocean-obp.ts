@@ -66,7 +66,8 @@ interface Shot {
 type Looked = Shot | { readonly nothing: string } | undefined;
 
 const SLOWEST = 8; // s that a spectrum takes on a line of 9600 baud, and more
-const TRIES = 12; // frames looked at in one go
+const TRIES = 12; // looks at what there is in one go
+const MOST = 64; // spectra read in one go: what more there is comes the next time
 const UNKNOWN: readonly number[] = [OBP_ERROR.unknownType, OBP_ERROR.absent];
 
 const wrong = (m: ObpMessage): string | undefined =>
@@ -213,7 +214,9 @@ function exposures(p: Options, id: Id) {
   /** The newest spectrum while it exposes by itself; the oldest that waits where each one was triggered. */
   function* look(ask: Ask): Talk<Looked> {
     let best: Shot | undefined;
-    let before = Number.POSITIVE_INFINITY;
+    let total = 0;
+    let chunk = 2; // spectra of one step, doubled with each
+    let goal = Number.POSITIVE_INFINITY; // fewer than this must wait after a step, or reading is slower than exposing
     for (let tries = 0; tries < TRIES; tries++) {
       const { epoch } = fresh;
       const now = yield* settings(ask);
@@ -228,16 +231,23 @@ function exposures(p: Options, id: Id) {
       }
       if (!now.buffered && waits)
         return { nothing: `trigger "${nameOf(now.trigger)}" without a buffer: a spectrum would hold up the line` };
-      const read = yield* frames(ask, now);
-      if (!now.buffered && uint(yield* get(ask, OBP.integrationTime), 4) !== now.exposure) fresh.doubt();
+      // A buffer that fills as fast as it is read has no newest.
+      if (best && waiting >= goal) return best;
+      goal = waiting;
+      const steps = now.buffered && !waits ? Math.min(waiting, chunk, MOST - total) : 1;
+      chunk *= 2;
+      for (let i = 0; i < steps; i++) {
+        const read = yield* frames(ask, now);
+        total++;
+        if (!now.buffered && uint(yield* get(ask, OBP.integrationTime), 4) !== now.exposure) fresh.doubt();
+        if (epoch !== fresh.epoch) break;
+        for (const spectrum of read) if (fresh.takes(spectrum, now)) best = { settings: now, spectrum, lost: fresh.lost };
+      }
       if (epoch !== fresh.epoch) {
         best = undefined;
         continue;
       }
-      for (const spectrum of read) if (fresh.takes(spectrum, now)) best = { settings: now, spectrum, lost: fresh.lost };
-      // A buffer that fills as fast as it is read has no newest.
-      if (best && (!now.buffered || waits || waiting <= 1 || waiting >= before)) return best;
-      before = waiting;
+      if (best && (!now.buffered || waits || waiting <= 1 || total >= MOST)) return best;
     }
     return best;
   }

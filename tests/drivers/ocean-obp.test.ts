@@ -197,6 +197,14 @@ describe('a spectrum', () => {
       expect(late).toBeLessThan(120_000);
     }
   });
+  test('is the newest although others are exposed while it is read: a full buffer is caught up with', () => {
+    const b = spectrometer({ baud: 1_000_000 }); // a spectrum takes 42 ms, and one is exposed every 105 ms
+    b.clock.advance(30);
+    const [trace] = b.spectra().slice(-1);
+    expect((b.clock.now() - trace.end) / 1e6).toBeLessThan(1);
+    expect(Number((b.latest('waiting') as { value: number }).value)).toBeLessThan(10);
+    expect(holds(b)).toBeGreaterThan(20);
+  });
   test('that has lain in the buffer is not taken for a new one', () => {
     const b = spectrometer({ simulate: { buffer: 60 } });
     b.clock.advance(2);
