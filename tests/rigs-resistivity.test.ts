@@ -1,7 +1,7 @@
 /** The rigs for resistivity: without a complaint, without a bad reading, and what they measure is true. */
 import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { dac } from '../simulators/worlds/dac.ts';
+import { type Dac, dac } from '../simulators/worlds/dac.ts';
 import { catalogue } from '../src/catalogue.ts';
 import { methods } from '../src/methods.ts';
 import { type Reading, total } from '../src/reading.ts';
@@ -77,6 +77,47 @@ describe('rigs/resistivity', () => {
     expect(value(lab.readings('stage.temperature').at(-2))).toBeCloseTo(320, -1);
     const ac = lab.readings('ac.resistance').at(-1);
     expect(Math.abs(value(ac) / around(ac?.t ?? 0).ohm - 1)).toBeLessThan(0.005);
+  });
+
+  /** What the rig says after something has gone wrong with the contacts at 20 s. */
+  async function spoilt(wrong: (w: Dac) => void) {
+    const loaded = await loadRig(resolve(import.meta.dirname, '../rigs/resistivity'), known, methods);
+    if (!loaded.ok) throw new Error('see above');
+    const lab = laboratory(loaded.rig, known, { seed: 3 });
+    lab.clock.advance(20);
+    expect(lab.readings('r.resistance').at(-1)?.quality).toBe('good');
+    wrong(lab.simulated.universe.of(dac));
+    lab.clock.advance(5);
+    const of = (name: string) => lab.readings(name).at(-1);
+    return { of, orders: lab.entries.flatMap((e) => (e.kind === 'order' && e.order.outcome ? [e.order] : [])) };
+  }
+
+  test('an open voltage contact gives no number, and says what it is', async () => {
+    const { of } = await spoilt((w) => {
+      w.probe.faults.open = 'voltage';
+    });
+    for (const name of ['r.resistance', 'rho.resistivity', 'k.conductivity'])
+      expect(of(name)).toMatchObject({ quality: 'bad', why: expect.stringMatching(/overflow: .*open input/) });
+  });
+
+  test('an open current contact drives the source into compliance: no number, and the current is switched off and latched', async () => {
+    const { of, orders } = await spoilt((w) => {
+      w.probe.faults.open = 'current';
+    });
+    expect(of('r.resistance')).toMatchObject({ quality: 'bad' });
+    expect(of('source.delta')).toMatchObject({ quality: 'good', value: false });
+    expect(of('source.output')).toMatchObject({ quality: 'good', value: false });
+    expect(orders.at(-1)).toMatchObject({ instrument: 'source', command: 'delta', value: false, outcome: 'done' });
+    expect(orders.at(-1)?.by).toMatch(/contacts/);
+  });
+
+  test('swapped leads give a value that says so, and no conductivity', async () => {
+    const { of } = await spoilt((w) => {
+      w.probe.faults.swapped = true;
+    });
+    expect(of('r.resistance')).toMatchObject({ quality: 'suspect', why: expect.stringMatching(/swapped/) });
+    expect(of('k.conductivity')).toMatchObject({ quality: 'bad' });
+    expect(of('ac.resistance')).toMatchObject({ quality: 'suspect', why: expect.stringMatching(/swapped/) });
   });
 });
 
