@@ -97,7 +97,7 @@ function opticsOf(given: unknown): Table | string {
   if (kind !== undefined && !isOneOf(PART_KINDS, kind)) return `kind: must be one of ${PART_KINDS.join(', ')}`;
   if (beams !== undefined && !(Array.isArray(beams) && beams.every((b) => isOneOf(BEAMS, b))))
     return `beams: must be a list of ${BEAMS.join(', ')}`;
-  if (shows !== undefined && !isOneOf(['lamp', 'dark'], shows)) return 'shows: must be lamp or dark';
+  if (shows !== undefined && !isOneOf(['lamp', 'neon', 'dark'], shows)) return 'shows: must be lamp, neon or dark';
   if (fault !== undefined && !isOneOf(['blocked', 'switch'], fault)) return 'fault: must be blocked or switch';
   for (const [key, value, unit] of [
     ['transmission', transmission, '1'],
@@ -136,7 +136,7 @@ function partGiven(kind: string, around: Table): PartGiven | undefined {
     beams: (around.beams ?? []) as readonly Beam[], // checked by opticsOf
     ...(transmission === undefined ? {} : { transmission }),
     ...(slope === undefined ? {} : { slope }),
-    ...(around.shows === undefined ? {} : { shows: around.shows as 'lamp' | 'dark' }), // as above
+    ...(around.shows === undefined ? {} : { shows: around.shows as NonNullable<PartGiven['shows']> }), // as above
   };
 }
 
