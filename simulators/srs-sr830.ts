@@ -71,6 +71,8 @@ interface State extends Registers {
   /** Hz, of the reference that is locked to; 0 without one. */
   reference: number;
   unlockedUntil: number;
+  /** Detection is in the upper range of frequency. */
+  upper: boolean;
   store: Store;
 }
 
@@ -82,13 +84,13 @@ const TIMES = Array.from({ length: 20 }, (_, i) => Number(`${[1, 3][i % 2]}e${Ma
 
 /** Index of 30 s: longer time constants are for frequencies below 200 Hz. */
 const LONG = 13;
+/** Hz of detection; above it there are no longer time constants. */
+const UPPER = 203.12;
 
 const fullScale = (s: State): number => SENSITIVITIES[s.set.SENS];
 const tau = (s: State): number => TIMES[s.set.OFLT];
 const stages = (s: State): Stages => (s.set.OFSL + 1) as Stages; // 0 to 3, checked where it is set
 const current = (s: State): boolean => s.set.ISRC >= 2;
-/** Detection above the upper frequency range: long time constants are not there. */
-const upper = (s: State): boolean => s.reference * s.set.HARM > 203.12;
 
 /** X, Y, R in full scales less their offsets, and theta in degrees. */
 function outputs(s: State): readonly [number, number, number, number] {
@@ -137,6 +139,8 @@ function frequency(s: State, n: number): boolean {
   s.set.FREQ = n >= 10 ? Number(n.toPrecision(5)) : Math.round(1e4 * n) / 1e4;
   return true;
 }
+/** Hz: an internal one is there at once. */
+const reference = (s: State): number => (s.set.FMOD === 1 ? s.set.FREQ : s.reference);
 const rate = (s: State): number => 2 ** (s.set.SRAT - 4);
 const settings = ({ set, auxOut, offset, expand, display, ratio, output }: State) => ({
   set,
@@ -156,10 +160,10 @@ const TABLE: ReadonlyMap<string, Entry<State>> = new Map<string, Entry<State>>([
   ...registerTable<State>(8, (s) => (s.store.state === 'running' ? 2 : 3)),
   ...storeTable<State>(),
   single<State>('PHAS', of, -360, 729.99, { whole: false, form: (n) => n.toFixed(2), then: wrap }),
-  ['FREQ', { get: (s) => general(s.reference), set: (s, args) => args.length === 1 && frequency(s, numeric(args[0], 0.001, 102000)) }],
+  ['FREQ', { get: (s) => general(reference(s)), set: (s, args) => args.length === 1 && frequency(s, numeric(args[0], 0.001, 102000)) }],
   single<State>('HARM', of, 1, 19999, { then: (n, s) => Math.min(n, Math.max(1, Math.floor(102000 / s.set.FREQ))) }),
   single<State>('SLVL', of, 0.004, 5, { whole: false, form: (n) => n.toFixed(3), then: (n) => Math.round(500 * n) / 500 }),
-  single<State>('OFLT', of, 0, 19, { then: (n, s) => (n > LONG && upper(s) ? Number.NaN : n) }),
+  single<State>('OFLT', of, 0, 19, { then: (n, s) => (n > LONG && reference(s) * s.set.HARM > UPPER ? Number.NaN : n) }),
   index('FMOD', 1),
   index('RSLP', 2),
   index('ISRC', 3),
@@ -259,21 +263,24 @@ function latch(s: State, t: number): void {
   const full = fullScale(s);
   const n = stages(s) - 1;
   const [x, y] = [s.held.x[n] / full, s.held.y[n] / full];
-  if (s.held.peak > Math.SQRT2 * Math.min(1.09, full * RESERVE[s.set.RMOD])) s.lias |= 1;
-  if (Math.hypot(s.held.x[0], s.held.y[0]) > 5 * full) s.lias |= 2;
-  if ([x, y, Math.hypot(x, y)].some((v, i) => Math.abs(v - s.offset[i] / 100) * 10 ** s.expand[i] > 1.09)) s.lias |= 4;
-  if (s.reference === 0 || t < s.unlockedUntil) s.lias |= 8;
+  const input = s.held.peak > Math.SQRT2 * Math.min(1.09, full * RESERVE[s.set.RMOD]);
+  const filter = Math.hypot(s.held.x[0], s.held.y[0]) > 5 * full;
+  const output = [x, y, Math.hypot(x, y)].some((v, i) => Math.abs(v - s.offset[i] / 100) * 10 ** s.expand[i] > 1.09);
+  const unlocked = s.reference === 0 || t < s.unlockedUntil;
+  s.now = (input ? 1 : 0) + (filter ? 2 : 0) + (output ? 4 : 0) + (unlocked ? 8 : 0);
+  s.lias |= s.now;
 }
 
 /** The reference loop follows within some cycles; another range of frequency has no long time constants. */
 function follow(s: State, w: Dac, t: number): void {
   const wanted = s.set.FMOD === 1 ? s.set.FREQ : (external(w, s.name) ?? 0);
-  if (wanted === s.reference) return;
-  const was = upper(s);
+  const was = s.upper;
+  s.upper = wanted * s.set.HARM > UPPER;
+  if (wanted === s.reference && s.upper === was) return;
   s.reference = wanted;
   s.unlockedUntil = wanted > 0 ? t + 0.05 + 5 / wanted : 0;
-  if (upper(s) !== was) s.lias |= 16;
-  if (!upper(s) || s.set.OFLT <= LONG) return;
+  if (s.upper !== was) s.lias |= 16;
+  if (!s.upper || s.set.OFLT <= LONG) return;
   s.set.OFLT = LONG;
   s.lias |= 32;
 }
@@ -303,6 +310,7 @@ export default simulator({
     held: detector(),
     reference: RESET.FREQ,
     unlockedUntil: 0,
+    upper: true,
     store: { state: 'reset', since: 0, one: [], two: [] },
   }),
   world: dac,

@@ -80,8 +80,6 @@ interface State extends Registers {
   /** Hz that is detected is the harmonic of this; 0 while an external reference is missing. */
   reference: number;
   unlockedUntil: number;
-  /** Overloads and unlock of this moment (CUROVLDSTAT?). */
-  overloads: number;
   readonly capture: Capture;
 }
 
@@ -146,6 +144,13 @@ function measured(said: string | undefined, unit: 'HZ' | 'V', lo: number, hi: nu
   return numeric(number === undefined ? undefined : String(Number(number) * factor), lo, hi);
 }
 
+/** Hz of what is to be detected, before the harmonic; 0 without an external one. */
+function reference(s: State, w: Dac): number {
+  const outside = external(w, s.name) ?? 0;
+  const dual = outside > 0 ? Math.abs(s.set.FREQINT - outside) : 0;
+  return [s.set.FREQINT, outside, dual, outside][s.set.RSRC];
+}
+
 const of = (s: State): Record<string, number> => s.set;
 const choice = (name: Word, words: readonly string[]) => single<State>(name, of, 0, words.length - 1, { words });
 const index = (name: Word, hi: number, lo = 0) => single<State>(name, of, lo, hi);
@@ -180,7 +185,7 @@ const TABLE: ReadonlyMap<string, Entry<State>> = new Map<string, Entry<State>>([
   amount('FREQ', 'FREQINT', 'HZ', 0.001, 500000, (s) => (s.set.RSRC === 1 ? s.reference : s.set.FREQINT)),
   amount('FREQINT', 'FREQINT', 'HZ', 0.001, 500000),
   ['FREQEXT', { get: (s, _args, w) => float(external(w, s.name) ?? 0) }],
-  ['FREQDET', { get: (s) => float(s.reference * s.set.HARM) }],
+  ['FREQDET', { get: (s, _args, w) => float(reference(s, w) * s.set.HARM) }],
   index('HARM', 99, 1),
   index('HARMDUAL', 99, 1),
   amount('SLVL', 'SLVL', 'V', 0, 2),
@@ -214,7 +219,7 @@ const TABLE: ReadonlyMap<string, Entry<State>> = new Map<string, Entry<State>>([
   ['ENBW', { get: (s) => float(enbw(tau(s), stages(s))) }],
   // 0 is little of the input's range, 4 is overload.
   ['ILVL', { get: (s) => String([0.1, 0.25, 0.5, 1].filter((part) => s.held.peak > part * RANGES[s.set.IRNG]).length) }],
-  ['CUROVLDSTAT', { get: (s) => String(s.overloads) }],
+  ['CUROVLDSTAT', { get: (s) => String(s.now) }],
   four('AUXV', (s) => s.auxOut, -10.5, 10.5),
   four('PSTF', (s) => s.presetF, 0.001, 500000),
   four('PSTA', (s) => s.presetA, 0, 2),
@@ -316,14 +321,12 @@ function latch(s: State, t: number): void {
     return Math.abs(output[polar ? 1 : 0][channel] / full - taken) * 10 ** s.expand[i] > 1.09;
   };
   const unlocked = s.set.RSRC !== 0 && (s.reference === 0 || t < s.unlockedUntil);
-  s.overloads = (over(0) ? 1 : 0) + (over(1) ? 2 : 0) + (unlocked ? 8 : 0) + (s.held.peak > RANGES[s.set.IRNG] ? 16 : 0);
-  s.lias |= s.overloads;
+  s.now = (over(0) ? 1 : 0) + (over(1) ? 2 : 0) + (unlocked ? 8 : 0) + (s.held.peak > RANGES[s.set.IRNG] ? 16 : 0);
+  s.lias |= s.now;
 }
 
 function follow(s: State, w: Dac, t: number): void {
-  const outside = external(w, s.name) ?? 0;
-  const dual = outside > 0 ? Math.abs(s.set.FREQINT - outside) : 0;
-  const wanted = [s.set.FREQINT, outside, dual, outside][s.set.RSRC];
+  const wanted = reference(s, w);
   if (wanted === s.reference) return;
   s.reference = wanted;
   s.unlockedUntil = wanted > 0 ? t + 0.05 + 5 / wanted : 0;
@@ -346,7 +349,6 @@ export default simulator({
     held: detector(),
     reference: 1000,
     unlockedUntil: 0,
-    overloads: 0,
     capture: capture(),
   }),
   world: dac,

@@ -190,8 +190,10 @@ export interface Registers extends Commanded {
   erre: number;
   lias: number;
   liae: number;
+  /** Of LIAS, what holds at this moment: it is set again as soon as it is cleared. */
+  now: number;
 }
-export const registers = (): Registers => ({ esr: 0, ese: 0, sre: 0, psc: 1, errs: 0, erre: 0, lias: 0, liae: 0 });
+export const registers = (): Registers => ({ esr: 0, ese: 0, sre: 0, psc: 1, errs: 0, erre: 0, lias: 0, liae: 0, now: 0 });
 
 /** The registers' words; `stb` gives the two lowest bits of the serial poll byte. */
 export const registerTable = <S extends Registers>(liaBits: number, stb: (s: S) => number): readonly Named<S>[] => {
@@ -204,7 +206,7 @@ export const registerTable = <S extends Registers>(liaBits: number, stb: (s: S) 
     (s: Registers, n: number): void =>
       void (s[key] = n);
   return [
-    doing('*CLS', (s) => void Object.assign(s, { esr: 0, errs: 0, lias: 0 })),
+    doing('*CLS', (s) => void Object.assign(s, { esr: 0, errs: 0, lias: s.now })),
     ['*STB', { get: (s, [bit]) => (bit === undefined ? String(byte(s)) : String((byte(s) >> numeric(bit, 0, 7, true)) & 1)) }],
     read('*ESR', 'esr', 8),
     enabled('*ESE', 'ese', 8),
@@ -212,7 +214,14 @@ export const registerTable = <S extends Registers>(liaBits: number, stb: (s: S) 
     enabled('*PSC', 'psc', 1),
     read('ERRS', 'errs', 8),
     enabled('ERRE', 'erre', 8),
-    read('LIAS', 'lias', liaBits),
+    [
+      'LIAS',
+      statusEntry(
+        (s) => s.lias,
+        (s, n) => void (s.lias = n | s.now),
+        liaBits,
+      ),
+    ],
     enabled('LIAE', 'liae', liaBits),
   ];
 };
