@@ -1,4 +1,4 @@
-import { keithleyFlag, keithleyNumber } from '../protocols/keithley.ts';
+import { errorQueue, keithleyFlag, keithleyNumber } from '../protocols/keithley.ts';
 import { errorEntry, scpi, splitReplies } from '../protocols/scpi.ts';
 import {
   type Askers,
@@ -60,16 +60,7 @@ const errors: Poll<L, { readonly error: 'state' }, readonly string[]> = {
     }
     return entries;
   },
-  read: (entries) => ({
-    error:
-      entries
-        .map((entry) => {
-          const one = errorEntry(entry);
-          if (!one) throw new Error(`"${entry}" is no entry of an error queue`);
-          return `${one.code} ${one.text}`;
-        })
-        .join('; ') || 'none',
-  }),
+  read: (entries) => ({ error: errorQueue(entries) }),
   example: [['-113,"Undefined header"'], { error: '-113 Undefined header' }],
 };
 

@@ -1,4 +1,4 @@
-import { DELTA_ELEMENTS, keithleyFlag, keithleyNumber, statusWord } from '../protocols/keithley.ts';
+import { DELTA_ELEMENTS, errorQueue, keithleyFlag, keithleyNumber, statusWord } from '../protocols/keithley.ts';
 import { type DeltaCollector, type DeltaLook, deltaCollector, type HalfCycle, halfCollector } from '../protocols/keithley-delta.ts';
 import { fromLatin1, latin1 } from '../protocols/protocol.ts';
 import { errorEntry, scpi, splitReplies } from '../protocols/scpi.ts';
@@ -96,16 +96,7 @@ const errors: Poll<L, { readonly error: 'state' }, readonly string[]> = {
     }
     return entries;
   },
-  read: (entries) => ({
-    error:
-      entries
-        .map((entry) => {
-          const one = errorEntry(entry);
-          if (!one) throw new Error(`"${entry}" is no entry of an error queue`);
-          return `${one.code} ${one.text}`;
-        })
-        .join('; ') || 'none',
-  }),
+  read: (entries) => ({ error: errorQueue(entries) }),
   example: [['-222,"Parameter data out of range"'], { error: '-222 Parameter data out of range' }],
 };
 
@@ -181,15 +172,26 @@ const COMPLIANCE = 'the source is in compliance: the voltage that this current n
 const HOT = 'the source is too hot inside';
 const WRONG_UNIT = 'its readings are not in volts (UNIT)';
 
-function* deltaLook(ask: { readonly main: Asker<string, string> }, d: DeltaCollector): Talk<DeltaLook> {
+/** FORM:ELEM? and UNIT?, asked in every tenth look. */
+interface Format {
+  elements: string;
+  unit: string;
+  looks: number;
+}
+
+function* deltaLook(ask: { readonly main: Asker<string, string> }, d: DeltaCollector, format: Format): Talk<DeltaLook> {
   const run = d.run;
   const from = d.next;
   const known = d.known;
   const none = { run, events: 0, now: 0, measurement: 0, elements: '', unit: '', from, texts: [], actual: 0 };
-  if ((yield* ask.main.ask(':SOUR:DELT:ARM?')) !== '1') return { ...none, armed: false };
-  const questions = [':STAT:OPER:EVEN?', ':STAT:OPER:COND?', ':STAT:MEAS:COND?', ':FORM:ELEM?', ':UNIT?'];
+  if ((yield* ask.main.ask(':SOUR:DELT:ARM?')) !== '1') {
+    format.looks = 0;
+    return { ...none, armed: false };
+  }
+  if (format.looks++ % 10 === 0) [format.elements = '', format.unit = ''] = answers(yield* ask.main.ask(':FORM:ELEM?;:UNIT?'), 2);
+  const questions = [':STAT:OPER:EVEN?', ':STAT:OPER:COND?', ':STAT:MEAS:COND?'];
   const parts = answers(yield* ask.main.ask(questions.join(';')), questions.length);
-  const [events = 0, now = 0, measurement = 0] = parts.slice(0, 3).map((text) => {
+  const [events = 0, now = 0, measurement = 0] = parts.map((text) => {
     const value = statusWord(text);
     if (typeof value === 'string') throw new Garbled(value);
     return value;
@@ -200,7 +202,8 @@ function* deltaLook(ask: { readonly main: Asker<string, string> }, d: DeltaColle
   // The last question: when its answer came is what the clocks are compared by.
   const actual = Number(yield* ask.main.ask(':TRAC:POIN:ACT?'));
   if (!Number.isInteger(actual)) throw new Garbled('the number of readings in the buffer is no number');
-  return { run, armed: true, events, now, measurement, elements: parts[3] ?? '', unit: parts[4] ?? '', from, texts, actual };
+  const { elements, unit } = format;
+  return { run, armed: true, events, now, measurement, elements, unit, from, texts, actual };
 }
 
 const DELTA = {
@@ -221,10 +224,11 @@ function deltaPoll(d: DeltaCollector, trouble: { compliance: boolean }): Poll<L,
   let was = false;
   let ended = 0;
   let clipped = false;
+  const format: Format = { elements: '', unit: '', looks: 0 };
   return {
     every: 0.5,
     gives: DELTA,
-    talk: (ask) => deltaLook(ask, d),
+    talk: (ask) => deltaLook(ask, d, format),
     read(look, came) {
       if (look.run !== d.run) return {};
       if (!look.armed) {
@@ -236,7 +240,6 @@ function deltaPoll(d: DeltaCollector, trouble: { compliance: boolean }): Poll<L,
       if (!was) ended = 0;
       was = true;
       const news = d.take(look, came.asked, came.t);
-      if (news.wrong !== undefined) throw new Garbled(news.wrong);
       ended |= look.events;
       clipped ||= trouble.compliance || (look.measurement & 8) !== 0 || news.rows.some((r) => r.compliance);
       const running = (look.now & 8) !== 0;
@@ -247,6 +250,9 @@ function deltaPoll(d: DeltaCollector, trouble: { compliance: boolean }): Poll<L,
       const clocks = clock ? { clock_zero: zeroOf(clock), clock_sigma: clock.sigma } : {};
       const whole = { ...values, ...clocks };
       const last = news.rows.at(-1);
+      // What could not be read is asked for again.
+      const { wrong } = news;
+      if (wrong !== undefined) return { ...whole, delta_voltage: bad(wrong), delta_current: bad(wrong), block: bad(wrong) };
       if (!last) {
         if (delta_state !== 'aborted on compliance') return whole;
         return { ...whole, delta_voltage: bad(COMPLIANCE), delta_current: bad(COMPLIANCE), block: bad(COMPLIANCE) };
@@ -313,9 +319,15 @@ const traced = (value: Trace, timed: boolean): Measured<'trace'> => {
   return timed ? { quality: 'good', t, value } : { quality: 'suspect', why: UNTIMED, t, value };
 };
 
-function* deltaOn(act: Actors<L>, d: DeltaCollector, waves: boolean, here: Here): Talk<void> {
+/** Whether the meter belongs to a delta measurement: nothing else is sent to it then. */
+interface Claim {
+  busy: boolean;
+}
+
+function* deltaOn(act: Actors<L>, d: DeltaCollector, meter: Claim, waves: boolean, here: Here): Talk<void> {
   yield* idle(act, waves);
   yield* present(act);
+  meter.busy = true;
   // Compliance ends it; readings in volts, with all that tells them apart.
   for (const line of [':UNIT V', `:FORM:ELEM ${DELTA_ELEMENTS}`, ':SOUR:DELT:CAB 1', ':TRAC:CLE', ':SOUR:DELT:ARM'])
     yield* act.main.send(line);
@@ -347,7 +359,9 @@ function* halfCycles(act: Actors<L>, n: number, half: ReturnType<typeof halfColl
     yield* act.main.send(':SOUR:CURR 0');
     yield* act.main.send(':OUTP 1');
     for (let i = 0; i < Math.round(n); i++) {
-      run.rows.push(yield* halfCycle(act, currents[i % 2] ?? 0, sure(delay, 'delta_delay'), takes, here));
+      const row = yield* halfCycle(act, currents[i % 2] ?? 0, sure(delay, 'delta_delay'), takes, here);
+      run.rows.push(row);
+      if (row.compliance) throw new NoReply(COMPLIANCE);
     }
     yield* act.main.send(':SOUR:CURR 0');
     yield* act.main.send(':OUTP 0');
@@ -384,12 +398,12 @@ function halfPoll(half: ReturnType<typeof halfCollector>): Poll<L, { half_cycles
       return null;
     },
     read(_, came: Came) {
-      const done = half.look(came.t);
-      if (!done || done.run.rows.length === 0) return {};
-      const { rows, nplc } = done.run;
+      const block = half.look(came.t);
+      if (!block) return {};
+      const { rows, nplc, clock } = block;
       const why = rows.some((r) => r.compliance) ? COMPLIANCE : rows.map((r) => r.volts).find((v) => typeof v === 'string');
       if (why !== undefined) return { half_cycles: bad(why) };
-      const zero = done.clock?.zero ?? came.t - (rows.at(-1)?.stamp ?? 0) * 1e6;
+      const zero = clock?.zero ?? came.t - (rows.at(-1)?.stamp ?? 0) * 1e6;
       const at = (stamp: number): number => Math.round(zero + stamp * 1e6);
       const trace: Trace = {
         columns: {
@@ -400,9 +414,9 @@ function halfPoll(half: ReturnType<typeof halfCollector>): Poll<L, { half_cycles
         shape: [rows.length],
         begin: at(rows[0]?.stamp ?? 0),
         end: at(rows.at(-1)?.stamp ?? 0),
-        settings: { nplc, ...(done.clock ? { clock_zero: zero, clock_sigma: done.clock.sigma } : {}) },
+        settings: { nplc, ...(clock ? { clock_zero: zero, clock_sigma: clock.sigma } : {}) },
       };
-      return { half_cycles: traced(trace, done.clock !== undefined) };
+      return { half_cycles: traced(trace, clock !== undefined) };
     },
     example: [null, {}],
   };
@@ -434,14 +448,14 @@ export default instrument<L, Options, Id>({
     const paired = meter === 'relay';
     const delta = deltaCollector();
     const half = halfCollector();
-    let busy = false; // the meter belongs to a delta measurement
+    const claim: Claim = { busy: false };
     const trouble = { compliance: false };
     const watched = deltaPoll(delta, trouble);
     const deltaWatch: typeof watched = {
       ...watched,
       *talk(ask) {
         const look = yield* watched.talk(ask);
-        busy = look.armed;
+        claim.busy = look.armed;
         return look;
       },
     };
@@ -502,7 +516,7 @@ export default instrument<L, Options, Id>({
         }),
         errors,
         ...(waves ? [wavePoll] : []),
-        ...(paired ? [settingsPoll, deltaWatch, meterPoll(() => busy), halfPoll(half)] : []),
+        ...(paired ? [settingsPoll, deltaWatch, meterPoll(claim), halfPoll(half)] : []),
       ],
       commands: {
         output: command({
@@ -551,12 +565,12 @@ export default instrument<L, Options, Id>({
           about: 'the low side of the output is on earth; only with the output off',
         }),
         ...(waves ? waveCommands : {}),
-        ...(paired ? pairCommands(delta, half, waves) : {}),
+        ...(paired ? pairCommands(delta, half, claim, waves) : {}),
       },
       *tunnel(act, address, bytes, reply, here) {
         if (address !== 'relay')
           throw new NoReply(`"${address}" is not there: what the serial port of the source leads to is gpib:NAME/relay`);
-        if (busy) throw new NoReply('the meter belongs to the delta measurement that is armed');
+        if (claim.busy) throw new NoReply('the meter belongs to the delta measurement that is armed');
         const line = latin1(bytes).replace(/[\r\n]+$/, '');
         if (line === '') return undefined;
         const text = yield* relayed(act, line, reply ? relay_wait : undefined, here);
@@ -660,11 +674,11 @@ interface MeterLook {
   readonly text: string;
 }
 /** The meter's settings by the relay; while a delta measurement has it, nothing is asked. */
-const meterPoll = (busy: () => boolean): Poll<L, { nplc: '1'; meter_range: 'V'; meter_auto_range: 'flag' }, MeterLook> => ({
+const meterPoll = (meter: Claim): Poll<L, { nplc: '1'; meter_range: 'V'; meter_auto_range: 'flag' }, MeterLook> => ({
   every: 5,
   gives: { nplc: '1', meter_range: 'V', meter_auto_range: 'flag' },
   *talk(ask) {
-    if (busy()) return { busy: true, text: '' };
+    if (meter.busy) return { busy: true, text: '' };
     if ((yield* ask.main.ask(':SOUR:DELT:NVPR?', 5)) !== '1') throw new NoReply(NO_METER);
     return { busy: false, text: entered(yield* ask.main.ask(query(METER), 2)) };
   },
@@ -681,12 +695,12 @@ const meterPoll = (busy: () => boolean): Poll<L, { nplc: '1'; meter_range: 'V'; 
 const METER = ':SENS:VOLT:NPLC?;:SENS:VOLT:CHAN1:RANG?;:SENS:VOLT:CHAN1:RANG:AUTO?';
 const METER_RANGES = [0.01, 0.1, 1, 10, 100];
 
-const pairCommands = (d: DeltaCollector, half: ReturnType<typeof halfCollector>, waves: boolean) => ({
+const pairCommands = (d: DeltaCollector, half: ReturnType<typeof halfCollector>, meter: Claim, waves: boolean) => ({
   delta: command({
     takes: 'flag',
     safe: false,
     *talk(act, on, _index, here) {
-      if (on) yield* deltaOn(act, d, waves, here);
+      if (on) yield* deltaOn(act, d, meter, waves, here);
       else {
         yield* act.main.send(':SOUR:SWE:ABOR');
         yield* act.main.send(':OUTP 0');

@@ -141,36 +141,49 @@ export interface HalfRun {
   ended: boolean;
 }
 
-/** Half-cycles as they come, and the meter's clock by when they were seen. */
+export interface HalfBlock {
+  readonly rows: readonly HalfCycle[];
+  readonly nplc: number;
+  /** Where the meter's zero lies on our clock. */
+  readonly clock: ClockZero | undefined;
+}
+
+const BLOCK = 12; // half-cycles of one block: an even number, so that each begins alike
+const LEAST = 4; // of the last one: fewer make no resistance
+
+/** Half-cycles as they come, in blocks, and the meter's clock by when they were seen. */
 export function halfCollector(): {
   begin(nplc: number, slack: number): HalfRun;
-  /** Looks at the run: gives it once it has ended. t in microseconds. */
-  look(t: number): { readonly run: HalfRun; readonly clock: ClockZero | undefined } | undefined;
+  /** What is new: a block, or all that is left when the run has ended. t in microseconds. */
+  look(t: number): HalfBlock | undefined;
 } {
   const bounds = clockBounds();
   let run: HalfRun | undefined;
   let seen = 0;
+  let given = 0;
   let before: number | undefined;
   return {
     begin(nplc, slack) {
       bounds.clear();
-      seen = 0;
+      seen = given = 0;
       before = undefined;
       run = { rows: [], slack, nplc, ended: false };
       return run;
     },
     look(t) {
       if (!run) return undefined;
-      for (const row of run.rows.slice(seen)) {
+      const { rows, nplc, slack, ended } = run;
+      for (const row of rows.slice(seen)) {
         bounds.there(row.stamp, t);
-        if (before !== undefined) bounds.notYet(row.stamp, before - run.slack * 1e6);
+        if (before !== undefined) bounds.notYet(row.stamp, before - slack * 1e6);
       }
-      seen = run.rows.length;
+      seen = rows.length;
       before = t;
-      if (!run.ended) return undefined;
-      const done = { run, clock: bounds.now() };
-      run = undefined;
-      return done;
+      if (ended) run = undefined;
+      else if (rows.length < given + BLOCK + LEAST) return undefined;
+      const block = ended ? rows.slice(given) : rows.slice(given, given + BLOCK);
+      given += block.length;
+      return block.length === 0 ? undefined : { rows: block, nplc, clock: bounds.now() };
     },
   };
 }

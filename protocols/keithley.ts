@@ -1,4 +1,5 @@
 /** Values as Keithley instruments write them; a sentence where a text is none. */
+import { errorEntry } from './scpi.ts';
 import { decimal } from './text.ts';
 
 /**
@@ -17,6 +18,16 @@ export function keithleyNumber(text: string): number | string {
 /** "0" or "1". */
 export const keithleyFlag = (text: string): boolean | string =>
   text === '1' ? true : text === '0' ? false : `"${text}" is neither 0 nor 1`;
+
+/** Entries of an error queue as one text, "none" where it is empty; throws where one is no entry. */
+export function errorQueue(entries: readonly string[]): string {
+  const texts = entries.map((entry) => {
+    const one = errorEntry(entry);
+    if (!one) throw new Error(`"${entry}" is no entry of an error queue`);
+    return `${one.code} ${one.text}`;
+  });
+  return texts.join('; ') || 'none';
+}
 
 const BASES: Readonly<Record<string, number>> = { B: 2, Q: 8, H: 16 };
 /** A status register in any of the forms of FORMat:SREGister: "8", "#B1000", "#Q10", "#H8". */

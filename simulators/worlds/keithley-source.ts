@@ -123,8 +123,8 @@ function takenText(s: Source, one: Taken): string {
   return elements
     .flatMap((e) => {
       if (e === 'READ') return volts(Number.isFinite(reading) ? shown : reading, suffix);
-      if (e === 'TST') return `${sci(one.stamp, 9)}${units ? 'SECS' : ''}`;
-      if (e === 'SOUR') return `${sci(source, 6)}${units ? 'ADC' : ''}`;
+      if (e === 'TST') return `${sci(one.stamp, 6)}${units ? 'SECS' : ''}`;
+      if (e === 'SOUR') return `${sci(source, 4)}${units ? 'ADC' : ''}`;
       if (e === 'AVOL') return volts(one.average, 'VDC');
       if (e === 'COMP') return `${one.compliance ? 'T' : 'F'}${units ? 'CMPL' : ''}`;
       if (e === 'RNUM') return `+${one.number}${units ? 'RDNG#' : ''}`;

@@ -1,16 +1,17 @@
 import { describe, expect, test } from 'vitest';
 import driver from '../../drivers/keithley-6221.ts';
 import simulated from '../../simulators/keithley-6221.ts';
-import { dac } from '../../simulators/worlds/dac.ts';
-import type { Source } from '../../simulators/worlds/keithley-source.ts';
+import { type Dac, dac } from '../../simulators/worlds/dac.ts';
+import { type Source, sourceAnswer } from '../../simulators/worlds/keithley-source.ts';
 import { fitDelta } from '../../src/derive/delta.ts';
 import { Refused } from '../../src/instrument.ts';
 import type { Reading, Trace } from '../../src/reading.ts';
 import { place } from './place.ts';
 import { runAsks } from './run-asks.ts';
 
-const pair = (simulate = {}, options = {}) => {
-  const bench = place(driver, simulated, [{ name: 'source', options: { meter: 'relay', ...options }, simulate }]);
+const pair = (simulate = {}, options = {}, line = {}, before: (s: Source, w: Dac) => void = () => {}) => {
+  const bench = place(driver, simulated, [{ name: 'source', options: { meter: 'relay', ...options }, simulate }], line);
+  before(bench.units[0]?.state as Source, bench.all.of(dac)); // this simulator's state
   const [unit] = bench.units;
   if (!unit) throw new Error('no unit');
   bench.clock.advance(3);
@@ -66,9 +67,55 @@ describe('delta', () => {
       p.clock.advance(0.3);
       p.link.plug(true);
       p.clock.advance(2.4);
+      // Beside the grid, as a readback does.
+      p.unit.acquired.refresh('delta');
+      p.unit.acquired.refresh('delta');
     }
     p.clock.advance(20);
     expect(column(blocks(p), 'number')).toEqual(Array.from({ length: 300 }, (_, i) => i));
+  });
+
+  test('over RS-232 at 19200 baud with CR, at the full rate', () => {
+    const p = pair({}, { terminator: 'CR' }, { baud: 19200 });
+    p.unit.order('delta_count', 700);
+    p.unit.order('nplc', 1);
+    p.unit.order('delta', true);
+    p.clock.advance(20);
+    const late = p.state.buffer.length - column(blocks(p), 'number').length;
+    expect(late).toBeLessThan(100); // the line is nearly full: some seconds behind, but not more and more
+    p.clock.advance(20);
+    expect(column(blocks(p), 'number')).toEqual(Array.from({ length: 700 }, (_, i) => i));
+  });
+
+  test('numbers that are missing are counted', () => {
+    const p = pair();
+    p.unit.order('nplc', 1);
+    p.unit.order('delta', true);
+    p.state.number += 5;
+    p.clock.advance(5);
+    expect(latest(p, 'delta_lost')).toMatchObject({ value: 5 });
+  });
+
+  test('a measurement that runs already is taken over from its first reading', () => {
+    const p = pair({}, {}, {}, (s, w) => {
+      const lines = ['UNIT V;FORM:ELEM READ,TST,RNUM,SOUR', 'SOUR:DELT:COUN 200', 'SOUR:DELT:ARM', 'INIT:IMM'];
+      for (const line of lines) sourceAnswer(`:${line.replaceAll(';', ';:')}`, s, w, 0, () => undefined);
+    });
+    p.clock.advance(30);
+    expect(column(blocks(p), 'number')).toEqual(Array.from({ length: 200 }, (_, i) => i));
+    expect(latest(p, 'delta')).toMatchObject({ value: true });
+  });
+
+  test('readings that are no volts, or that lack their numbers, give none', () => {
+    const p = pair();
+    p.unit.order('delta', true);
+    p.state.values.unit = 'OHMS';
+    p.clock.advance(3);
+    expect(latest(p, 'block')).toMatchObject({ quality: 'bad', why: expect.stringMatching(/not in volts/) });
+    p.state.values.unit = 'V';
+    p.state.values.elements = 'READ,TST';
+    p.clock.advance(3);
+    expect(latest(p, 'block')).toMatchObject({ quality: 'bad', why: expect.stringMatching(/RNUM is missing/) });
   });
 
   test("the source's clock is measured while it runs, and the blocks are on ours", () => {
@@ -162,10 +209,12 @@ describe('half-cycles stepped from here', () => {
     p.unit.order('delta_high', 2e-3);
     p.unit.order('nplc', 1);
     expect(p.unit.order('half_cycles', 20, { within: 25 })).toBe('done');
-    const [trace] = blocks(p, 'half_cycles');
-    if (!trace) throw new Error(JSON.stringify(p.unit.readings.filter((r) => r.from.endsWith('half_cycles'))));
+    const traces = blocks(p, 'half_cycles');
+    expect(traces.map((trace) => trace.shape)).toEqual([[12], [8]]);
+    expect(column(traces, 'current')).toEqual(Array.from({ length: 20 }, (_, k) => (k % 2 === 0 ? 2e-3 : -2e-3)));
+    const [trace] = traces;
+    if (!trace) throw new Error('no trace');
     const [v, i, t] = ['voltage', 'current', 'time'].map((name) => column([trace], name));
-    expect(i).toEqual(Array.from({ length: 20 }, (_, k) => (k % 2 === 0 ? 2e-3 : -2e-3)));
     const fit = fitDelta(v ?? [], 2e-3, 1, { times: t, currents: i });
     expect(Math.abs((fit?.resistance ?? 0) / p.world.sampleResistance - 1)).toBeLessThan(1e-3);
     expect(fit?.offset).toBeGreaterThan(1e-6); // the thermoelectric EMF is seen
@@ -174,6 +223,21 @@ describe('half-cycles stepped from here', () => {
     expect(p.state.inner?.values.elements).toBe('READ');
     expect(Math.abs(trace.end - p.clock.now()) / 1e6).toBeLessThan(24);
     expect(trace.settings.clock_sigma).toBeLessThan(0.5);
+  });
+  test('compliance ends them', () => {
+    const p = pair();
+    p.unit.order('compliance_limit', 0.1);
+    p.unit.order('delta_high', 50e-3);
+    expect(p.unit.order('half_cycles', 6, { within: 15 })).toMatch(/compliance/);
+    expect(p.state.outputOn).toBe(false);
+    expect(latest(p, 'half_cycles')).toMatchObject({ quality: 'bad', why: expect.stringMatching(/compliance/) });
+  });
+  test('a safe order in between ends them, with nothing on', () => {
+    const p = pair();
+    p.unit.order('half_cycles', 40, { within: 3 });
+    expect(p.state.outputOn).toBe(true);
+    expect(p.unit.order('half_cycles', 0, { safe: true, within: 0.1 })).toBe('done');
+    expect(p.state.outputOn).toBe(false);
   });
   test('an open voltage contact', () => {
     const p = pair();
