@@ -70,6 +70,7 @@ describe('delta', () => {
       // Beside the grid, as a readback does.
       p.unit.acquired.refresh('delta');
       p.unit.acquired.refresh('delta');
+      p.clock.advance(0.1);
     }
     p.clock.advance(20);
     expect(column(blocks(p), 'number')).toEqual(Array.from({ length: 300 }, (_, i) => i));
