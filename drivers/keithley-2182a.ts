@@ -42,7 +42,7 @@ const number = (text: string) => said(keithleyNumber(text));
 
 /** Answers to questions joined by ";". */
 function answers(reply: string, n: number): readonly string[] {
-  const parts = splitReplies(reply);
+  const parts = splitReplies(reply).map((part) => part.trim());
   if (parts.length !== n) throw new Garbled(`${parts.length} answers to ${n} questions`);
   return parts;
 }

@@ -41,6 +41,8 @@ interface Id {
 }
 
 const MOST = 0.105; // A, manual section 3
+const BUFFER = 65_536; // readings, manual section 6
+const ENDLESS_COUNT = /^\+?(9\.90*E\+?37|INF.*)$/i;
 const CHUNK = 24; // readings in one reply: at 19200 baud a safe order waits 0.8 s for none of them
 const CHUNKS = 10; // replies in one poll
 const ENTER = ':OUTP?;:SYST:COMM:SER:ENT?'; // never empty, whatever the meter has said
@@ -73,7 +75,7 @@ const named = (words: Readonly<Record<string, string>>, wanted: string): string 
 
 /** Answers to questions joined by ";". */
 function answers(reply: string, n: number): readonly string[] {
-  const parts = splitReplies(reply);
+  const parts = splitReplies(reply).map((part) => part.trim());
   if (parts.length !== n) throw new Garbled(`${parts.length} answers to ${n} questions`);
   return parts;
 }
@@ -170,6 +172,7 @@ const query = (line: string): string => `:SYST:COMM:SER:SEND "${line}";${ENTER}`
 
 const COMPLIANCE = 'the source is in compliance: the voltage that this current needs is above its limit';
 const HOT = 'the source is too hot inside';
+const FULL = 'the buffer is full: what the source measures now is kept nowhere; order delta off and on';
 const WRONG_UNIT = 'its readings are not in volts (UNIT)';
 
 /** FORM:ELEM? and UNIT?, asked in every tenth look. */
@@ -254,6 +257,7 @@ function deltaPoll(d: DeltaCollector, trouble: { compliance: boolean }): Poll<L,
       const { wrong } = news;
       if (wrong !== undefined) return { ...whole, delta_voltage: bad(wrong), delta_current: bad(wrong), block: bad(wrong) };
       if (!last) {
+        if (running && look.actual >= BUFFER) return { ...whole, delta_voltage: bad(FULL), delta_current: bad(FULL), block: bad(FULL) };
         if (delta_state !== 'aborted on compliance') return whole;
         return { ...whole, delta_voltage: bad(COMPLIANCE), delta_current: bad(COMPLIANCE), block: bad(COMPLIANCE) };
       }
@@ -328,6 +332,8 @@ function* deltaOn(act: Actors<L>, d: DeltaCollector, meter: Claim, waves: boolea
   yield* idle(act, waves);
   yield* present(act);
   meter.busy = true;
+  // Without an end it would go on when the buffer is full.
+  if (ENDLESS_COUNT.test(yield* act.main.ask(':SOUR:DELT:COUN?'))) yield* act.main.send(`:SOUR:DELT:COUN ${BUFFER}`);
   // Compliance ends it; readings in volts, with all that tells them apart.
   for (const line of [':UNIT V', `:FORM:ELEM ${DELTA_ELEMENTS}`, ':SOUR:DELT:CAB 1', ':TRAC:CLE', ':SOUR:DELT:ARM'])
     yield* act.main.send(line);
@@ -655,7 +661,7 @@ const settingsPoll = poll<
       delta_high: number(high),
       delta_low: number(low),
       delta_delay: number(delay),
-      delta_count: /^\+?(9\.90*E\+?37|INF.*)$/i.test(count) ? ENDLESS : number(count),
+      delta_count: ENDLESS_COUNT.test(count) ? ENDLESS : number(count),
       delta_compliance_abort: flag(abort),
       delta_cold: flag(cold),
     };
@@ -667,7 +673,7 @@ const settingsPoll = poll<
   resolution: { delta_high: 1e-15, delta_low: 1e-15 },
 });
 /** Without an end: the buffer holds so many. */
-const ENDLESS = { quality: 'suspect', value: 65_536, why: 'without end: the buffer holds 65,536 readings' } as const;
+const ENDLESS = { quality: 'suspect', value: BUFFER, why: 'without end: the buffer holds 65,536 readings' } as const;
 
 interface MeterLook {
   readonly busy: boolean;
@@ -731,7 +737,7 @@ const pairCommands = (d: DeltaCollector, half: ReturnType<typeof halfCollector>,
   delta_delay: amount('s', [1e-3, 9999.999], ':SOUR:DELT:DEL', 'delta_delay', 'from the reversal of the current to the conversion'),
   delta_count: command({
     takes: '1',
-    limits: [1, 65_536],
+    limits: [1, BUFFER],
     talk: (act, n) => act.main.send(`:SOUR:DELT:COUN ${Math.round(n)}`),
     readback: { channel: 'delta_count', within: 5, by: 0.5 },
     about: 'readings of one run: no more than the buffer holds',

@@ -37,7 +37,7 @@ export function statusWord(text: string): number | string {
   return Number.isInteger(value) && value >= 0 && value < 65_536 ? value : `"${text}" is no status register`;
 }
 
-/** The element of a reading with the elements of FORM:ELEM, which come in one order, whatever the order they were asked in. */
+/** One delta reading of the source's buffer. */
 export interface DeltaRow {
   /** V, or why there is none. */
   readonly volts: number | string;

@@ -107,6 +107,21 @@ describe('delta', () => {
     expect(latest(p, 'delta')).toMatchObject({ value: true });
   });
 
+  test('a run without end is given one; one that somebody has begun says when the buffer is full', () => {
+    const p = pair();
+    expect(latest(p, 'delta_count')).toMatchObject({ quality: 'suspect', value: 65_536 });
+    p.unit.order('delta', true);
+    expect(p.state.values.deltCount).toBe(65_536);
+    const [one] = p.state.buffer;
+    if (!one) throw new Error('no reading');
+    p.state.buffer.length = 0;
+    p.state.buffer.push(...Array.from({ length: 65_536 }, (_, i) => ({ ...one, number: i, stamp: i / 24 })));
+    p.clock.advance(250);
+    expect(latest(p, 'delta_readings')).toMatchObject({ value: 65_536 });
+    expect(column(blocks(p), 'number').length).toBeGreaterThanOrEqual(65_536);
+    expect(latest(p, 'block')).toMatchObject({ quality: 'bad', why: expect.stringMatching(/buffer is full/) });
+  });
+
   test('readings that are no volts, or that lack their numbers, give none', () => {
     const p = pair();
     p.unit.order('delta', true);

@@ -40,7 +40,7 @@ async function tcp(): Promise<{ readonly sourceAt: string; readonly meterAt: str
   const clock = realClock();
   const all = universe(1, clock);
   const options = { terminator: '\n', line: '60' } as const;
-  const behind = all.device('meter', meter, options);
+  const behind = all.device('meter', meter, { ...options, terminator: '\r\n' });
   const front = all.device('source', source, { ...options, nanovoltmeter: 'there' }, { relay: behind });
   const served: Served[] = [];
   for (const device of [front, behind]) served.push(await serveTcp([device.ports.main], { host: '127.0.0.1', port: 0 }, clock));
@@ -200,7 +200,8 @@ print(json.dumps(dict(id=m.id, wrong=wrong, temp=temp, tc=tc, room=abs(celsius -
   test('the 2182A over TCP', async () => {
     const { meterAt } = await tcp();
     const [host, port] = meterAt.split(':');
-    expect(await python(METER, `TCPIP::${host}::${port}::SOCKET`, '\\n')).toEqual(METER_SAYS);
+    // It ends its replies with CRLF, and newer classes read up to CR.
+    expect(await python(METER, `TCPIP::${host}::${port}::SOCKET`, '\\r')).toEqual(METER_SAYS);
   });
   test.skipIf(!socat)('the 2182A on a terminal with CR, skipped where socat is not installed', async () => {
     const { terminal } = await tcp();
