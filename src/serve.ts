@@ -8,6 +8,7 @@ import { basename, join } from 'node:path';
 import type { Clock } from './clock.ts';
 import { LinkError } from './links/link-error.ts';
 import { inWords, plain } from './links/reconnecting.ts';
+import { paced } from './links/simulated.ts';
 import type { Port } from './simulate.ts';
 
 export interface Served {
@@ -167,9 +168,17 @@ const READY = 5; // seconds for socat to begin
 
 /**
  * The devices on a pseudo-terminal at `path`, through socat: it stays while clients come and go. Rejects with LINK_NO_SOCAT where socat
- * is not installed, with LINK_PTY where it cannot make the terminal.
+ * is not installed, with LINK_PTY where it cannot make the terminal. With `baud` it is as slow as a line of that rate (10 bits a byte),
+ * each way by itself.
  */
-export function servePty(ports: readonly Port[], path: string, clock: Clock, options: { readonly socat?: string } = {}): Promise<Served> {
+export function servePty(
+  ports: readonly Port[],
+  path: string,
+  clock: Clock,
+  options: { readonly socat?: string; readonly baud?: number } = {},
+): Promise<Served> {
+  const line = (): ReturnType<typeof paced> => (options.baud === undefined ? (_, come) => come() : paced(clock, options.baud));
+  const [toDevice, toClient] = [line(), line()];
   const child = spawn(options.socat ?? 'socat', ['-d', '-d', `pty,raw,echo=0,link=${path}`, '-'], { stdio: 'pipe' });
   return new Promise((done, failed) => {
     let said = '';
@@ -211,7 +220,9 @@ export function servePty(ports: readonly Port[], path: string, clock: Clock, opt
       ready = true;
       late();
       deaf = hear(ports, (bytes) => {
-        if (child.stdin.writableLength < NEVER_SENT) child.stdin.write(bytes);
+        toClient(bytes, () => {
+          if (held !== undefined && child.stdin.writableLength < NEVER_SENT) child.stdin.write(bytes);
+        });
       });
       done({
         address: `serial:${path}`,
@@ -225,7 +236,9 @@ export function servePty(ports: readonly Port[], path: string, clock: Clock, opt
       });
     };
     child.stdout.on('data', (bytes: Uint8Array) => {
-      for (const p of ports) p.receive(plain(bytes));
+      toDevice(bytes, () => {
+        if (held !== undefined) for (const p of ports) p.receive(plain(bytes));
+      });
     });
     child.stderr.on('data', (text: Uint8Array) => {
       if (ready || held !== undefined) return;

@@ -177,6 +177,21 @@ describe('a pseudo-terminal', () => {
     await one.close();
     expect(readdirSync(folder)).not.toContain('meter');
   });
+
+  test.skipIf(!socat)('is no faster than the line whose rate it is given (needs socat)', async () => {
+    const path = join(folder, 'slow');
+    const bits = 1200;
+    await keep(servePty(ports(), path, clock, { baud: bits }));
+    const link = serialLink({ path, baud: bits }, clock);
+    links.push(link);
+    await goes(link, true);
+    const answers = bytesFrom(link, 18);
+    const began = clock.mono();
+    link.write(ascii('N?\n'.repeat(9)));
+    expect(shown(await answers)).toBe('1\n2\n3\n4\n5\n6\n7\n8\n9\n');
+    // 27 bytes there, and the last answer back; timers count whole milliseconds.
+    expect(clock.mono() - began).toBeGreaterThan(((27 + 2) * 10) / bits - 0.003);
+  });
 });
 
 test('a folder: whole files under their names', async () => {

@@ -55,8 +55,8 @@ export async function serve(
 const say = ({ json, io }: Scene, data: Readonly<Record<string, string>>, text: string): void =>
   io.out(json ? `${JSON.stringify(data)}\n` : `${text}\n`);
 
-/** A pseudo-terminal, with the words for a path where none can be. */
-export async function serveTerminal(ports: readonly Port[], path: string, clock: Clock): Promise<Served> {
+/** A pseudo-terminal, with the words for a path where none can be; with `baud` as slow as such a line. */
+export async function serveTerminal(ports: readonly Port[], path: string, clock: Clock, baud?: number): Promise<Served> {
   const folder = dirname(resolve(path));
   const writable = await access(folder, constants.W_OK | constants.X_OK).then(
     () => true,
@@ -67,7 +67,7 @@ export async function serveTerminal(ports: readonly Port[], path: string, clock:
   const there = await lstat(path).catch(() => undefined);
   if (there && !there.isSymbolicLink())
     throw new LinkError('LINK_PTY', `no pseudo-terminal can be made at ${path}: there is something else of that name`);
-  return servePty(ports, path, clock);
+  return servePty(ports, path, clock, baud === undefined ? {} : { baud });
 }
 
 export interface RigServing {
@@ -147,7 +147,8 @@ async function serveWire(
   const was = addressOf(wire.address);
   const query = /\?.*$/s.exec(wire.address)?.[0] ?? '';
   // A simulated link has no address of its own: it gets one by how it talks.
-  const kind = was.kind === 'simulated' || was.kind === 'johnny-five' ? ({ stream: 'tcp', packets: 'udp', files: 'folder' } as const)[way] : was.kind;
+  const kind =
+    was.kind === 'simulated' || was.kind === 'johnny-five' ? ({ stream: 'tcp', packets: 'udp', files: 'folder' } as const)[way] : was.kind;
   const own = asWritten && (was.kind === 'tcp' || was.kind === 'udp') ? was : undefined;
   // Another address of this very machine is kept: two links may have the same port there.
   const where = { host: own && /^127\.|^::1$/.test(own.host) ? own.host : '127.0.0.1', port: own?.port ?? 0 };
@@ -161,7 +162,10 @@ async function serveWire(
   };
   switch (kind) {
     case 'serial':
-      return done(serveTerminal(ports, await place('pty', wire), scene.clock), (at) => at + query);
+      return done(
+        serveTerminal(ports, await place('pty', wire), scene.clock, was.kind === 'serial' ? was.baud : undefined),
+        (at) => at + query,
+      );
     case 'tcp':
       return done(serveTcp(ports, { ...where, oneClient: scene.oneClient }, scene.clock), (at) => at);
     case 'udp':

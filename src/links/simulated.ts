@@ -16,12 +16,25 @@ export interface SimulatedOptions {
   readonly halfDuplex?: boolean;
 }
 
+/**
+ * One direction of a line of so many bits per second (10 a byte; absent: as fast as it comes): calls back when the last bit of the bytes
+ * has come, in the order in which they were given, though timers of a real clock may fire in another.
+ */
+export function paced(clock: Clock, baud: number | undefined): (bytes: Uint8Array, come: () => void) => void {
+  const waiting: (() => void)[] = [];
+  let free = 0;
+  return (bytes, come) => {
+    const now = clock.mono();
+    free = Math.max(free, now) + (baud ? (10 * bytes.length) / baud : 0);
+    waiting.push(come);
+    clock.after(free - now, () => waiting.shift()?.());
+  };
+}
+
 export function simulatedLink(ports: readonly Port[], clock: Clock, options: SimulatedOptions = {}): SimulatedLink {
   const arrivals = new Subject<Arrival>();
   const up = new BehaviorSubject(false);
-  const onLine = (bytes: number): number => (options.baud ? (bytes * 10) / options.baud : 0);
-  let outFree = 0;
-  let inFree = 0;
+  const [out, back] = [paced(clock, options.baud), paced(clock, options.baud)];
   let closed = false;
   // As a real port does, it opens after the caller has had time to look at it.
   clock.after(0, () => {
@@ -30,9 +43,7 @@ export function simulatedLink(ports: readonly Port[], clock: Clock, options: Sim
   const heard = ports.map((port) =>
     port.says.subscribe(({ bytes, name }) => {
       if (!up.value) return;
-      const end = Math.max(inFree, clock.mono()) + onLine(bytes.length);
-      inFree = end;
-      clock.after(end - clock.mono(), () => {
+      back(bytes, () => {
         if (up.value) arrivals.next({ bytes, t: clock.now(), mono: clock.mono(), name });
       });
     }),
@@ -45,9 +56,7 @@ export function simulatedLink(ports: readonly Port[], clock: Clock, options: Sim
     up,
     write(bytes) {
       if (!up.value) return false;
-      const end = Math.max(outFree, clock.mono()) + onLine(bytes.length);
-      outFree = end;
-      clock.after(end - clock.mono(), () => {
+      out(bytes, () => {
         if (up.value) for (const port of ports) port.receive(bytes);
       });
       return true;
