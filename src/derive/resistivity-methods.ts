@@ -334,12 +334,14 @@ export const fourTerminal: Derivation<FourParams, typeof FOUR_IN, typeof FOUR, u
   },
 };
 
-/** A length is the same for every resistance that is measured with it: what is uncertain in it is shared. */
+/** A length is the same for every resistance that is measured with it: what is uncertain in it is shared, a common cause under its own name. */
 function named(reading: Numeric | undefined, cause: string): Known | undefined {
   const read = valued(reading);
   if (!read) return undefined;
-  const size = total(read.sigma);
-  return { value: read.value, ...(size > 0 ? { sigma: { random: 0, shared: { [cause]: size } } } : {}) };
+  const { random = 0, shared = {} } = read.sigma ?? {};
+  const own = Math.hypot(random, shared[cause] ?? 0);
+  const all = { ...shared, ...(own > 0 ? { [cause]: own } : {}) };
+  return { value: read.value, ...(Object.keys(all).length > 0 ? { sigma: { random: 0, shared: all } } : {}) };
 }
 
 // --- heat

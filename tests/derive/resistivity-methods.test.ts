@@ -212,6 +212,15 @@ describe('from resistance to conductivity', () => {
       'bad: width, thickness of the sample: neither read nor given',
     );
   });
+  test('a cause that lengths have in common drops out of their ratio', () => {
+    const scale = (name: string, value: number): Reading =>
+      num(`m.${name}`, 'm', value, { random: 0, shared: { microscope: 0.02 * value } });
+    const readings = [scale('length', 20e-6), scale('width', 10e-6), num('d.r', 'Ω', 0.08)];
+    const got = made('four-terminal', { resistance: 'd.r', length: 'm.length', width: 'm.width' }, { depth: '5 um' }, readings).get(
+      'resistivity',
+    );
+    expect(got?.quality === 'good' && total(got.sigma)).toBeLessThan(1e-12 * 2e-7);
+  });
   test('parameters that cannot be say what would be right', () => {
     for (const [method, given, text] of [
       ['wiedemann-franz', { lorenz: 'wiedeman' }, /sommerfeld, zhang2020/],
