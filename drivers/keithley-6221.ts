@@ -323,9 +323,13 @@ const traced = (value: Trace, timed: boolean): Measured<'trace'> => {
   return timed ? { quality: 'good', t, value } : { quality: 'suspect', why: UNTIMED, t, value };
 };
 
-/** Whether the meter belongs to a delta measurement: nothing else is sent to it then. */
+/** Whether the meter belongs to a delta measurement (nothing else is sent to it then), and whether half-cycles are stepped from here. */
 interface Claim {
   busy: boolean;
+  stepping: boolean;
+  /** Half-cycles begun, and seconds that one may take: a talk that was given up takes no further step. */
+  steps: number;
+  patience: number;
 }
 
 function* deltaOn(act: Actors<L>, d: DeltaCollector, meter: Claim, waves: boolean, here: Here): Talk<void> {
@@ -348,7 +352,14 @@ function* deltaOn(act: Actors<L>, d: DeltaCollector, meter: Claim, waves: boolea
 
 // --- half-cycles, stepped from here
 
-function* halfCycles(act: Actors<L>, n: number, half: ReturnType<typeof halfCollector>, waves: boolean, here: Here): Talk<void> {
+function* halfCycles(
+  act: Actors<L>,
+  n: number,
+  half: ReturnType<typeof halfCollector>,
+  claim: Claim,
+  waves: boolean,
+  here: Here,
+): Talk<void> {
   yield* idle(act, waves);
   yield* present(act);
   const [high, low, delay] = answers(yield* act.main.ask(':SOUR:DELT:HIGH?;:SOUR:DELT:LOW?;:SOUR:DELT:DEL?'), 3);
@@ -360,11 +371,14 @@ function* halfCycles(act: Actors<L>, n: number, half: ReturnType<typeof halfColl
   // Twice for front autozero, and some for the conversion and the way here.
   const takes = (2 * nplc) / sure(line, 'mains') + 0.1;
   const run = half.begin(nplc, takes + 0.5);
+  claim.stepping = true;
+  claim.patience = sure(delay, 'delta_delay') + takes + 5;
   try {
     yield* relayed(act, ':FORM:ELEM READ,TST', undefined, here);
     yield* act.main.send(':SOUR:CURR 0');
     yield* act.main.send(':OUTP 1');
     for (let i = 0; i < Math.round(n); i++) {
+      claim.steps++;
       const row = yield* halfCycle(act, currents[i % 2] ?? 0, sure(delay, 'delta_delay'), takes, here);
       run.rows.push(row);
       if (row.compliance) throw new NoReply(COMPLIANCE);
@@ -373,10 +387,12 @@ function* halfCycles(act: Actors<L>, n: number, half: ReturnType<typeof halfColl
     yield* act.main.send(':OUTP 0');
   } catch (error) {
     run.ended = true;
+    claim.stepping = false;
     yield* act.main.send(':OUTP 0');
     throw error;
   }
   run.ended = true;
+  claim.stepping = false;
   yield* relayed(act, `:FORM:ELEM ${elements}`, undefined, here);
 }
 
@@ -454,7 +470,7 @@ export default instrument<L, Options, Id>({
     const paired = meter === 'relay';
     const delta = deltaCollector();
     const half = halfCollector();
-    const claim: Claim = { busy: false };
+    const claim: Claim = { busy: false, stepping: false, steps: 0, patience: 0 };
     const trouble = { compliance: false };
     const watched = deltaPoll(delta, trouble);
     const deltaWatch: typeof watched = {
@@ -467,27 +483,7 @@ export default instrument<L, Options, Id>({
     };
     return {
       polls: [
-        poll<L, { output: 'flag'; current: 'A'; compliance_limit: 'V'; range: 'A'; auto_range: 'flag' }>({
-          ask: ':OUTP?;:SOUR:CURR?;:SOUR:CURR:COMP?;:SOUR:CURR:RANG?;:SOUR:CURR:RANG:AUTO?',
-          every: 0.5,
-          gives: { output: 'flag', current: 'A', compliance_limit: 'V', range: 'A', auto_range: 'flag' },
-          read(m) {
-            const [on = '', amps = '', volts = '', range = '', auto = ''] = answers(m, 5);
-            return {
-              output: flag(on),
-              current: number(amps),
-              compliance_limit: number(volts),
-              range: number(range),
-              auto_range: flag(auto),
-            };
-          },
-          example: [
-            '1;+1.000000E-03;+1.000000E+01;+2.000000E-03;0',
-            { output: true, current: 1e-3, compliance_limit: 10, range: 2e-3, auto_range: false },
-          ],
-          span: { current: [-MOST, MOST], compliance_limit: [0, MOST * 1000] },
-          resolution: { current: 1e-15 },
-        }),
+        outputPoll(claim, waves),
         poll<L, { compliance: 'flag'; over_temperature: 'flag'; interlock: 'flag' }>({
           ask: ':STAT:MEAS:EVEN?;:STAT:MEAS:COND?;:OUTP:INT:TRIP?',
           every: 0.5,
@@ -585,6 +581,53 @@ export default instrument<L, Options, Id>({
     };
   },
 });
+
+const OUTPUT = {
+  live: 'flag',
+  output: 'flag',
+  stepping: 'flag',
+  current: 'A',
+  compliance_limit: 'V',
+  range: 'A',
+  auto_range: 'flag',
+} as const;
+/**
+ * `live` is the output itself; who has switched it on is told apart, because each has a lease of its own: `output` is a direct current,
+ * `stepping` the half-cycles from here, and `delta` and `wave` are channels of their own.
+ */
+function outputPoll(claim: Claim, waves: boolean): Poll<L, typeof OUTPUT, string> {
+  const questions = [':OUTP?', ':SOUR:CURR?', ':SOUR:CURR:COMP?', ':SOUR:CURR:RANG?', ':SOUR:CURR:RANG:AUTO?', ':SOUR:DELT:ARM?'];
+  if (waves) questions.push(':SOUR:WAVE:ARM?');
+  const last = { steps: 0, t: 0 };
+  return poll<L, typeof OUTPUT>({
+    ask: questions.join(';'),
+    every: 0.5,
+    gives: OUTPUT,
+    read(m, came) {
+      const [on = '', amps = '', volts = '', range = '', auto = '', delta = '', wave = '0'] = answers(m, questions.length);
+      const [live, armed, waving] = [on, delta, wave].map(flag);
+      const known = typeof live === 'boolean' && typeof armed === 'boolean' && typeof waving === 'boolean';
+      const direct = known ? live && !armed && !waving : [live, armed, waving].find((f) => typeof f === 'object');
+      if (claim.steps !== last.steps) Object.assign(last, { steps: claim.steps, t: came.t });
+      const stepping = claim.stepping && came.t - last.t < claim.patience * 1e6;
+      return {
+        live,
+        output: direct === true ? !stepping : direct,
+        stepping: direct === true ? stepping : direct,
+        ...(stepping ? {} : { current: number(amps) }),
+        compliance_limit: number(volts),
+        range: number(range),
+        auto_range: flag(auto),
+      };
+    },
+    example: [
+      `1;+1.000000E-03;+1.000000E+01;+2.000000E-03;0;0${waves ? ';0' : ''}`,
+      { live: true, output: true, stepping: false, current: 1e-3, compliance_limit: 10, range: 2e-3, auto_range: false },
+    ],
+    span: { current: [-MOST, MOST], compliance_limit: [0, MOST * 1000] },
+    resolution: { current: 1e-15 },
+  });
+}
 
 const RANGES = [2e-9, 20e-9, 200e-9, 2e-6, 20e-6, 200e-6, 2e-3, 20e-3, 0.1];
 /** The range that the source takes for a current (manual, section 3: 105 % of a range). */
@@ -721,9 +764,9 @@ const pairCommands = (d: DeltaCollector, half: ReturnType<typeof halfCollector>,
     safe: 0,
     *talk(act, n, _index, here) {
       if (n < 1) yield* off(act);
-      else yield* halfCycles(act, n, half, waves, here);
+      else yield* halfCycles(act, n, half, meter, waves, here);
     },
-    readback: { channel: 'output', within: 5, by: 0, shows: () => false },
+    readback: { channel: 'stepping', within: 5, by: 0, shows: () => false },
     about:
       'so many half-cycles of delta_high and delta_low one by one, each reading kept; give it a deadline if they take longer than 30 s',
   }),

@@ -199,12 +199,13 @@ describe('delta', () => {
     p.unit.order('delta', true);
     p.clock.advance(3);
     expect(latest(p, 'delta')).toMatchObject({ value: true });
-    expect(latest(p, 'output')).toMatchObject({ value: true });
+    expect(latest(p, 'live')).toMatchObject({ value: true });
+    expect(latest(p, 'output')).toMatchObject({ value: false }); // whose lease is another one
     p.sent();
     expect(p.unit.order('delta', false, { safe: true })).toBe('done');
     expect(p.sent()).toEqual([':SOUR:SWE:ABOR\n', ':OUTP 0\n']);
     expect(latest(p, 'delta')).toMatchObject({ value: false });
-    expect(latest(p, 'output')).toMatchObject({ value: false });
+    expect(latest(p, 'live')).toMatchObject({ value: false });
     expect(latest(p, 'block')).toMatchObject({ quality: 'bad', why: 'no delta measurement runs' });
     expect(p.world.probe.direct()).toBe(0);
   });
@@ -234,7 +235,7 @@ describe('half-cycles stepped from here', () => {
     const fit = fitDelta(v ?? [], 2e-3, 1, { times: t, currents: i });
     expect(Math.abs((fit?.resistance ?? 0) / p.world.sampleResistance - 1)).toBeLessThan(1e-3);
     expect(fit?.offset).toBeGreaterThan(1e-6); // the thermoelectric EMF is seen
-    expect(latest(p, 'output')).toMatchObject({ value: false });
+    expect(latest(p, 'live')).toMatchObject({ value: false });
     expect(p.state.outputOn).toBe(false);
     expect(p.state.inner?.values.elements).toBe('READ');
     expect(Math.abs(trace.end - p.clock.now()) / 1e6).toBeLessThan(24);
@@ -252,6 +253,8 @@ describe('half-cycles stepped from here', () => {
     const p = pair();
     p.unit.order('half_cycles', 40, { within: 3 });
     expect(p.state.outputOn).toBe(true);
+    expect(latest(p, 'stepping')).toMatchObject({ value: true });
+    expect(latest(p, 'output')).toMatchObject({ value: false });
     expect(p.unit.order('half_cycles', 0, { safe: true, within: 0.1 })).toBe('done');
     expect(p.state.outputOn).toBe(false);
   });
