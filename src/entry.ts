@@ -155,11 +155,19 @@ export interface LeaseStatus {
   readonly holder: string;
 }
 
+export interface InstrumentStatus {
+  readonly state: string;
+  readonly why?: string;
+  /** Polls that were due and were not asked, and those whose answer did not come, since the run began. */
+  readonly skipped: number;
+  readonly failed: number;
+  /** Those skipped, by the first channel of the poll; absent where there are none. */
+  readonly behind?: Readonly<Record<string, number>>;
+}
+
 export interface Status {
   readonly t: number;
-  readonly instruments: Readonly<
-    Record<string, { readonly state: string; readonly why?: string; readonly skipped: number; readonly failed: number }>
-  >;
+  readonly instruments: Readonly<Record<string, InstrumentStatus>>;
   readonly links: readonly LinkStatus[];
   readonly leases: readonly LeaseStatus[];
   readonly latched?: string;

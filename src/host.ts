@@ -331,6 +331,7 @@ export function host(options: HostOptions): Host {
         [...acquired].map(([name, a]) => {
           const polls = [...a.polls.values()];
           const state = a.state;
+          const behind = [...a.polls].flatMap(([poll, p]) => (p.skipped > 0 ? [[poll.split('+', 1)[0], p.skipped] as const] : []));
           return [
             name,
             {
@@ -338,6 +339,7 @@ export function host(options: HostOptions): Host {
               ...('why' in state ? { why: state.why } : {}),
               skipped: polls.reduce((n, p) => n + p.skipped, 0),
               failed: polls.reduce((n, p) => n + p.failed, 0),
+              ...(behind.length > 0 ? { behind: Object.fromEntries(behind) } : {}),
             },
           ];
         }),

@@ -65,6 +65,9 @@ describe('polls', () => {
     expect(fast?.skipped).toBeGreaterThan(600);
     expect(ticks).toBeGreaterThan(1100);
     expect(ticks).toBeLessThanOrEqual(1200);
+    const { behind, skipped } = b.host.status().instruments.toy;
+    expect(behind?.fast).toBe(fast?.skipped);
+    expect(Object.values(behind ?? {}).reduce((n, one) => n + one, 0)).toBe(skipped);
     expect(Math.max(...b.entries.flatMap((e) => (e.kind === 'status' ? e.status.links.map((l) => l.waiting) : [])))).toBeLessThanOrEqual(4);
   });
 

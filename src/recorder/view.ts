@@ -144,7 +144,10 @@ export function view(
       }
       for (const [name, i] of Object.entries(status?.instruments ?? {})) {
         if (i.state !== 'running') foot.push(paint('31', `${name}: ${i.state}${i.why ? `: ${printable(i.why)}` : ''}`));
-        else if (i.skipped > 0) plain.push(`${name}: ${i.skipped} polls skipped, ${i.failed} failed`);
+        else if (i.skipped > 0) {
+          const which = Object.entries(i.behind ?? {}).map(([poll, n]) => `${poll} ${n}`);
+          plain.push(`${name}: ${i.skipped} polls skipped${which.length > 0 ? ` (${which.join(', ')})` : ''}, ${i.failed} failed`);
+        }
       }
       const held = status
         ? `, loop late ${(status.lateness * 1000).toFixed(0)} ms at most, ${status.queued} waiting, ${status.dropped} dropped`
