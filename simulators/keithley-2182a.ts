@@ -1,7 +1,8 @@
 import { scpi } from '../protocols/scpi.ts';
 import { options, simulator, terminator, word } from '../src/simulator.ts';
 import { dac } from './worlds/dac.ts';
-import { meter, meterAnswer, meterTick } from './worlds/keithley-meter.ts';
+import { meterTick } from './worlds/keithley-meter.ts';
+import { meter, meterAnswer } from './worlds/keithley-meter-scpi.ts';
 
 interface Options {
   readonly terminator: string;

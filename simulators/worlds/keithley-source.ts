@@ -4,12 +4,13 @@
  */
 import type { Beyond } from '../../src/simulator.ts';
 import type { Dac } from './dac.ts';
-import { abort, drive, type Mode, type Runner, runTick, start, type Taken } from './keithley-delta.ts';
-import { type Meter, meter, meterAnswer, meterTick } from './keithley-meter.ts';
+import { abort, drive, type Mode, type Runner, runTick, start } from './keithley-delta.ts';
+import { list } from './keithley-list.ts';
+import { type Meter, meterTick } from './keithley-meter.ts';
+import { meter, meterAnswer } from './keithley-meter-scpi.ts';
 import {
   bool,
   box,
-  type Code,
   common,
   condition,
   type Entry,
@@ -18,7 +19,6 @@ import {
   nothing,
   num,
   numberOf,
-  OVERFLOW,
   quoted,
   reset,
   sci,
@@ -28,6 +28,7 @@ import {
   word,
   wordOf,
 } from './keithley-scpi.ts';
+import { BUFFER, fresh, latest, selected, statistic, takenText } from './keithley-taken.ts';
 
 export interface Source extends Runner {
   /** The meter at the relay, where none is declared in the rig and one is there. */
@@ -44,7 +45,6 @@ export interface Source extends Runner {
 const AMPS = { lo: -0.105, hi: 0.105, rst: 0 };
 const RANGES = [2e-9, 20e-9, 200e-9, 2e-6, 20e-6, 200e-6, 2e-3, 20e-3, 100e-3];
 const rangeFor = (amps: number): number => RANGES.find((r) => Math.abs(amps) <= 1.05 * r) ?? 0.1;
-const BUFFER = 65_536;
 
 // --- the relay
 
@@ -109,96 +109,6 @@ const stop = (s: Source): Trouble => {
   return undefined;
 };
 const armedNot = (s: Source): Trouble => (s.armed !== undefined && s.armed !== 'WAVE' ? -221 : undefined);
-
-// --- readings
-
-function takenText(s: Source, one: Taken): string {
-  const elements = String(s.values.elements).split(',');
-  const units = elements.includes('UNIT');
-  const unit = String(s.values.unit);
-  const { reading, source } = one;
-  const shown = unit === 'OHMS' ? reading / source : unit === 'SIEM' ? source / reading : unit === 'W' ? reading * source : reading;
-  const suffix = { V: 'VDC', OHMS: 'OHM', SIEM: 'SIEM', W: 'W' }[unit] ?? 'VDC';
-  const volts = (v: number, u: string): string => (Number.isFinite(v) ? `${sci(v, 8)}${units ? u : ''}` : OVERFLOW);
-  return elements
-    .flatMap((e) => {
-      if (e === 'READ') return volts(Number.isFinite(reading) ? shown : reading, suffix);
-      if (e === 'TST') return `${sci(one.stamp, 6)}${units ? 'SECS' : ''}`;
-      if (e === 'SOUR') return `${sci(source, 4)}${units ? 'ADC' : ''}`;
-      if (e === 'AVOL') return volts(one.average, 'VDC');
-      if (e === 'COMP') return `${one.compliance ? 'T' : 'F'}${units ? 'CMPL' : ''}`;
-      if (e === 'RNUM') return `+${one.number}${units ? 'RDNG#' : ''}`;
-      return [];
-    })
-    .join(',');
-}
-const latest = (s: Source): string | Code => (s.latest ? takenText(s, s.latest) : -230);
-function fresh(s: Source): string | Code {
-  if (!s.fresh) return -230;
-  s.fresh = false;
-  return latest(s);
-}
-/** TRAC:DATA:SEL? start, count; the first reading in the buffer is number 0 (manual, section 6). */
-function selected(s: Source, [from, count]: readonly string[]): string | Code {
-  const a = numberOf(from, { lo: 0, hi: BUFFER, rst: 0 });
-  const n = numberOf(count, { lo: 1, hi: BUFFER, rst: 1 });
-  if (typeof a !== 'number') return a.code;
-  if (typeof n !== 'number') return n.code;
-  if (a + n > s.buffer.length) return -222;
-  return s.buffer
-    .slice(a, a + n)
-    .map((one) => takenText(s, one))
-    .join(',');
-}
-function statistic(s: Source): Trouble {
-  const all = s.buffer.map((one) => one.reading).filter(Number.isFinite);
-  if (all.length === 0) return -230;
-  const mean = all.reduce((sum, v) => sum + v, 0) / all.length;
-  const [lo, hi] = [Math.min(...all), Math.max(...all)];
-  const spread = Math.sqrt(all.reduce((sum, v) => sum + (v - mean) ** 2, 0) / Math.max(1, all.length - 1));
-  s.statistic = { MEAN: mean, SDEV: spread, MAX: hi, MIN: lo, PKPK: hi - lo }[String(s.values.statForm)] ?? mean;
-  return undefined;
-}
-
-// --- lists
-
-const numbers = (args: readonly string[], lo: number, hi: number): readonly number[] | Code => {
-  if (args.length === 0) return -109;
-  const all = args.map((a) => numberOf(a, { lo, hi, rst: 0 }));
-  const wrong = all.find((n) => typeof n !== 'number');
-  return typeof wrong === 'object' ? wrong.code : all.filter((n) => typeof n === 'number');
-};
-interface Listed {
-  readonly path: string;
-  readonly append: string;
-  readonly span: readonly [number, number];
-  readonly of: (s: Source) => number[];
-  readonly most: number;
-}
-const list = ({ path, append, span, of, most }: Listed): readonly Entry<Source>[] => {
-  const put =
-    (clear: boolean) =>
-    (s: Source, args: readonly string[]): Trouble => {
-      const all = numbers(args, ...span);
-      if (typeof all === 'number') return all;
-      if (all.length > 100 || (clear ? 0 : of(s).length) + all.length > most) return -223;
-      if (clear) of(s).length = 0;
-      of(s).push(...all);
-      return undefined;
-    };
-  return [
-    {
-      pattern: path,
-      get: (s) =>
-        of(s)
-          .map((n) => sci(n))
-          .join(','),
-      set: put(true),
-    },
-    { pattern: append, set: put(false) },
-    { pattern: `${path.replace(':DATA', '')}:POINts`, get: (s) => String(of(s).length) },
-  ];
-};
 
 // --- the table
 
@@ -288,9 +198,21 @@ const TABLE: readonly Entry<Source>[] = [
   bool(`${SOUR}:SWEep:CABort`, 'sweCab', false),
   arming('SWE', `${SOUR}:SWEep:ARM`),
   { pattern: `${SOUR}:SWEep:ABORt`, set: (s) => (s.armed === 'WAVE' ? undefined : stop(s)) },
-  ...list({ path: `${SOUR}:LIST:CURRent`, append: `${SOUR}:LIST:CURRent:APPend`, span: [-0.105, 0.105], of: (s) => s.list, most: BUFFER }),
-  ...list({ path: `${SOUR}:LIST:DELay`, append: `${SOUR}:LIST:DELay:APPend`, span: [1e-3, 1e6], of: (s) => s.lists.DEL, most: BUFFER }),
-  ...list({
+  ...list<Source>({
+    path: `${SOUR}:LIST:CURRent`,
+    append: `${SOUR}:LIST:CURRent:APPend`,
+    span: [-0.105, 0.105],
+    of: (s) => s.list,
+    most: BUFFER,
+  }),
+  ...list<Source>({
+    path: `${SOUR}:LIST:DELay`,
+    append: `${SOUR}:LIST:DELay:APPend`,
+    span: [1e-3, 1e6],
+    of: (s) => s.lists.DEL,
+    most: BUFFER,
+  }),
+  ...list<Source>({
     path: `${SOUR}:LIST:COMPliance`,
     append: `${SOUR}:LIST:COMPliance:APPend`,
     span: [0.1, 105],
@@ -349,7 +271,13 @@ const TABLE: readonly Entry<Source>[] = [
   num(`${WAVE}:EXTRigger:ILINe`, 'extrLine', { lo: 0, hi: 6, rst: 0 }, whole),
   bool(`${WAVE}:EXTRigger:IGNore`, 'extrIgnore', false),
   num(`${WAVE}:EXTRigger:IVALue`, 'extrValue', { lo: -1, hi: 1, rst: 0 }),
-  ...list({ path: `${WAVE}:ARBitrary:DATA`, append: `${WAVE}:ARBitrary:APPend`, span: [-1, 1], of: (s) => s.arbitrary, most: BUFFER }),
+  ...list<Source>({
+    path: `${WAVE}:ARBitrary:DATA`,
+    append: `${WAVE}:ARBitrary:APPend`,
+    span: [-1, 1],
+    of: (s) => s.arbitrary,
+    most: BUFFER,
+  }),
   num(`${WAVE}:ARBitrary:COPY`, 'arbCopy', { lo: 1, hi: 4, rst: 1 }, whole),
   arming('WAVE', `${WAVE}:ARM`),
   {
