@@ -1,5 +1,5 @@
 import { filter, indexOf, natural, numbers, rising, srs } from '../protocols/srs.ts';
-import { type Core, Watch } from '../protocols/srs-watch.ts';
+import { type Core, type Replies, Round, Watch } from '../protocols/srs-watch.ts';
 import {
   type Actors,
   type Asker,
@@ -59,7 +59,6 @@ const GROUPS: readonly (readonly string[])[] = [
   ['IGND?', 'ICPL?', 'ILIN?', 'OEXP?1', 'OEXP?2', 'OEXP?3'],
   ['OAUX?1', 'OAUX?2', 'OAUX?3', 'OAUX?4'],
 ];
-type Replies = Readonly<Record<string, string>>;
 
 const core = (r: Replies): Core => ({
   scale: natural(r['SENS?'], SCALES.length - 1),
@@ -137,9 +136,11 @@ function* range(main: Asker<string, string>, watch: Watch, r: number, lias: numb
   return scale;
 }
 
+/** Below this a serial line at 19200 baud has no time for five numbers and the error byte. */
+const FAST = 0.1;
+
 const values = (watch: Watch, every: number, auto: boolean): Poll<L, typeof VALUES & typeof FLAGS & { error: 'state' }, Snapped> => {
-  // A serial line at 19200 baud has no time for five numbers and the error byte in less.
-  const fast = every < 0.1;
+  const fast = every < FAST;
   /** As it was at first: before the settings have been read. */
   let input: string | undefined;
   return {
@@ -205,7 +206,7 @@ function settings(r: Replies, watch: Watch): Values<typeof SETTINGS> {
   const now = watch.core;
   const offsets = ['OEXP?1', 'OEXP?2', 'OEXP?3'].flatMap((q) => (has(q) ? [numbers(r[q], 2)] : []));
   return {
-    amplitude: one('SLVL?'),
+    ...(has('SLVL?') ? { amplitude: one('SLVL?') } : {}),
     ...(has('ISRC?') ? { input: state('ISRC') } : {}),
     ...(has('AUXV?1') ? { aux_out: AUX_OUT.map(one) } : {}),
     ...(has('SENS?') && now
@@ -227,17 +228,32 @@ function settings(r: Replies, watch: Watch): Values<typeof SETTINGS> {
   };
 }
 
-/** One poll for all that changes seldom, so that no more than one question ever stands before that for the values. */
-const outputs = (watch: Watch): Poll<L, typeof SETTINGS, Replies> => ({
-  every: 0.5,
+/** A whole round; the first time beside the first values there is time for one question. */
+function jointly(watch: Watch): (ask: Askers<L>) => Talk<Replies> {
+  const round = new Round(OUTPUTS, GROUPS);
+  let first = true;
+  return function* ({ main }) {
+    const questions = first ? ['SLVL?'] : round.next(watch);
+    first = false;
+    return yield* each(main, questions);
+  };
+}
+/** The sine output, and another question, in turn. */
+function singly(watch: Watch): (ask: Askers<L>) => Talk<Replies> {
+  const round = new Round(OUTPUTS.slice(1), GROUPS);
+  let amplitude = false;
+  return function* ({ main }) {
+    amplitude = !amplitude;
+    if (amplitude) return yield* each(main, ['SLVL?']);
+    return round.took(yield* main.ask(round.one(watch)));
+  };
+}
+
+/** All that changes seldom: for fast readings one question at a time, so that no more than that ever stands before one for the values. */
+const outputs = (watch: Watch, fast: boolean): Poll<L, typeof SETTINGS, Replies> => ({
+  every: fast ? 0.05 : 0.5,
   gives: SETTINGS,
-  *talk({ main }) {
-    // The first time beside the first values: there is time for one question.
-    if (watch.turn++ === 0) return yield* each(main, ['SLVL?']);
-    const wanted = GROUPS.find((group) => watch.want !== undefined && group.includes(watch.want));
-    watch.want = undefined;
-    return yield* each(main, [...OUTPUTS, ...(wanted ?? GROUPS[(watch.turn - 2) % GROUPS.length])]);
-  },
+  talk: fast ? singly(watch) : jointly(watch),
   read: (m) => settings(m, watch),
   example: [
     {
@@ -446,6 +462,6 @@ export default instrument<L, Options, Id>({
   body({ every: seconds, auto_range }) {
     const watch = new Watch();
     const auto = auto_range === 'on';
-    return { polls: [values(watch, seconds, auto), outputs(watch)], commands: commands(watch, auto) };
+    return { polls: [values(watch, seconds, auto), outputs(watch, seconds < FAST)], commands: commands(watch, auto) };
   },
 });

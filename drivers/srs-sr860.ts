@@ -1,5 +1,5 @@
 import { indexOf, natural, numbers, rising, srs } from '../protocols/srs.ts';
-import { type Core, Watch } from '../protocols/srs-watch.ts';
+import { type Core, type Replies, Round, Watch } from '../protocols/srs-watch.ts';
 import {
   type Asker,
   type Askers,
@@ -62,7 +62,6 @@ const GROUPS: readonly (readonly string[])[] = [
   ['ISRC?', 'IGND?', 'ICPL?', 'SYNC?', 'ADVFILT?'],
   AUX_IN,
 ];
-type Replies = Readonly<Record<string, string>>;
 
 const core = (r: Replies): Core => ({
   scale: LAST - natural(r['SCAL?'], LAST),
@@ -195,7 +194,8 @@ function settings(r: Replies, seen: Seen): Values<typeof SETTINGS> {
   const state = (name: Worded): string => WORDS[name][natural(r[`${name}?`], WORDS[name].length - 1)];
   const one = (q: string): number => numbers(r[q], 1)[0];
   const flag = (q: string): boolean => natural(r[q], 1) === 1;
-  const out: { -readonly [N in keyof typeof SETTINGS]?: Values<typeof SETTINGS>[N] } = { amplitude: one('SLVL?') };
+  const out: { -readonly [N in keyof typeof SETTINGS]?: Values<typeof SETTINGS>[N] } = {};
+  if (r['SLVL?'] !== undefined) out.amplitude = one('SLVL?');
   if (r['RSRC?'] !== undefined) {
     seen.source = natural(r['RSRC?'], 3);
     seen.voltage = natural(r['IVMD?'], 1) === 0;
@@ -239,16 +239,32 @@ function settings(r: Replies, seen: Seen): Values<typeof SETTINGS> {
   return out;
 }
 
-/** One poll for all that changes seldom, so that no more than one question ever stands before that for the values. */
-const outputs = (seen: Seen): Poll<L, typeof SETTINGS, Replies> => ({
-  every: 0.5,
+/** A whole round; the first time beside the first values there is time for one question. */
+function jointly(seen: Seen): (ask: Askers<L>) => Talk<Replies> {
+  const round = new Round(OUTPUTS, GROUPS);
+  let first = true;
+  return function* ({ main }) {
+    const questions = first ? ['SLVL?'] : round.next(seen);
+    first = false;
+    return yield* each(main, questions);
+  };
+}
+/** The sine output, and another question, in turn. */
+function singly(seen: Seen): (ask: Askers<L>) => Talk<Replies> {
+  const round = new Round(OUTPUTS.slice(1), GROUPS);
+  let amplitude = false;
+  return function* ({ main }) {
+    amplitude = !amplitude;
+    if (amplitude) return yield* each(main, ['SLVL?']);
+    return round.took(yield* main.ask(round.one(seen)));
+  };
+}
+
+/** All that changes seldom: for fast readings one question at a time, so that no more than that ever stands before one for the values. */
+const outputs = (seen: Seen, fast: boolean): Poll<L, typeof SETTINGS, Replies> => ({
+  every: fast ? 0.05 : 0.5,
   gives: SETTINGS,
-  *talk({ main }) {
-    if (seen.turn++ === 0) return yield* each(main, ['SLVL?']);
-    const wanted = GROUPS.find((group) => seen.want !== undefined && group.includes(seen.want));
-    seen.want = undefined;
-    return yield* each(main, [...OUTPUTS, ...(wanted ?? GROUPS[(seen.turn - 2) % GROUPS.length])]);
-  },
+  talk: fast ? singly(seen) : jointly(seen),
   read: (m) => settings(m, seen),
   example: [
     {
@@ -469,6 +485,6 @@ export default instrument<L, Options, Id>({
   body({ every: seconds, auto_range }) {
     const seen = new Seen();
     const auto = auto_range === 'on';
-    return { polls: [values(seen, seconds, auto), outputs(seen)], commands: commands(seen, auto) };
+    return { polls: [values(seen, seconds, auto), outputs(seen, seconds < 0.1)], commands: commands(seen, auto) };
   },
 });

@@ -42,7 +42,6 @@ export class Watch {
   change: string | undefined;
   /** The question whose group is asked at the next look: something was set. */
   want: string | undefined;
-  turn = 0;
   private until = 0;
   private now = 0;
   private why = '';
@@ -91,5 +90,41 @@ export class Watch {
     const next = ranged({ scales, at, size, overload, floor: this.now < this.floorUntil ? this.floor : 0 });
     if (next !== at) this.ranging = this.now + 1e6 * this.wait();
     return next;
+  }
+}
+
+export type Replies = Readonly<Record<string, string>>;
+
+/** Questions that are asked seldom, in turn: `always` with one of the groups after the other, or with the group that is wanted. */
+export class Round {
+  private readonly always: readonly string[];
+  private readonly groups: readonly (readonly string[])[];
+  private turn = 0;
+  private left: string[] = [];
+  private replies: Record<string, string> = {};
+
+  constructor(always: readonly string[], groups: readonly (readonly string[])[]) {
+    this.always = always;
+    this.groups = groups;
+  }
+  /** All questions of the next round. */
+  next(watch: Watch): readonly string[] {
+    const wanted = this.groups.find((group) => watch.want !== undefined && group.includes(watch.want));
+    watch.want = undefined;
+    return [...this.always, ...(wanted ?? this.groups[this.turn++ % this.groups.length])];
+  }
+  /** One question at a time: what is to be asked now. */
+  one(watch: Watch): string {
+    if (this.left.length === 0) this.left = [...this.next(watch)];
+    return this.left[0];
+  }
+  /** Its reply; all replies of the round when this was the last, before that none. */
+  took(reply: string): Replies {
+    const question = this.left.shift();
+    if (question !== undefined) this.replies[question] = reply;
+    if (this.left.length > 0) return {};
+    const all = this.replies;
+    this.replies = {};
+    return all;
   }
 }
