@@ -1,4 +1,4 @@
-/** All benches, or those named: `npm run bench -- polls line`. Exit code 1 when a result was wrong; one that is slow is shown as such. */
+/** All benches, or those named: `npm run bench -- polls line`, `rates 600` for so many seconds. Exit code 1 when a result was wrong; one that is slow is shown as such. */
 import { parseArgs } from 'node:util';
 import { nearest } from '../src/catalogue.ts';
 import { columns } from '../src/cli/table.ts';
@@ -10,19 +10,28 @@ interface Result {
   readonly detail: string;
 }
 
-const BENCHES: Readonly<Record<string, () => Promise<readonly Result[]>>> = {
+/** Some take the seconds that stand behind their name. */
+const BENCHES: Readonly<Record<string, (seconds?: number) => Promise<readonly Result[]>>> = {
   planck: async () => (await import('./planck.ts')).planck(),
   line: async () => (await import('./line.ts')).line(),
   session: async () => (await import('./session.ts')).session(),
   polls: async () => (await import('./polls.ts')).polls(),
   frame: async () => (await import('./frame.ts')).frame(),
+  rates: async (seconds) => (await import('./rates.ts')).rates(seconds),
 };
 
 const verdict = ({ ratio, goal }: Result): string => (Number.isNaN(ratio) ? 'skipped' : ratio >= goal ? 'ok' : 'below');
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({ options: { json: { type: 'boolean', default: false } }, allowPositionals: true });
-  for (const name of positionals) {
+  const seconds = new Map<string, number>();
+  const named = positionals.filter((word, i) => {
+    const before = positionals[i - 1];
+    if (before === undefined || !/^[1-9]\d*$/.test(word)) return true;
+    seconds.set(before, Number(word));
+    return false;
+  });
+  for (const name of named) {
     if (Object.hasOwn(BENCHES, name)) continue;
     const near = nearest(name, Object.keys(BENCHES));
     process.stderr.write(
@@ -30,13 +39,13 @@ async function main(): Promise<number> {
     );
     return 2;
   }
-  const chosen = positionals.length > 0 ? positionals : Object.keys(BENCHES);
+  const chosen = named.length > 0 ? named : Object.keys(BENCHES);
   const results: Result[] = [];
   const wrong: { readonly name: string; readonly why: string }[] = [];
   for (const name of chosen) {
     process.stderr.write(`${name} ...\n`);
     try {
-      results.push(...((await BENCHES[name]?.()) ?? []));
+      results.push(...((await BENCHES[name]?.(seconds.get(name))) ?? []));
     } catch (error) {
       wrong.push({ name, why: error instanceof Error ? error.message : String(error) });
     }
