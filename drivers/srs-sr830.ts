@@ -25,6 +25,8 @@ interface Options {
   readonly terminator: string;
   readonly every: number;
   readonly auto_range: 'on' | 'off';
+  /** V rms in a bandwidth of 1 Hz; undefined where it is not known. */
+  readonly noise: number | undefined;
 }
 interface Id {
   readonly model: string;
@@ -85,6 +87,12 @@ const VALUES = { x: 'V', y: 'V', r: 'V', phase: 'rad', frequency: '1/s' } as con
 const FLAGS = { input_overload: 'flag', filter_overload: 'flag', output_overload: 'flag', unlocked: 'flag' } as const;
 const radians = (degrees: number): number => (degrees * Math.PI) / 180;
 
+/** A value with its one sigma, or why it is bad. */
+function measured(value: number, why: string | undefined, sigma: number | undefined) {
+  if (why !== undefined) return bad(why);
+  return sigma === undefined || !Number.isFinite(sigma) ? value : { quality: 'good' as const, value, sigma: { random: sigma } };
+}
+
 /** Of X, Y and the frequency alone, where there is no time for more. */
 function vector(snap: string, fast: boolean): readonly number[] {
   if (!fast) return numbers(snap, 5);
@@ -92,7 +100,13 @@ function vector(snap: string, fast: boolean): readonly number[] {
   return [x, y, Math.hypot(x, y), (Math.atan2(y, x) * 180) / Math.PI, f];
 }
 
-function read(m: Snapped, t: number, watch: Watch, fast: boolean): Values<typeof VALUES & typeof FLAGS & { error: 'state' }> {
+function read(
+  m: Snapped,
+  t: number,
+  watch: Watch,
+  fast: boolean,
+  noise: number | undefined,
+): Values<typeof VALUES & typeof FLAGS & { error: 'state' }> {
   const [x, y, r, theta, f] = vector(m.snap, fast);
   const lias = natural(m.lias, 255);
   const errors = natural(m.errs, 255);
@@ -107,12 +121,13 @@ function read(m: Snapped, t: number, watch: Watch, fast: boolean): Values<typeof
   if ((lias & (1 + 2 + 8)) !== 0) watch.settle('an overload or unlock');
   if ((lias & INDIRECT) !== 0) watch.settle('a change of its time constant or range');
   if (m.ranged !== undefined) watch.settle('a change of sensitivity');
-  const value = (v: number) => (why === undefined ? v : bad(why));
+  const size = watch.core && noise !== undefined ? noise * Math.sqrt(filter(watch.core.tau, watch.core.stages).enbw) : undefined;
+  const value = (v: number, over = 1) => measured(v, why, size === undefined ? undefined : size / over);
   return {
     x: value(x),
     y: value(y),
     r: value(r),
-    phase: value(radians(theta)),
+    phase: value(radians(theta), r),
     frequency: (lias & 8) === 0 ? f : bad('reference unlocked'),
     input_overload: (lias & 1) !== 0,
     filter_overload: (lias & 2) !== 0,
@@ -139,7 +154,12 @@ function* range(main: Asker<string, string>, watch: Watch, r: number, lias: numb
 /** Below this a serial line at 19200 baud has no time for five numbers and the error byte. */
 const FAST = 0.1;
 
-const values = (watch: Watch, every: number, auto: boolean): Poll<L, typeof VALUES & typeof FLAGS & { error: 'state' }, Snapped> => {
+const values = (
+  watch: Watch,
+  every: number,
+  auto: boolean,
+  noise: number | undefined,
+): Poll<L, typeof VALUES & typeof FLAGS & { error: 'state' }, Snapped> => {
   const fast = every < FAST;
   /** As it was at first: before the settings have been read. */
   let input: string | undefined;
@@ -155,7 +175,7 @@ const values = (watch: Watch, every: number, auto: boolean): Poll<L, typeof VALU
       const to = yield* range(main, watch, vector(snap, fast)[2], natural(lias, 255));
       return { input, snap, lias, errs, ...(to === undefined ? {} : { ranged: to }) };
     },
-    read: (m, came) => read(m, came.t, watch, fast),
+    read: (m, came) => read(m, came.t, watch, fast, noise),
     example: [
       { input: '0', snap: fast ? '3e-05,4e-05,137' : '3e-05,4e-05,5e-05,53.1301,137', lias: '0', errs: '0' },
       {
@@ -442,6 +462,16 @@ const every: Field<number> = {
   },
 };
 
+const noise: Field<number | undefined> = {
+  about: 'rms noise in a bandwidth of 1 Hz, such as "6 nV": it gives x, y, r and phase a sigma (otherwise none)',
+  of(yaml) {
+    if (yaml === undefined) return undefined;
+    const given = typeof yaml === 'string' ? quantity(yaml) : 'is written as "6 nV"';
+    if (typeof given === 'string') return new Refused(given);
+    return given.unit === 'V' && given.value > 0 ? given.value : new Refused('must be a voltage above zero, such as "6 nV"');
+  },
+};
+
 /** Stanford Research SR830 lock-in amplifier, by RS-232, GPIB or a TCP gateway. x, y, r and phase are bad in overload, unlocked and unsettled. */
 export default instrument<L, Options, Id>({
   model: 'Stanford Research SR830',
@@ -450,6 +480,7 @@ export default instrument<L, Options, Id>({
     terminator: terminator('LF'),
     every,
     auto_range: word('sets the sensitivity by itself, with hysteresis', ['on', 'off'] as const, 'off'),
+    noise,
   }),
   links: ({ terminator: end }) => ({ main: srs(end) }),
   proof: { main: { ask: () => '*IDN?', is: (m) => /SR830/i.test(m) } },
@@ -459,9 +490,9 @@ export default instrument<L, Options, Id>({
     if (!/stanford/i.test(maker) || !/^SR830$/i.test(model)) return new Refused(`"${idn}" is not a Stanford Research SR830`);
     return { model, serial, firmware };
   },
-  body({ every: seconds, auto_range }) {
+  body({ every: seconds, auto_range, noise: density }) {
     const watch = new Watch();
     const auto = auto_range === 'on';
-    return { polls: [values(watch, seconds, auto), outputs(watch, seconds < FAST)], commands: commands(watch, auto) };
+    return { polls: [values(watch, seconds, auto, density), outputs(watch, seconds < FAST)], commands: commands(watch, auto) };
   },
 });

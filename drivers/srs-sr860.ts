@@ -1,4 +1,4 @@
-import { indexOf, natural, numbers, rising, srs } from '../protocols/srs.ts';
+import { filter, indexOf, natural, numbers, rising, srs } from '../protocols/srs.ts';
 import { type Core, type Replies, Round, Watch } from '../protocols/srs-watch.ts';
 import {
   type Asker,
@@ -24,6 +24,8 @@ interface Options {
   readonly terminator: string;
   readonly every: number;
   readonly auto_range: 'on' | 'off';
+  /** V rms in a bandwidth of 1 Hz; undefined where it is not known. */
+  readonly noise: number | undefined;
 }
 interface Id {
   readonly model: string;
@@ -94,7 +96,13 @@ const VALUES = { x: 'V', y: 'V', r: 'V', phase: 'rad', frequency: '1/s' } as con
 const FLAGS = { input_overload: 'flag', output_overload: 'flag', unlocked: 'flag' } as const;
 const radians = (degrees: number): number => (degrees * Math.PI) / 180;
 
-function read(m: Snapped, t: number, seen: Seen): Values<typeof VALUES & typeof FLAGS> {
+/** A value with its one sigma, or why it is bad. */
+function measured(value: number, why: string | undefined, sigma: number | undefined) {
+  if (why !== undefined) return bad(why);
+  return sigma === undefined || !Number.isFinite(sigma) ? value : { quality: 'good' as const, value, sigma: { random: sigma } };
+}
+
+function read(m: Snapped, t: number, seen: Seen, noise: number | undefined): Values<typeof VALUES & typeof FLAGS> {
   const [x, y, f] = numbers(m.snap, 3);
   const lias = natural(m.lias, 0xffff);
   const unsettled = seen.at(t);
@@ -108,12 +116,14 @@ function read(m: Snapped, t: number, seen: Seen): Values<typeof VALUES & typeof 
   // What the filter has taken in during these must leave it, too.
   if ((lias & (LIA.input + LIA.unlocked)) !== 0) seen.settle('an overload or unlock');
   if (m.ranged) seen.settle('a change of sensitivity');
-  const value = (v: number) => (why === undefined ? v : bad(why));
+  const r = Math.hypot(x, y);
+  const size = seen.core && noise !== undefined ? noise * Math.sqrt(filter(seen.core.tau, seen.core.stages).enbw) : undefined;
+  const value = (v: number, over = 1) => measured(v, why, size === undefined ? undefined : size / over);
   return {
     x: value(x),
     y: value(y),
-    r: value(Math.hypot(x, y)),
-    phase: value(Math.atan2(y, x)),
+    r: value(r),
+    phase: value(Math.atan2(y, x), r),
     frequency: (lias & LIA.unlocked) === 0 ? f : bad('reference unlocked'),
     input_overload: (lias & LIA.input) !== 0,
     output_overload: (lias & LIA.output) !== 0,
@@ -135,7 +145,7 @@ function* range(main: Asker<string, string>, seen: Seen, r: number, lias: number
   return true;
 }
 
-const values = (seen: Seen, every: number, auto: boolean): Poll<L, typeof VALUES & typeof FLAGS, Snapped> => ({
+const values = (seen: Seen, every: number, auto: boolean, noise: number | undefined): Poll<L, typeof VALUES & typeof FLAGS, Snapped> => ({
   every,
   gives: { ...VALUES, ...FLAGS },
   *talk({ main }) {
@@ -148,7 +158,7 @@ const values = (seen: Seen, every: number, auto: boolean): Poll<L, typeof VALUES
     const ranged = auto ? yield* range(main, seen, Math.hypot(x, y), natural(lias, 0xffff)) : false;
     return { current: !seen.voltage, snap, lias, ranged };
   },
-  read: (m, came) => read(m, came.t, seen),
+  read: (m, came) => read(m, came.t, seen, noise),
   example: [
     { current: false, snap: '3.000000000e-05,4.000000000e-05,1.370000000e+02', lias: '0', ranged: false },
     {
@@ -465,6 +475,16 @@ const every: Field<number> = {
   },
 };
 
+const noise: Field<number | undefined> = {
+  about: 'rms noise in a bandwidth of 1 Hz, such as "6 nV": it gives x, y, r and phase a sigma (otherwise none)',
+  of(yaml) {
+    if (yaml === undefined) return undefined;
+    const given = typeof yaml === 'string' ? quantity(yaml) : 'is written as "6 nV"';
+    if (typeof given === 'string') return new Refused(given);
+    return given.unit === 'V' && given.value > 0 ? given.value : new Refused('must be a voltage above zero, such as "6 nV"');
+  },
+};
+
 /** Stanford Research SR860 and SR865 lock-in amplifiers. x, y, r and phase are bad in overload, unlocked and unsettled; r and phase are of x and y. */
 export default instrument<L, Options, Id>({
   model: 'Stanford Research SR860 / SR865 / SR865A',
@@ -473,6 +493,7 @@ export default instrument<L, Options, Id>({
     terminator: terminator('LF'),
     every,
     auto_range: word('sets sensitivity and input range by itself, with hysteresis', ['on', 'off'] as const, 'off'),
+    noise,
   }),
   links: ({ terminator: end }) => ({ main: srs(end) }),
   proof: { main: { ask: () => '*IDN?', is: (m) => /SR86[05]A?/i.test(m) } },
@@ -482,9 +503,9 @@ export default instrument<L, Options, Id>({
     if (!/stanford/i.test(maker) || !/^SR86(0|5A?)$/i.test(model)) return new Refused(`"${idn}" is not a Stanford Research SR860 or SR865`);
     return { model, serial, firmware };
   },
-  body({ every: seconds, auto_range }) {
+  body({ every: seconds, auto_range, noise: density }) {
     const seen = new Seen();
     const auto = auto_range === 'on';
-    return { polls: [values(seen, seconds, auto), outputs(seen, seconds < 0.1)], commands: commands(seen, auto) };
+    return { polls: [values(seen, seconds, auto, density), outputs(seen, seconds < 0.1)], commands: commands(seen, auto) };
   },
 });

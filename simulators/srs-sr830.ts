@@ -23,6 +23,7 @@ interface Options {
   readonly resistor: number;
   readonly every?: unknown;
   readonly auto_range?: unknown;
+  readonly noise?: unknown;
 }
 
 /** Settings by their command's word, as the manual's reset leaves them (SR830 manual, "*RST"). */
@@ -295,6 +296,7 @@ export default simulator({
     resistor: whole('ohm between the sine output and the sample', 0, 10_000_000, 1000),
     every: { about: "the driver's own", of: (yaml) => yaml },
     auto_range: { about: "the driver's own", of: (yaml) => yaml },
+    noise: { about: "the driver's own", of: (yaml) => yaml },
   }),
   links({ terminator: end = '\n' }: Partial<Options>) {
     const lines = text({ ask: ['\n', '\r', '\r\n'], tell: end });

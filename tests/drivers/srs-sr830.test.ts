@@ -6,7 +6,7 @@ import { Refused } from '../../src/instrument.ts';
 import { place } from './place.ts';
 import { runAsks } from './run-asks.ts';
 
-const OPTIONS = { terminator: '\n', every: 0.2, auto_range: 'off' } as const;
+const OPTIONS = { terminator: '\n', every: 0.2, auto_range: 'off', noise: undefined } as const;
 const ID = { model: 'SR830', serial: '', firmware: '' };
 
 function amplifier(options = {}, simulate = {}, line = {}) {
@@ -171,6 +171,25 @@ describe('auto-range', () => {
     expect(last('r')).toMatchObject({ quality: 'good', value: expect.closeTo(5 * size, 5) });
     expect(unit.order('sensitivity', 1e-3)).toBe('auto_range is on in the rig: it sets the sensitivity');
   });
+});
+
+test('the noise that the rig gives is a sigma by the bandwidth of the filter, and what scatters is no more', () => {
+  const { unit, clock, last } = amplifier({ noise: '7 nV', every: '1 s' });
+  unit.order('amplitude', 1);
+  unit.order('slope', 6);
+  clock.advance(3);
+  unit.readings.length = 0;
+  clock.advance(150);
+  const sigma = 7e-9 * Math.sqrt(1 / 4 / 0.1);
+  expect(last('x')).toMatchObject({ sigma: { random: expect.closeTo(sigma, 12) } });
+  const r = Number((last('r') as { value: unknown }).value);
+  expect(last('phase')).toMatchObject({ sigma: { random: expect.closeTo(sigma / r, 6) } });
+  const all = unit.readings.flatMap((one) => (one.from === 'lia.x' && one.quality === 'good' ? [Number(one.value)] : []));
+  const mean = all.reduce((sum, v) => sum + v, 0) / all.length;
+  const scatter = Math.sqrt(all.reduce((sum, v) => sum + (v - mean) ** 2, 0) / all.length);
+  expect(scatter).toBeGreaterThan(0.2 * sigma);
+  expect(scatter).toBeLessThan(1.2 * sigma);
+  for (const wrong of [6, '6 A', '0 nV', 'low']) expect(sr830.options.parse({ noise: wrong })).toBeInstanceOf(Refused);
 });
 
 describe('orders', () => {
