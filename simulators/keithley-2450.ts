@@ -443,6 +443,10 @@ const TABLE: readonly Entry<State>[] = [
   num(':DISPlay:CURRent:DIGits', 'digitsI', span(3, 6, 5), whole),
   num(':DISPlay:VOLTage:DIGits', 'digitsV', span(3, 6, 5), whole),
   nothing(':DISPlay:CLEar'),
+  nothing(':DIGital:LINE#:MODE'),
+  { pattern: ':DIGital:LINE#:STATe', get: () => '0', set: () => undefined },
+  nothing(':TRIGger:DIGital#:OUT:PULSewidth'),
+  nothing(':TRIGger:DIGital#:OUT:STIMulus'),
 ];
 const ALL: readonly Entry<State>[] = [
   ...TABLE,

@@ -214,7 +214,7 @@ const LANGUAGE: Language<State, Dac> = {
       return output && (ramping(s, output) ? '1' : '0');
     },
     HTR: (args, s) => {
-      const output = outputOf(args, ['1', '2']);
+      const output = outputOf(args);
       return output && signed(s.loops[Number(output) - 1].output);
     },
     AOUT: (args, s) => {
@@ -265,6 +265,7 @@ const LANGUAGE: Language<State, Dac> = {
     const l = s.loops[Number(key) - 1];
     if (name === 'RANGE' && number(s, 'RANGE', key) === 0) Object.assign(l, { gathered: 0, output: 0 });
     if (name === 'OUTMODE') Object.assign(l, { gathered: 0, before: undefined });
+    if (name === 'SETP' && held(SETTINGS, s, 'RAMP', key)[0] === '0') l.setPoint = target(s, key);
   },
   reset(s) {
     s.loops.forEach((l) => {

@@ -233,7 +233,8 @@ const LANGUAGE: Language<State, Dac> = {
       const output = among(args, ['0', '1']);
       return output && (ramping(s, output) ? '1' : '0');
     },
-    HTR: ([output = '0'], s) => (output === '0' || output === '' ? signed(s.loops[0].output) : undefined),
+    // Its own form has no output: the sample heater's.
+    HTR: ([output = ''], s) => (output === '' || among([output], OUTPUTS) ? signed(s.loops[Number(output)].output) : undefined),
     AOUT: (args, s) => {
       const output = among(args, ['1', '2']);
       return output && signed(s.loops[Number(output)].output);
@@ -290,6 +291,7 @@ const LANGUAGE: Language<State, Dac> = {
     if (name === 'SCAN') Object.assign(s, { on: 0, next: 0 });
     if (name === 'RANGE' && number(s, 'RANGE', key) === 0) Object.assign(s.loops[Number(key)], { gathered: 0, output: 0 });
     if (name === 'OUTMODE') Object.assign(s.loops[Number(key)], { gathered: 0, before: undefined });
+    if (name === 'SETP' && number(s, 'RAMP', key) === 0) s.loops[Number(key)].setPoint = number(s, 'SETP', key);
   },
   reset(s) {
     for (const l of s.loops) Object.assign(l, loop());

@@ -133,6 +133,20 @@ describe('the simulator', () => {
       '-113,"Undefined header";-222,"Parameter data out of range";-224,"Illegal parameter value";0,"No error"',
     );
   });
+  test.each([
+    [':FORMAT:ELEMENTS VOLTAGE, CURRENT, RESISTANCE, TIME, STATUS', ':FORM:ELEM?', 'VOLT,CURR,RES,TIME,STAT'],
+    [':SYSTEM:LFREQUENCY 60', ':SYSTEM:LFREQUENCY?', '60'],
+    [':ARM:OUTPUT TENT', ':ARM:OUTPUT?', 'TENT'],
+    [':SENSE:RESISTANCE:MODE MAN', ':SENSE:RESISTANCE:MODE?', 'MAN'],
+    [':SYSTEM:AZERO:STATE ONCE', ':SYSTEM:AZERO:STATE?', '1'],
+    [':TRIGGER:SOURCE TLIN', ':TRIGGER:SOURCE?', 'TLIN'],
+    ['CURRENT:PROTECTION 0.001000000', 'CURRENT:PROTECTION?', '+1.000000E-03'],
+    [':SENSE:FUNCTION:ON "VOLTAGE"', ':SENSE:FUNCTION:ON?', '"VOLT:DC","CURR:DC"'],
+    [':SENS:FUNC "CURR";:SENS:FUNC:OFF "VOLT"', ':SENS:FUNC?', '"CURR:DC"'],
+    ['SENS:VOLT:PROT 2.000000', 'SENS:VOLT:PROT?', '+2.000000E+00'],
+  ])('%s is taken and read back', (line, question, reply) => {
+    expect(laboratory().ask(`${line};${question.startsWith(':') ? question : `:${question}`};:SYST:ERR?`)).toBe(`${reply};0,"No error"`);
+  });
   test('a sweep reads each of its steps', () => {
     const { ask } = laboratory();
     ask(":SOUR:FUNC CURR;:SENS:VOLT:PROT 2;:SENS:FUNC 'VOLT','CURR';:FORM:ELEM CURR");

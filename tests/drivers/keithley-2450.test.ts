@@ -122,6 +122,21 @@ describe('the simulator', () => {
     expect(rows[21]).toBeGreaterThan(rows[11]);
     expect(ask(':OUTP?')).toBe('0');
   });
+  test.each([
+    [':SENSe:current:DELay:USER2 0.5', ':SENSe:current:DELay:USER2?', '0.5'],
+    [':SOURce:voltage:READ:BACK 0', ':SOURce:voltage:READ:BACK?', '0'],
+    ['ROUTe:TERMinals rear', ':ROUTe:TERMinals?', 'REAR'],
+    [':SENS:FUNC "VOLT:DC"', ':SENS:FUNC?', '"VOLT:DC"'],
+    [':DISP:LIGH:STAT BLAC', ':DISP:LIGH:STAT?', 'BLAC'],
+    [':SENS:COUNT 300000', ':SENS:COUNT?', '300000'],
+    [':SENS:CURR:AZER 0', ':SENS:CURR:AZER?', '0'],
+    [':SOUR:LIST:VOLT 0, 0.001, -0.002;:SOUR:LIST:VOLT:APP 0.5', ':SOUR:LIST:VOLT?', '0,0.001,-0.002,0.5'],
+    [':SOURCE:CURRENT:VLIMIT 0.000012300', ':SOURCE:CURRENT:VLIMIT?', '1.23E-05'],
+    [':TRACE:MAKE "x", 10, FULL;:TRACE:FILL:MODE CONTINUOUS, "x"', ':TRACE:ACTUAL? "x"', '0'],
+    [':DIGital:LINE3:MODE TRIG, OPENdrain', ':DIGital:LINE3:STATE?', '0'],
+  ])('%s is taken and read back', (line, question, reply) => {
+    expect(laboratory().ask(`${line};${question};:SYST:ERR?`)).toBe(`${reply};0,"No error;0;0 0"`);
+  });
   test('has no commands of the 2400', () => {
     const { ask } = laboratory();
     expect(ask(':SENS:CURR:PROT 1;:FORM:ELEM READ;:TRIG:COUN 5;:SYST:ERR:COUN?;:SYST:ERR?;:SYST:ERR?;:SYST:ERR?;:SYST:ERR?')).toBe(

@@ -165,6 +165,12 @@ describe('the simulator', () => {
     expect(ask(`${set};*ESR?`)).toBe('0');
     expect(ask(question)).toBe(answer);
   });
+  test('a set point is there with the next question, and HTR? of every output is answered', () => {
+    const { ask } = laboratory();
+    expect(ask('SETP 1,250;SETP? 1')).toBe('+250.000');
+    expect(ask('KRDG?A').length).toBeGreaterThan(5);
+    expect(ask('HTR? 3;HTR? 4;*ESR?')).toBe('+0.00000;+0.00000;0');
+  });
   test('a temperature limit turns all heaters off', () => {
     const { ask, world, clock } = laboratory({ heater: 'stage' });
     ask('OUTMODE 1,3,1,0;MOUT 1,50;TLIMIT A,350;RANGE 1,3;*OPC?');
