@@ -336,7 +336,9 @@ export function feedbacks(specs: readonly FeedbackSpec[], clock: Clock, on: Feed
       touched.clear();
       for (const loop of all) {
         const frame = loop.frames.take(clock.mono());
-        if (frame && active(loop)) take(loop, frame);
+        if (!frame) continue;
+        if (active(loop)) take(loop, frame);
+        else if (frame.why !== undefined && frame.jumped) loop.frames.restart(); // nothing was held by the old factor
       }
     },
     seeOrder(entry) {

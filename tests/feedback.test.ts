@@ -392,6 +392,14 @@ describe('lost', () => {
     b.clock.advance(0.05);
     expect(b.output.actual).toBe(0);
   });
+  test('what the factor was before the start does not keep a loop from beginning', () => {
+    const b = feedbackBench(jumpy);
+    b.run(1, FRAME, () => ({ ...good, 'up.factor': 0.03 }));
+    b.run(2, FRAME, () => ({ ...good, 'up.factor': 0.3 }));
+    b.start(1650);
+    b.run(2, FRAME, () => ({ ...good, 'up.factor': 0.3 }));
+    expect(b.status().state).toBe('holding');
+  });
   test('a factor that is not measured is lost as well', () => {
     const b = factored(jumpy);
     b.run(2, FRAME, () => ({ ...good, 'up.factor': { bad: 'no factor' } }));
