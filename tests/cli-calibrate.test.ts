@@ -13,7 +13,7 @@ import { type Dac, dac } from '../simulators/worlds/dac.ts';
 import { heardCalibration } from '../src/calibrate-live.ts';
 import type { Catalogue } from '../src/catalogue.ts';
 import { calibrateBy } from '../src/cli/calibrate.ts';
-import { alike, speOf } from '../src/cli/calibrate-frames.ts';
+import { alike, lightInDark, speOf } from '../src/cli/calibrate-frames.ts';
 import { writeNew } from '../src/cli/calibrate-write.ts';
 import { virtualClock } from '../src/clock.ts';
 import { printRecord } from '../src/derive/calibration-record.ts';
@@ -425,6 +425,31 @@ describe('of a session', () => {
       err: expect.stringContaining('--into'),
     });
     expect(await run('dark', 'camera.spectrum')).toMatchObject({ code: 5, err: expect.stringContaining('no rig is running') });
+  });
+});
+
+describe('light in a dark', () => {
+  const level = (c: number, k: number): number => 1500 + 3 * Math.sin(12.9 * c + 78.2 * k);
+  const seen = (shape: (c: number, k: number) => number, earlier?: (c: number, k: number) => number): string | undefined => {
+    const frame = (of: (c: number, k: number) => number, k: number) => ({
+      wavelength: Float64Array.from({ length: 256 }, (_, c) => (600 + c) * 1e-9),
+      counts: Float64Array.from({ length: 256 }, (_, c) => level(c, k) + of(c, k)),
+      rows: 1,
+      columns: 256,
+    });
+    const frames = [1, 2, 3, 4].map((k) => frame(shape, k));
+    return lightInDark(frames, { rows: [0, 0], columns: [0, 255] }, earlier && frame(earlier, 5));
+  };
+  const line = (c: number): number => 200 * Math.exp(-(((c - 80) / 2) ** 2));
+  test('a line is told, against an earlier dark too', () => {
+    expect(seen(line)).toMatch(/^columns 77 to 79 stand 73\.1 counts above the level, as a line does: is there light\?$/);
+    expect(seen(line, () => 0)).toMatch(/^columns 78 to 80 stand/);
+  });
+  test('hot pixels, a hit in one frame, and what the earlier dark has as well are none', () => {
+    expect(seen(() => 0)).toBe(undefined);
+    expect(seen((c) => (c % 60 === 7 || c % 60 === 8 ? 900 : 0))).toBe(undefined);
+    expect(seen((c, k) => (k === 2 ? line(c) : 0))).toBe(undefined);
+    expect(seen(line, line)).toBe(undefined);
   });
 });
 

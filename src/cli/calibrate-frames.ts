@@ -179,8 +179,30 @@ export function lampFault(light: Light, exposure: number | undefined, anyDrift: 
 export const signed = (share: number): string => `${share < 0 ? '-' : '+'}${(100 * Math.abs(share)).toFixed(2)} %`;
 
 const BLOCKS = 16;
+const LINE = { columns: 3, sigma: 10 } as const; // a hot pixel is one column
 
-/** A sentence when a dark seems to have seen light: a level that runs over the wavelengths, or lies above that of an earlier dark. */
+/**
+ * The first column of a line: so many columns side by side that stand above their surroundings in the middle one of all frames (a cosmic hit
+ * is in one). -1 where there is none.
+ */
+function lineIn(frames: readonly SpectralFrame[], { rows, columns }: Region, noise: number, earlier?: SpectralFrame): number {
+  const means = frames.map((frame) => rowMean(frame, rows, columns));
+  const below = earlier && rowMean(earlier, rows, columns);
+  const middle = Float64Array.from(means[0] ?? [], (_, c) => median(means.map((m) => m[c] ?? 0)) - (below?.[c] ?? 0));
+  const size = Math.max(LINE.columns, Math.floor(middle.length / BLOCKS));
+  const far = Math.max(LINE.sigma * noise, 1);
+  let run = 0;
+  for (let c = 0; c < middle.length; c++) {
+    const around = median(middle.subarray(Math.max(0, c - size), c + size + 1));
+    run = (middle[c] ?? 0) - around > far ? run + 1 : 0;
+    if (run === LINE.columns) return c + 1 - run;
+  }
+  return -1;
+}
+
+/**
+ * A sentence when a dark seems to have seen light: a level that runs over the wavelengths or lies above that of an earlier dark, or a line.
+ */
 export function lightInDark(frames: readonly SpectralFrame[], region: Region, earlier?: SpectralFrame): string | undefined {
   const { signal, noise } = lightOf(frames, region, earlier);
   const size = Math.max(1, Math.floor(signal.length / BLOCKS));
@@ -194,6 +216,9 @@ export function lightInDark(frames: readonly SpectralFrame[], region: Region, ea
     return `the level is ${median(signal) > 0 ? '+' : ''}${median(signal).toPrecision(3)} counts against the dark before: is there light, or is the detector warmer?`;
   if (high - low > far)
     return `the level runs from ${low.toPrecision(4)} to ${high.toPrecision(4)} counts over the wavelengths, ${((high - low) / Math.max(sigma, 1e-9)).toFixed(0)} sigma: is there light?`;
+  const line = lineIn(frames, region, Math.hypot(noise, earlier ? noise : 0), earlier);
+  if (line >= 0)
+    return `columns ${line} to ${line + LINE.columns - 1} stand ${((signal[line + 1] ?? 0) - median(signal)).toPrecision(3)} counts above the level, as a line does: is there light?`;
   return undefined;
 }
 
