@@ -18,6 +18,19 @@ async function run(...args: string[]): Promise<{ code: number; out: string; err:
 const json = async (...args: string[]): Promise<Record<string, never>> => JSON.parse((await run(...args, '--json')).out);
 
 describe('calc', () => {
+  test('delta: what is uncertain in the current is in the bar', async () => {
+    const got = (await json(
+      'delta',
+      '--voltages',
+      '1.65e-5,-8.097e-6,1.6506e-5,-8.091e-6,1.6512e-5,-8.085e-6',
+      '--current',
+      '1 mA +- 10 uA',
+      '--noise',
+      '5 nV',
+    )) as unknown as { resistance: { value: number; sigma: number }; terms: { readings: { value: number }; current: { value: number } } };
+    expect(got.terms.current.value / got.resistance.value).toBeCloseTo(0.01, 9);
+    expect(got.resistance.sigma).toBeCloseTo(Math.hypot(got.terms.readings.value, got.terms.current.value), 15);
+  });
   test('delta: least squares and the deltas beside it', async () => {
     const got = (await json(
       'delta',
@@ -85,6 +98,14 @@ describe('calc', () => {
       [['delta', '--voltages', '1,2,3,4'], /either --current or --currents/],
       [['delta', '--voltages', '1,x,3,4', '--current', '1mA'], /number 2/],
       [['delta', '--voltages', '1,2,3', '--current', '1mA'], /four readings/],
+      [['delta', '--voltages', '1,9.9e37,1,2,1,2', '--current', '1mA'], /number 2, "9.9e37", is no reading/],
+      [['delta', '--voltages', '1,2 +- 0.1,1,2,1,2', '--current', '1mA'], /number 2, "2 \+- 0.1", has an uncertainty/],
+      [['delta', '--voltages', '1,2,1,2', '--current', '1mA', '--noise', '5 nV +- 1 nV'], /--noise takes no uncertainty/],
+      [
+        ['bloch-grueneisen', '--temperature', '300', '--coefficient', '30 uOhm cm +- 1 uOhm cm', '--debye', '420K'],
+        /--coefficient takes no/,
+      ],
+      [['planck', '--temperature', '2000 K +- 10 K', '--wavelength', '650nm'], /has an uncertainty, and planck has no bar/],
       [['delta', '--voltages', '1,2,3,4', '--currents', '1,1,1,1'], /reversed/],
       [['delta', '--voltages', '1,2,3,4', '--current', '1mA', '--first', 'up'], /\+ or -/],
       [['vdp', '--a', '0.08Ohm'], /--b is missing/],

@@ -50,7 +50,7 @@ export const CALC_RESISTIVITY: readonly string[] = Object.keys(STEPS);
 
 export const CALC_RESISTIVITY_HELP = `Options of delta (bare numbers are V and A)
   --voltages V,...    readings in their order, the current reversed from one to the next
-  --current I         its size; --first - where the first reading is of the negative current
+  --current I         its size, such as "1 mA +- 0.5 uA"; --first - where the first reading is of the negative current
   --currents I,...    in place of both: the current of each reading with its sign
   --noise V           rms of one reading, where it is known; --settle N readings left out after each reversal
 
@@ -88,11 +88,24 @@ function taken(options: Options, name: string, unit: Unit, example: string, bare
   return { value: read.value, ...(read.sigma === undefined ? {} : { sigma: { random: 0, shared: { [name]: read.sigma } } }) };
 }
 
+/** The value of one whose uncertainty goes nowhere: it is refused, not dropped. */
+function exact(options: Options, name: string, unit: Unit, example: string, bare = false): number {
+  const { value, sigma } = taken(options, name, unit, example, bare);
+  if (sigma !== undefined) throw new Usage(`--${name} takes no uncertainty here: the result has no bar from it`);
+  return value;
+}
+
+const OVERFLOW = 9.9e36; // 9.9E37 and 9.91E37 in all units that are read
+
 /** Numbers parted by commas, in that unit or bare. */
 function list(name: string, text: string, unit: Unit): readonly number[] {
   return text.split(',').map((one, i) => {
     const read = quantity(one.trim());
     if (typeof read === 'string') throw new Usage(`--${name}: number ${i + 1}: ${read}`);
+    if (read.sigma !== undefined)
+      throw new Usage(`--${name}: number ${i + 1}, "${one.trim()}", has an uncertainty, and none is taken there`);
+    if (Math.abs(read.value) >= OVERFLOW)
+      throw new Usage(`--${name}: number ${i + 1}, "${one.trim()}", is no reading: instruments say so for an overflow or an open input`);
     if (read.unit !== unit && read.unit !== '1')
       throw new Usage(`--${name}: number ${i + 1}, "${one.trim()}", is in ${read.unit}, not in ${unit}`);
     return read.value;
@@ -113,13 +126,14 @@ function delta(options: Options): Answer {
     throw new Usage('--first goes with --current: --currents have their signs');
   if (options.first !== undefined && options.first !== '+' && options.first !== '-')
     throw new Usage(`--first is + or -, not "${options.first}"`);
-  const size = options.current === undefined ? 0 : taken(options, 'current', 'A', '1 mA', true).value;
+  const current = options.current === undefined ? undefined : taken(options, 'current', 'A', '1 mA +- 0.5 uA', true);
+  const size = current?.value ?? 0;
   const sign = options.first === '-' ? -1 : 1;
   const amps =
     options.currents === undefined ? volts.map((_, i) => (i % 2 === 0 ? sign : -sign) * size) : list('currents', options.currents, 'A');
   const settle = Number(options.settle ?? '0');
   if (!Number.isInteger(settle) || settle < 0) throw new Usage(`--settle is a whole number from 0, not "${options.settle}"`);
-  const noise = options.noise === undefined ? undefined : taken(options, 'noise', 'V', '5 nV', true).value;
+  const noise = options.noise === undefined ? undefined : exact(options, 'noise', 'V', '5 nV', true);
   const cycles = halfCycles(
     volts,
     amps,
@@ -134,6 +148,9 @@ function delta(options: Options): Answer {
     ...(noise === undefined ? {} : { noise }),
   });
   if (!fit) throw new Usage('a fit needs at least four readings, and a current that is reversed');
+  // In all readings alike: no averaging makes it smaller.
+  const shared = size > 0 ? (Math.abs(fit.resistance) * total(current?.sigma)) / size : 0;
+  const sigma = Math.hypot(fit.sigma, shared);
   const deltas = {
     delta2: delta2(cycles.means, cycles.first),
     delta3: delta3(cycles.means, cycles.first),
@@ -145,7 +162,8 @@ function delta(options: Options): Answer {
   return {
     json: {
       method: 'delta',
-      resistance: part(fit.resistance, 'Ω', fit.sigma),
+      resistance: part(fit.resistance, 'Ω', sigma),
+      ...(shared > 0 ? { terms: { readings: part(fit.sigma, 'Ω'), current: part(shared, 'Ω') } } : {}),
       offset: part(fit.offset, 'V', fit.offsetSigma),
       drift_per_reading: part(fit.drift, 'V', fit.driftSigma),
       noise: part(fit.noise, 'V'),
@@ -155,7 +173,8 @@ function delta(options: Options): Answer {
       ...Object.fromEntries(averages.map(([name, r]) => [`mean_${name}`, part(r, 'Ω')])),
     },
     lines: [
-      ['resistance', show(fit.resistance, 'Ω', fit.sigma)],
+      ['resistance', show(fit.resistance, 'Ω', sigma)],
+      ...(shared > 0 ? [['terms', `readings ${show(fit.sigma, 'Ω')}, current ${show(shared, 'Ω')}`] as const] : []),
       ['offset', show(fit.offset, 'V', fit.offsetSigma)],
       ['drift', `${show(fit.drift, 'V', fit.driftSigma)} per reading`],
       ['noise', `${show(fit.noise, 'V')} rms of one reading, ${fit.dof} degrees of freedom`],
@@ -231,12 +250,12 @@ function heat(options: Options): Answer {
 function metal(options: Options): Answer {
   if (options.temperature === undefined) throw new Usage('--temperature is missing, such as --temperature 300K');
   const temperatures = list('temperature', options.temperature, 'K');
-  const residual = options.residual === undefined ? 0 : taken(options, 'residual', 'Ω m', '1 uOhm cm').value;
-  const c = taken(options, 'coefficient', 'Ω m', '30 uOhm cm').value;
-  const theta = taken(options, 'debye', 'K', '420 K', true).value;
-  const n = options.n === undefined ? 5 : taken(options, 'n', '1', '5').value;
+  const residual = options.residual === undefined ? 0 : exact(options, 'residual', 'Ω m', '1 uOhm cm');
+  const c = exact(options, 'coefficient', 'Ω m', '30 uOhm cm');
+  const theta = exact(options, 'debye', 'K', '420 K', true);
+  const n = options.n === undefined ? 5 : exact(options, 'n', '1', '5');
   if (n < 2) throw new Usage(`--n is 2 or more, not ${n}`);
-  const saturation = options.saturation === undefined ? undefined : taken(options, 'saturation', 'Ω m', '168 uOhm cm').value;
+  const saturation = options.saturation === undefined ? undefined : exact(options, 'saturation', 'Ω m', '168 uOhm cm');
   const wrong = temperatures.find((t) => !(t > 0));
   if (wrong !== undefined) throw new Usage(`--temperature: must be above zero kelvin, not ${wrong}`);
   const rows = temperatures.map((t) => {

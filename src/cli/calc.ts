@@ -152,6 +152,8 @@ function amount(name: string, text: string, unit: Unit): number {
   if (read.unit !== unit)
     throw new Usage(`--${name}: "${text.trim()}" is not in ${unit === '1' ? 'plain numbers' : unit}; write it like ${example}`);
   if (!(read.value > 0)) throw new Usage(`--${name}: must be above zero${unit === 'K' ? ' kelvin' : ''}, not "${text.trim()}"`);
+  if (read.sigma !== undefined)
+    throw new Usage(`--${name}: "${text.trim()}" has an uncertainty, and planck has no bar; write it like ${example}`);
   return read.value;
 }
 
