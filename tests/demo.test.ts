@@ -30,7 +30,11 @@ describe('rigs/demo', () => {
       truth.push({ t: lab.clock.now(), up: world.upTemperature, down: world.downTemperature });
     }
     expect(lab.readings().filter((r) => r.quality === 'bad')).toEqual([]);
-    const exposures = new Map(lab.readings('camera.spectrum').map((r) => [r.t, r as Reading<'trace'>]));
+    // A temperature is that of the middle of its exposure.
+    const middle = (r: Reading<'trace'>): number => (r.quality === 'bad' ? r.t : Math.round((r.value.begin + r.value.end) / 2));
+    const exposures = new Map(
+      lab.readings('camera.spectrum').map((r) => [middle(r as Reading<'trace'>), r as Reading<'trace'>]), // its kind says so
+    );
     const pulls: number[] = [];
     for (const side of ['up', 'down'] as const) {
       const all = lab.readings(`${side}.temperature`);

@@ -247,13 +247,27 @@ export const planckMl: Derivation<Params, typeof INPUTS, Outputs, Prepared> = {
   step(prepared, inputs, given) {
     const { spectrum } = inputs;
     if (spectrum.quality === 'bad') return [prepared, nothing(spectrum.why)];
-    if (prepared.records) return fromLedger(prepared, prepared.records, spectrum, inputs, given);
-    const frame = frameOfTrace(spectrum.value);
-    if (typeof frame === 'string') return [prepared, nothing(frame)];
-    const result = measureTemperature(frame, { ...given, ...prepared });
-    return [prepared, 'refused' in result ? nothing(result.refused) : valuesOf(result, given)];
+    const [next, values, ids] = prepared.records
+      ? fromLedger(prepared, prepared.records, spectrum, inputs, given)
+      : fromFiles(prepared, spectrum.value, given);
+    return ids ? [next, during(spectrum, values), ids] : [next, during(spectrum, values)];
   },
 };
+
+/** A temperature is that of the middle of its exposure: what is paired with it by time is of the same instant. */
+function during({ t, value: { begin, end } }: Parameters<typeof wantedFor>[0], values: Values<Outputs>): Values<Outputs> {
+  const middle = end > begin ? Math.round((begin + end) / 2) : t;
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [name, { ...(value as Measured<'K'>), t: middle }]),
+  ) as Values<Outputs>; // none is bare
+}
+
+function fromFiles(prepared: Prepared, spectrum: Trace, given: Params): Stepped<Prepared, Outputs> {
+  const frame = frameOfTrace(spectrum);
+  if (typeof frame === 'string') return [prepared, nothing(frame)];
+  const result = measureTemperature(frame, { ...given, ...prepared });
+  return [prepared, 'refused' in result ? nothing(result.refused) : valuesOf(result, given)];
+}
 
 /** With the calibrations that fit this spectrum; its values carry their ids. */
 function fromLedger(
