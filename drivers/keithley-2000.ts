@@ -86,9 +86,10 @@ function latest(what: Options['measures']) {
         if (!known.includes(f.toUpperCase())) return bad(`the meter measures ${f}, not ${what}: order "measure"`);
         if (continuous !== '1') return bad('the meter waits for triggers, so that its reading may be old: order "measure"');
         const names = elements.toUpperCase().split(',');
-        const said = data.split(',')[names.findIndex((e) => e.startsWith('READ'))]?.trim();
+        const said = data.split(',')[names.findIndex((e) => e.startsWith('READ'))];
         if (said === undefined) return bad(`its readings are ${elements}, without the value: order "measure"`);
         if (/^[+-]?9\.90*E\+?37$/i.test(said)) return bad(`overflow or nothing connected: the meter says "${said}"`);
+        if (/\s/.test(data)) return bad(`"${data}" has blanks, which is not this instrument's number format`);
         const n = decimal(said);
         return Number.isNaN(n) ? bad(`the meter answers "${said}", which is no number`) : n;
       };

@@ -47,7 +47,9 @@ function answers(reply: string, n: number): readonly string[] {
   if (parts.length !== n) throw new Garbled(`${parts.length} answers to ${n} questions`);
   return parts;
 }
+/** A number as the instrument writes it: blanks around it would be another's. */
 const number = (said: string): number | Measured<'1'> => {
+  if (/\s/.test(said)) return bad(`"${said}" has blanks, which is not this instrument's number format`);
   const n = decimal(said);
   return Number.isNaN(n) ? bad(`the source-meter answers "${said}", which is no number`) : n;
 };
@@ -104,8 +106,12 @@ const measuring: Poll<L, { readonly voltage: 'V'; readonly current: 'A'; readonl
     if (why !== undefined) return all(why);
     if (reply === NONE) return all('it was not asked');
     const [values = '', voltTrip, currTrip] = answers(reply, READ.length);
-    const names = elements.toUpperCase().split(',');
-    const fields = values.split(',').map((v) => v.trim());
+    if (/\s/.test(values)) return all(`"${values}" has blanks, which is not this instrument's number format`);
+    const names = elements
+      .toUpperCase()
+      .split(',')
+      .map((name) => name.trim());
+    const fields = values.split(',');
     if (fields.length !== names.length) throw new Garbled(`"${values}" has ${fields.length} values for ${elements}`);
     const of = (name: string, quantity: string, what: string) =>
       functions.toUpperCase().includes(`"${name}`)

@@ -42,7 +42,9 @@ function answers(reply: string, n: number): readonly string[] {
   if (parts.length !== n) throw new Garbled(`${parts.length} answers to ${n} questions`);
   return parts;
 }
+/** A number as the instrument writes it: blanks around it would be another's. */
 const number = (said: string): number | Measured<'1'> => {
+  if (/\s/.test(said)) return bad(`"${said}" has blanks, which is not this instrument's number format`);
   const n = decimal(said);
   return Number.isNaN(n) ? bad(`the source-meter answers "${said}", which is no number`) : n;
 };
@@ -78,7 +80,8 @@ const measuring: Poll<L, { readonly voltage: 'V'; readonly current: 'A'; readonl
     if (Number(count) !== 1) return all(`one question would take ${count} readings: order "measure"`);
     if (reply === NONE) return all('it was not asked');
     const [values = '', vTrip, iTrip] = answers(reply, READ.length);
-    const [got, sourced, ...more] = values.split(',').map((v) => v.trim());
+    if (/\s/.test(values)) return all(`"${values}" has blanks, which is not this instrument's number format`);
+    const [got, sourced, ...more] = values.split(',');
     if (got === undefined || sourced === undefined || more.length > 0)
       throw new Garbled(`"${values}" is not a reading and its source value`);
     const isCurrent = source === 'CURR';

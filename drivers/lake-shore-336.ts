@@ -53,7 +53,9 @@ function answers(reply: string, n: number): readonly string[] {
   if (parts.length !== n) throw new Garbled(`${parts.length} answers to ${n} questions`);
   return parts;
 }
+/** A number as the instrument writes it: blanks around it would be another's. */
 const number = (said: string): number | Measured<'1'> => {
+  if (/\s/.test(said)) return bad(`"${said}" has blanks, which is not this instrument's number format`);
   const n = decimal(said);
   return Number.isNaN(n) ? bad(`the controller answers "${said}", which is no number`) : n;
 };
@@ -69,10 +71,16 @@ const wordOf =
     (/^\d+$/.test(said) ? words[Number(said)] : undefined) ?? bad(`"${said}" is none of 0 to ${words.length - 1}`);
 const flag = (said: string): boolean | Measured<'flag'> =>
   said === '1' ? true : said === '0' ? false : bad(`"${said}" is neither 0 nor 1`);
-const fields = (said: string, n: number): readonly string[] => {
+/** Fields between commas, for orders; blanks around them are left out. */
+const split = (said: string, n: number): readonly string[] => {
   const parts = said.split(',').map((part) => part.trim());
   if (parts.length < n) throw new Garbled(`"${said}" has ${parts.length} fields and not ${n}`);
   return parts;
+};
+/** Fields for readings: of a reply in another format (blanks after commas) each is the whole reply, which is no number. */
+const fields = (said: string, n: number): readonly string[] => {
+  const parts = split(said, n);
+  return /\s/.test(said) ? parts.map(() => said) : parts;
 };
 
 /** What the status word of an input says against its reading; undefined where it says nothing. */
@@ -129,7 +137,7 @@ function* order(act: Actors<L>, line: string): Talk<void> {
 const change = (act: Actors<L>, here: Here, head: string, key: number, at: number, value: string, n: number): Talk<void> =>
   here.atomic(
     (function* () {
-      const now = [...fields(yield* act.main.ask(`${head}? ${key}`), n)].slice(0, n);
+      const now = [...split(yield* act.main.ask(`${head}? ${key}`), n)].slice(0, n);
       now[at] = value;
       yield* order(act, `${head} ${key},${now.join(',')}`);
     })(),
@@ -137,10 +145,10 @@ const change = (act: Actors<L>, here: Here, head: string, key: number, at: numbe
 
 /** K in the units that the loop's input prefers. */
 function* preferred(ask: Askers<L>, output: number, kelvin: number): Talk<string> {
-  const [, input] = fields(yield* ask.main.ask(`OUTMODE? ${output}`), 3);
+  const [, input] = split(yield* ask.main.ask(`OUTMODE? ${output}`), 3);
   const name = SENSORS[Number(input)];
   if (name === undefined || name === 'none') throw new NoReply(`output ${output} has no input to control by; order "control_input" first`);
-  const units = fields(yield* ask.main.ask(`INTYPE? ${name}`), 5)[4];
+  const units = split(yield* ask.main.ask(`INTYPE? ${name}`), 5)[4];
   if (units === '1') return kelvin.toFixed(4);
   if (units === '2') return (kelvin - 273.15).toFixed(4);
   throw new NoReply(`input ${name} is set to sensor units: a set point in kelvin has no meaning for it`);
@@ -149,7 +157,7 @@ function* preferred(ask: Askers<L>, output: number, kelvin: number): Talk<string
 const setPoint = (act: Actors<L>, here: Here, output: number, kelvin: number, ramp: boolean): Talk<void> =>
   here.atomic(
     (function* () {
-      const [on] = fields(yield* act.main.ask(`RAMP? ${output}`), 2);
+      const [on] = split(yield* act.main.ask(`RAMP? ${output}`), 2);
       if ((on === '1') !== ramp)
         throw new NoReply(
           ramp

@@ -57,7 +57,9 @@ function answers(reply: string, n: number): readonly string[] {
   if (parts.length !== n) throw new Garbled(`${parts.length} answers to ${n} questions`);
   return parts;
 }
+/** A number as the instrument writes it: blanks around it would be another's. */
 const number = (said: string): number | Measured<'1'> => {
+  if (/\s/.test(said)) return bad(`"${said}" has blanks, which is not this instrument's number format`);
   const n = decimal(said);
   return Number.isNaN(n) ? bad(`the bridge answers "${said}", which is no number`) : n;
 };
@@ -69,10 +71,16 @@ const scaled =
   };
 const flag = (said: string): boolean | Measured<'flag'> =>
   said === '1' ? true : said === '0' ? false : bad(`"${said}" is neither 0 nor 1`);
-const fields = (said: string, n: number): readonly string[] => {
+/** Fields between commas, for orders; blanks around them are left out. */
+const split = (said: string, n: number): readonly string[] => {
   const parts = said.split(',').map((part) => part.trim());
   if (parts.length < n) throw new Garbled(`"${said}" has ${parts.length} fields and not ${n}`);
   return parts;
+};
+/** Fields for readings: of a reply in another format (blanks after commas) each is the whole reply, which is no number. */
+const fields = (said: string, n: number): readonly string[] => {
+  const parts = split(said, n);
+  return /\s/.test(said) ? parts.map(() => said) : parts;
 };
 const modeOf = (said: string) => (/^\d$/.test(said) ? MODES[Number(said)] : undefined) ?? bad(`"${said}" is no output mode`);
 const inputOf = (said: string) => (said === '0' ? 'none' : SENSORS.includes(said) ? said : bad(`"${said}" is no input`));
@@ -220,7 +228,7 @@ function* order(act: Actors<L>, line: string): Talk<void> {
 const change = (act: Actors<L>, here: Here, head: string, key: string | number, at: number, value: string, n: number): Talk<void> =>
   here.atomic(
     (function* () {
-      const now = [...fields(yield* act.main.ask(`${head}? ${key}`), n)].slice(0, n);
+      const now = [...split(yield* act.main.ask(`${head}? ${key}`), n)].slice(0, n);
       now[at] = value;
       yield* order(act, `${head} ${key},${now.join(',')}`);
     })(),
@@ -229,12 +237,12 @@ const change = (act: Actors<L>, here: Here, head: string, key: string | number, 
 const setPoint = (act: Actors<L>, here: Here, output: number, kelvin: number): Talk<void> =>
   here.atomic(
     (function* () {
-      const [on] = fields(yield* act.main.ask(`RAMP? ${output}`), 2);
+      const [on] = split(yield* act.main.ask(`RAMP? ${output}`), 2);
       if (on === '1')
         throw new NoReply(`the ramp of output ${output} is on, which would move the set point slowly: order "ramp" off first`);
-      const [, input] = fields(yield* act.main.ask(`OUTMODE? ${output}`), 6);
+      const [, input] = split(yield* act.main.ask(`OUTMODE? ${output}`), 6);
       if (input === '0') throw new NoReply(`output ${output} has no input to control by; order "control_input" first`);
-      if (fields(yield* act.main.ask(`INTYPE? ${input}`), 6)[5] !== '1')
+      if (split(yield* act.main.ask(`INTYPE? ${input}`), 6)[5] !== '1')
         throw new NoReply(`input ${input} is set to ohms: a set point in kelvin has no meaning for it`);
       yield* order(act, `SETP ${output},${kelvin.toFixed(6)}`);
     })(),
@@ -245,9 +253,9 @@ const goTo = (act: Actors<L>, here: Here, input: number): Talk<void> =>
   here.atomic(
     (function* () {
       if (!Number.isInteger(input)) throw new NoReply(`inputs have whole numbers, and ${input} is none`);
-      const [enabled, , pause] = fields(yield* act.main.ask(`INSET? ${input}`), 5);
+      const [enabled, , pause] = split(yield* act.main.ask(`INSET? ${input}`), 5);
       if (enabled !== '1') throw new NoReply(`input ${input} is switched off`);
-      const [, auto] = fields(yield* act.main.ask('SCAN?'), 2);
+      const [, auto] = split(yield* act.main.ask('SCAN?'), 2);
       yield* order(act, `SCAN ${input},${auto}`);
       yield* here.wait(Math.min(200, Number(pause)) + 0.3);
     })(),
@@ -261,7 +269,7 @@ function* identify(ask: Askers<L>, { inputs }: Options): Talk<Id | Refused> {
   const said: string[] = [];
   for (const line of linesOf(each('INSET', all))) said.push(yield* ask.main.ask(line));
   const setups = answers(said.join(';'), all.length);
-  const curves = setups.map((s) => Number(fields(s, 5)[3]) > 0);
+  const curves = setups.map((s) => Number(split(s, 5)[3]) > 0);
   return { model: '372', serial, firmware, curves: curves.slice(0, inputs), control: curves[inputs] };
 }
 
@@ -431,7 +439,7 @@ export default instrument<L, Options, Id>({
         talk: (act, on, _index, here) =>
           here.atomic(
             (function* () {
-              const [input] = fields(yield* act.main.ask('SCAN?'), 2);
+              const [input] = split(yield* act.main.ask('SCAN?'), 2);
               yield* order(act, `SCAN ${input},${on ? 1 : 0}`);
             })(),
           ),
@@ -444,7 +452,7 @@ export default instrument<L, Options, Id>({
         talk: (act, amps, index, here) =>
           here.atomic(
             (function* () {
-              const [, , ...rest] = fields(yield* act.main.ask(`INTYPE? ${index + 1}`), 6);
+              const [, , ...rest] = split(yield* act.main.ask(`INTYPE? ${index + 1}`), 6);
               const range = Math.floor(2 * Math.log10(amps / 1e-12) + 1 + 1e-3);
               yield* order(act, `INTYPE ${index + 1},1,${range},${rest.slice(0, 4).join(',')}`);
             })(),

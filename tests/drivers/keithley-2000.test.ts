@@ -58,6 +58,18 @@ describe('readings', () => {
     expect(unit.order('measure')).toBe('done');
     expect(now('voltage')).toMatchObject({ quality: 'good' });
   });
+  test.each([
+    ['+1.0E-03, +2', 'has blanks'],
+    ['+9.9E37', 'overflow or nothing connected'],
+    ['x', 'no number'],
+  ])('%s is no number', (data, why) => {
+    const parsed = meter.options.parse({});
+    if (parsed instanceof Refused) throw new Error(parsed.why);
+    const got = meter
+      .body(parsed, { model: '2000', serial: '', card: true })
+      .polls?.[0].read(`"VOLT:DC";READ;1;${data}`, { asked: 0, t: 0 });
+    expect(got).toMatchObject({ voltage: { quality: 'bad', why: expect.stringContaining(why) } });
+  });
   test('relays go break before make', () => {
     const { unit, sent } = laboratory();
     sent();

@@ -124,6 +124,23 @@ test('the function of the source stays while the output is on', () => {
   expect(unit.order('source', 'voltage')).toBe('the output is on: order "output" off first');
 });
 
+describe('replies in another form', () => {
+  const read = (values: string) =>
+    meter
+      .body({ terminator: '\n' }, { model: '2400', serial: '', volts: 210, amps: 1.05 })
+      .polls?.[0].read(['1;CURR;"VOLT:DC","CURR:DC";VOLT,CURR;0;1;1;IMM;IMM;FIX;FIX', `${values};0;0`], { asked: 0, t: 0 });
+  test.each([
+    ['+1.0E-03, +2.0E-03', 'has blanks'],
+    ['+9.9E37,+9.900000E+37', 'overflow'],
+    ['+9.91E37,+9.910000E+37', 'is not measured'],
+    ['OVLD,OVLD', 'no number'],
+  ])('%s is no number', (values, why) => {
+    const bad = { quality: 'bad', why: expect.stringContaining(why) };
+    expect(read(values)).toMatchObject({ voltage: bad, current: bad });
+  });
+  test('as the instrument writes them they are', () => expect(read('+1.0E-03,+2.0E-03')).toMatchObject({ voltage: 1e-3, current: 2e-3 }));
+});
+
 describe('the simulator', () => {
   test('has errors where the instrument has them', () => {
     const { ask } = laboratory();

@@ -100,6 +100,23 @@ describe('the sample', () => {
   });
 });
 
+describe('replies in another form', () => {
+  const read = (values: string) =>
+    meter
+      .body({ terminator: '\n' }, { model: '2450', serial: '', volts: 210, amps: 1.05 })
+      .polls?.[0].read(['1;CURR;"VOLT:DC";1;1;1', `${values};0;0`], { asked: 0, t: 0 });
+  test.each([
+    ['+1.0E-03, +2.0E-03', 'has blanks'],
+    ['+9.9E37,+9.900000E+37', 'overflow'],
+    ['+9.91E37,+9.910000E+37', 'no number'],
+    ['OVLD,OVLD', 'no number'],
+  ])('%s is no number', (values, why) => {
+    const bad = { quality: 'bad', why: expect.stringContaining(why) };
+    expect(read(values)).toMatchObject({ voltage: bad, current: bad });
+  });
+  test('as the instrument writes them they are', () => expect(read('+1.0E-03,+2.0E-03')).toMatchObject({ voltage: 1e-3, current: 2e-3 }));
+});
+
 describe('the simulator', () => {
   test('keeps readings in buffers by name', () => {
     const { ask } = laboratory();

@@ -75,6 +75,13 @@ describe('readings', () => {
     });
     expect(() => read('0;0;0')).toThrow('3 answers to 12 questions');
   });
+  test('blanks after commas are another format, and no number', () => {
+    const poll = body().polls?.[3];
+    const [reply] = poll?.example ?? [''];
+    const got = poll?.read(String(reply).replace('+50.0,+20.0,+0.0', '+50.0, +20.0, +0.0'), { asked: 0, t: 0 });
+    const blank = { quality: 'bad', why: '"+50.0, +20.0, +0.0" has blanks, which is not this instrument\'s number format' };
+    expect(got).toMatchObject({ proportional: [blank, 50, 50, 50], integral: [blank, 20, 20, 20], derivative: [blank, 0, 0, 25] });
+  });
   test('a sensor that has come off turns its input bad, and no other', () => {
     const { state, now, clock } = laboratory();
     state.open.push('B');
