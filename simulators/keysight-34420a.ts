@@ -29,6 +29,7 @@ import {
   convert,
   initiate,
   inUse,
+  type Job,
   type Meter,
   meter,
   OHMS,
@@ -41,6 +42,7 @@ import {
 interface Options {
   readonly terminator: string;
   readonly mains: '50' | '60';
+  readonly conversions: 'instant' | 'timed';
   readonly measures?: unknown;
   readonly every?: unknown;
   readonly sigma?: unknown;
@@ -183,14 +185,32 @@ const TABLE: readonly Entry[] = [
   act(':STATus:PRESet', (s) => void (s.values.QUES = 0)),
 ];
 
+/** The readings of a job that has ended go to who waits for them. */
+function ended(s: State, job: Job): void {
+  if (job.answers) s.lines[0]?.said.push(readings(job.got));
+  else if (s.fetching) s.lines[0]?.said.push(readings(s.meter.memory));
+  s.fetching = false;
+}
+/** Carries out at once what would have taken its time. */
+function finish(s: State, w: Dac): void {
+  const { meter: m } = s;
+  for (let job = m.job; job && Number.isFinite(job.due) && m.triggers * m.samples <= MOST; job = m.job) {
+    if (convert(m, w, job.due - INSTANT, INSTANT)) ended(s, job);
+  }
+}
+
+const MOST = 50_000; // readings that are made at once
+const INSTANT = 1e-3; // s of the world that a conversion looks at then
+
 /** Carries lines out until one must wait for readings; what is answered goes out line by line. */
-function proceed(s: State, t: number): void {
+function proceed(s: State, w: Dac, t: number): void {
   for (let line = s.lines[0]; line && !(s.meter.job?.answers || s.fetching); line = s.lines[0]) {
     const unit = line.units.shift();
     if (unit) {
       const outcome = carryOut(s, unit, t);
       if (typeof outcome === 'number') fail(s, outcome);
       else if (outcome !== undefined) line.said.push(outcome);
+      if (s.instant) finish(s, w);
       continue;
     }
     if (line.said.length > 0) s.said.push(line.said.join(';'));
@@ -230,17 +250,22 @@ function used(name: string, mains: number): Meter {
   return m;
 }
 
-/** A nanovoltmeter across the voltage contacts (input 1; a short is on input 2). A reading comes when its conversion is over. */
+/**
+ * A nanovoltmeter across the voltage contacts (input 1; a short is on input 2). With
+ * "conversions: timed" a reading comes when its conversion is over.
+ */
 export default simulator({
   options: options<Options>({
     terminator: terminator('LF'),
     mains: word('Hz of the mains', ['50', '60'] as const, '50'),
+    conversions: word('take their time, or none: a simulated GPIB adapter waits for nothing', ['instant', 'timed'] as const, 'instant'),
     measures: { about: "the driver's own", of: (yaml) => yaml },
     every: { about: "the driver's own", of: (yaml) => yaml },
     sigma: { about: "the driver's own", of: (yaml) => yaml },
   }),
   links: ({ terminator: end = '\n' }: Partial<Options>) => ({ main: scpi({ ask: ['\n', '\r\n', '\r'], tell: end, max: 65_536 }) }),
-  state: ({ mains = '50' }: Partial<Options>, name: string): State => ({
+  state: ({ mains = '50', conversions = 'instant' }: Partial<Options>, name: string): State => ({
+    instant: conversions === 'instant',
     meter: used(name, Number(mains)),
     values: { ...REST },
     errors: [],
@@ -251,9 +276,9 @@ export default simulator({
   }),
   world: dac,
   answer: {
-    main(line, s, _w: Dac, t) {
+    main(line, s, w: Dac, t) {
       s.lines.push({ units: programUnits(line), said: [] });
-      proceed(s, t);
+      proceed(s, w, t);
       return s.said.splice(0);
     },
   },
@@ -261,9 +286,7 @@ export default simulator({
   tick(s, w, t, dt) {
     const { job } = s.meter;
     if (!convert(s.meter, w, t, dt) || !job) return;
-    if (job.answers) s.lines[0]?.said.push(readings(job.got));
-    else if (s.fetching) s.lines[0]?.said.push(readings(s.meter.memory));
-    s.fetching = false;
-    proceed(s, t + dt);
+    ended(s, job);
+    proceed(s, w, t + dt);
   },
 });

@@ -43,6 +43,8 @@ export interface State {
   /** Lines that are not yet carried out, the first of them in part. */
   readonly lines: Line[];
   readonly said: string[];
+  /** Conversions take no time. */
+  readonly instant: boolean;
   /** FETCh? waits for the readings. */
   fetching: boolean;
 }

@@ -43,7 +43,7 @@ export interface Meter {
   questionable: number;
 }
 
-interface Job {
+export interface Job {
   /** For READ? and MEASure?, which answer with the readings. */
   readonly answers: boolean;
   triggersLeft: number;

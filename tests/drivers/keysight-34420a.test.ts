@@ -9,7 +9,7 @@ import { runAsks } from './run-asks.ts';
 const OPTIONS = { terminator: '\n', measures: 'voltage', every: 1, sigma: undefined } as const;
 const ID = { model: '', serial: '', firmware: '' };
 
-function nanovolts(options = {}, simulate = {}) {
+function nanovolts(options = {}, simulate: Readonly<Record<string, unknown>> = { conversions: 'timed' }) {
   const bench = place(meter, simulated, [{ name: 'nvm', options, simulate }]);
   const [unit] = bench.units;
   // The state of the simulator above.
@@ -150,9 +150,9 @@ test.each(['CR', 'LF', 'CRLF'])('lines end in %s where the rig says so', (termin
 });
 
 describe('the simulator, to others', () => {
-  const talk = () => {
+  const talk = (conversions: 'instant' | 'timed' = 'timed') => {
     const { clock, all } = place(meter, simulated, [{ name: 'a' }]);
-    const device = all.device('b', simulated, {});
+    const device = all.device('b', simulated, { conversions });
     const heard: string[] = [];
     device.ports.main.says.subscribe(({ bytes }) => heard.push(new TextDecoder().decode(bytes).trimEnd()));
     const send = (line: string): void => device.ports.main.receive(new TextEncoder().encode(`${line}\n`));
@@ -182,6 +182,16 @@ describe('the simulator, to others', () => {
     expect(ask('FETC?', 0.2).split(',')).toHaveLength(3);
     expect(ask('DATA:POIN?')).toBe('+3.00000000E+00');
     expect(ask('MEAS:VOLT:DC? 1,MAX', 0.2)).toMatch(/^[+-]/);
+  });
+
+  test('without time for its conversions it answers at once, as behind a simulated GPIB adapter', () => {
+    const { ask } = talk('instant');
+    expect(ask('READ?', 0.01)).toMatch(/^[+-]\d\.\d{8}E-\d\d$/);
+    expect(ask('SAMP:COUN 3;:READ?;*OPC?', 0.01)).toMatch(/^([+-]\d\.\d{8}E-\d\d,?){3};1$/);
+    expect(ask('INIT;FETC?', 0.01).split(',')).toHaveLength(3);
+    expect(ask('TRIG:SOUR BUS;:INIT', 0.01)).toBe('');
+    expect(ask('*TRG;FETC?', 0.01).split(',')).toHaveLength(3);
+    expect(nanovolts({}, {}).last('voltage')).toMatchObject({ quality: 'good' });
   });
 
   test('settings as other drivers write them', () => {
