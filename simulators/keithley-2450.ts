@@ -20,23 +20,12 @@ import {
   word,
   wordOf,
 } from './worlds/keithley-scpi.ts';
+import { type Buffer, chosen, plain, type Row, shown, store } from './worlds/reading-buffer.ts';
 import { apply, measured, type Sourcing, statistics } from './worlds/source-meter.ts';
 
 interface Options {
   readonly terminator: string;
   readonly language: 'SCPI' | 'TSP' | 'SCPI2400';
-}
-interface Row {
-  readonly reading: number;
-  readonly source: number;
-  /** Seconds of the world. */
-  readonly t: number;
-  readonly limited: boolean;
-  readonly units: readonly [string, string];
-}
-interface Buffer {
-  size: number;
-  rows: Row[];
 }
 interface State extends Box {
   readonly name: string;
@@ -53,16 +42,6 @@ interface State extends Box {
 
 const OVER = 9.9e37;
 const span = (lo: number, hi: number, rst: number) => ({ lo, hi, rst });
-/** As the instrument writes numbers: digits as they are needed. */
-const plain = (n: number): string => {
-  if (n === 0) return '0';
-  const size = Math.abs(n);
-  const digits = Number(n.toPrecision(7));
-  if (size >= 1e-4 && size < 1e7) return String(digits);
-  const [mantissa = '', exponent = '0'] = digits.toExponential().split('e');
-  return `${mantissa}E${Number(exponent) < 0 ? '-' : '+'}${String(Math.abs(Number(exponent))).padStart(2, '0')}`;
-};
-
 type Source = 'CURR' | 'VOLT';
 const functionOf = (s: State): Source => (s.values.function === 'CURR' ? 'CURR' : 'VOLT');
 const wires = (s: State): boolean => s.values[`${s.sense}rsense`] === true;
@@ -101,79 +80,10 @@ function one(s: State, level?: number): Row {
   };
 }
 
-const ELEMENTS = [
-  'READing',
-  'SOURce',
-  'RELative',
-  'TSTamp',
-  'DATE',
-  'TIME',
-  'SEConds',
-  'FRACtional',
-  'STATus',
-  'SOURSTATus',
-  'UNIT',
-  'SOURUNIT',
-  'FORMatted',
-  'SOURFORMatted',
-];
-const formatted = (n: number, unit: string): string => `${n >= 0 ? '+' : ''}${n.toExponential(5)} ${unit}`;
-function element(row: Row, name: string, first: number): string {
-  const at = row.t - first;
-  switch (name) {
-    case 'SOUR':
-      return plain(row.source);
-    case 'REL':
-      return plain(at);
-    case 'TST':
-    case 'DATE':
-      return '01/01/2026';
-    case 'TIME':
-      return '00:00:00';
-    case 'SEC':
-      return String(Math.floor(row.t));
-    case 'FRAC':
-      return plain(row.t - Math.floor(row.t));
-    case 'STAT':
-      return '0';
-    case 'SOURSTAT':
-      // Bit 7: output on; bit 4 limited, as the manual of the reading buffer has it.
-      return String(128 + (row.limited ? 16 : 0));
-    case 'UNIT':
-      return row.units[0];
-    case 'SOURUNIT':
-      return row.units[1];
-    case 'FORM':
-      return formatted(row.reading, row.units[0]);
-    case 'SOURFORM':
-      return formatted(row.source, row.units[1]);
-    default:
-      return plain(row.reading);
-  }
-}
-
-/** Arguments from a buffer's name on: the buffer, and the elements; undefined where one is not known. */
-function chosen(
-  s: State,
-  args: readonly string[],
-): { readonly name: string; readonly buffer: Buffer; readonly elements: readonly string[] } | undefined {
-  const isName = args[0] !== undefined && /^["']/.test(args[0]);
-  const name = isName ? quoted(args[0]) : 'defbuffer1';
-  const elements = args.slice(isName ? 1 : 0).flatMap((a) => wordOf(a, ELEMENTS) ?? []);
-  const buffer = Object.hasOwn(s.buffers, name) ? s.buffers[name] : undefined;
-  if (!buffer || elements.length < args.length - (isName ? 1 : 0)) return undefined;
-  return { name, buffer, elements: elements.length > 0 ? elements : ['READ'] };
-}
-const shown = (rows: readonly Row[], elements: readonly string[], first: number): string =>
-  rows.flatMap((row) => elements.map((e) => element(row, e, first))).join(',');
-
-function store(buffer: Buffer, rows: readonly Row[]): void {
-  buffer.rows = [...buffer.rows, ...rows].slice(-buffer.size);
-}
 const count = (s: State): number => Math.min(10000, Number(s.values.count));
 /** Takes as many measurements as the count says, stores them, and gives the last. */
 function read(s: State, args: readonly string[]): string | Code {
-  const to = chosen(s, args);
+  const to = chosen(s.buffers, args);
   if (!to) return -224;
   store(
     to.buffer,
@@ -302,7 +212,7 @@ const single = (pattern: string, f: State['sense']): Entry<State> => ({
 const statistic = (name: string, of: (all: readonly number[]) => number): Entry<State> => ({
   pattern: `:TRACe:STATistics:${name}`,
   get(s, args) {
-    const from = chosen(s, args);
+    const from = chosen(s.buffers, args);
     return !from ? -224 : from.buffer.rows.length === 0 ? -230 : plain(of(from.buffer.rows.map((r) => r.reading)));
   },
 });
@@ -310,7 +220,7 @@ const statistic = (name: string, of: (all: readonly number[]) => number): Entry<
 const about =
   <R>(then: (s: State, buffer: Buffer, name: string) => R) =>
   (s: State, args: readonly string[]): R | Code => {
-    const to = chosen(s, args.slice(0, 1));
+    const to = chosen(s.buffers, args.slice(0, 1));
     return to ? then(s, to.buffer, to.name) : -224;
   };
 const NO_ERROR = '0,"No error;0;0 0"';
@@ -361,7 +271,7 @@ const TABLE: readonly Entry<State>[] = [
   {
     pattern: ':FETCh',
     get(s, args) {
-      const from = chosen(s, args);
+      const from = chosen(s.buffers, args);
       const last = from?.buffer.rows.at(-1);
       return !from ? -224 : last ? shown([last], from.elements, from.buffer.rows[0].t) : -230;
     },
@@ -369,7 +279,7 @@ const TABLE: readonly Entry<State>[] = [
   {
     pattern: ':TRACe:DATA',
     get(s, [from = '', to = '', ...rest]) {
-      const of = chosen(s, rest);
+      const of = chosen(s.buffers, rest);
       const [a, b] = [decimal(from), decimal(to)];
       if (!of) return -224;
       if (Number.isNaN(a) || Number.isNaN(b)) return from === '' || to === '' ? -109 : -104;
@@ -381,7 +291,7 @@ const TABLE: readonly Entry<State>[] = [
     pattern: ':TRACe:POINts',
     get: about((_s, buffer) => String(buffer.size)),
     set(s, [size = '', ...rest]) {
-      const to = chosen(s, rest);
+      const to = chosen(s.buffers, rest);
       const n = decimal(size);
       if (!to) return -224;
       if (Number.isNaN(n)) return size === '' ? -109 : -104;
