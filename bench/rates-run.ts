@@ -125,7 +125,11 @@ export async function watched<T>(seconds: number, then: (w: Watched) => Promise<
     });
     await wait(SETTLED);
     const host = hostOf(run.child.pid);
-    const look = async (): Promise<Look> => ({ status: await until(run, 'the host does not answer', status), cpu: cpuOf(host) });
+    const look = async (): Promise<Look> => {
+      // The first answer may come right after a standstill, before the timers have counted what passed in it.
+      await until(run, 'the host does not answer', status);
+      return { status: await until(run, 'the host does not answer', status), cpu: cpuOf(host) };
+    };
     const before = await look();
     await wait(seconds);
     const after = await look();
