@@ -81,6 +81,38 @@ describe('fit planck', () => {
       expect(got.temperature.sigma).toBeCloseTo(Math.hypot(...Object.values<{ value: number }>(got.terms).map((t) => t.value)), 9);
     }
   });
+  test('the bar of the lamp may stand beside its temperature; no other uncertainty is dropped', async () => {
+    const lit = ['--calibration', lampCounts, '--window', '620:880'];
+    const beside = JSON.parse((await run(fit, 'planck', sample, ...lit, '--lamp-temperature', '2255 K +- 10 K', '--json')).out);
+    const apart = JSON.parse((await run(fit, 'planck', sample, ...lit, '--lamp-temperature', '2255K', '--s-lamp', '10K', '--json')).out);
+    expect(beside.terms.lamp.value).toBeGreaterThan(5);
+    expect(beside.terms).toEqual(apart.terms);
+    const twice = await run(fit, 'planck', sample, ...lit, '--lamp-temperature', '2255 K +- 10 K', '--s-lamp', '10K');
+    expect(twice).toMatchObject({ code: EXIT.usage, err: expect.stringContaining('given twice') });
+    const other = await run(fit, 'planck', sample, ...lit, '--lamp-temperature', '2255 K', '--s-slope', '2 % +- 1 %');
+    expect(other).toMatchObject({ code: EXIT.usage, err: expect.stringContaining('--s-slope takes no uncertainty') });
+  });
+  test('a dark that is not there, or of another exposure, is told', async () => {
+    const regions = [{ shape: [1, 200] as const, x: 0, y: 0, binning: [1, 1] as const, wavelength: axis }];
+    const spe = (name: string, counts: number, exposure: number): string => {
+      const data = [Float32Array.from(axis, (l) => counts * throughput(l) * spectralRadiance(l, 2255))];
+      return file(
+        name,
+        encodeSpe({ version: 3, pixel: 'f32', regions, exposure, settings: { camera: 'PIXIS' }, frames: [{ data, tracked: {} }] }),
+      );
+    };
+    const lit = ['--calibration', spe('l.spe', 40, 0.02), '--lamp-temperature', '2255K', '--window', '620:880'];
+    const light = spe('s.spe', 20, 0.02);
+    const flags = async (...more: string[]): Promise<string> =>
+      JSON.parse((await run(fit, 'planck', light, ...lit, ...more, '--json')).out).flags.join('; ');
+    const without = await flags();
+    expect(without).toContain('no dark is subtracted from the spectrum (--dark)');
+    expect(without).toContain("no dark is subtracted from the lamp's spectrum (--calibration-dark)");
+    const other = await flags('--dark', spe('d100.spe', 0.01, 0.1), '--calibration-dark', spe('d20.spe', 0.01, 0.02));
+    expect(other).toContain('the spectrum was exposed for 20 ms, its dark for 100 ms: it is not scaled');
+    expect(other).not.toContain("the lamp's spectrum was exposed");
+    expect(other).not.toContain('no dark is subtracted');
+  });
   test('lines for people', async () => {
     const { code, out } = await run(fit, 'planck', sample, '--calibration', lampCounts, '--lamp-temperature', '2255');
     expect(code).toBe(EXIT.ok);

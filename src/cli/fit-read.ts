@@ -53,11 +53,18 @@ export function only({ options, flags }: Parsed, what: string, allowed: readonly
 
 /** A number in that unit; the unit may be left out. */
 export function amount(name: string, text: string, unit: Unit, zero = false): number {
+  const { value, sigma } = measured(name, text, unit, zero);
+  if (sigma !== undefined) throw new Usage(`--${name} takes no uncertainty, and "${text}" has one`);
+  return value;
+}
+
+/** The same with its uncertainty, where it has one. */
+export function measured(name: string, text: string, unit: Unit, zero = false): { readonly value: number; readonly sigma?: number } {
   const read = quantity(text);
   if (typeof read === 'string') throw new Usage(`--${name}: ${read}`);
   if (read.unit !== unit && read.unit !== '1') throw new Usage(`--${name}: "${text}" is in ${read.unit}, not in ${unit}`);
   if (!(read.value > 0 || (zero && read.value === 0))) throw new Usage(`--${name}: must be above zero, not "${text}"`);
-  return read.value;
+  return read;
 }
 
 /** A whole number from 0. */

@@ -15,6 +15,8 @@ export interface Circumstances {
   readonly rows: readonly [number, number] | undefined;
   readonly frame: number;
   readonly lampTemperature: number | undefined;
+  /** About what was given, beside what the fit itself says. */
+  readonly doubts: readonly string[];
 }
 
 interface JsonQuantity {
@@ -29,7 +31,11 @@ function of(value: number | undefined, unit: Unit, sigma?: number): JsonQuantity
   return { value: sound(value), sigma: sound(sigma), unit };
 }
 
-const flagsOf = ({ suspect, warnings }: Temperature): readonly string[] => [...(suspect === undefined ? [] : [suspect]), ...warnings];
+const flagsOf = ({ suspect, warnings }: Temperature, doubts: readonly string[]): readonly string[] => [
+  ...(suspect === undefined ? [] : [suspect]),
+  ...doubts,
+  ...warnings,
+];
 
 const maskedOf = (masked: readonly Masked[]): readonly unknown[] =>
   masked.map((m) => ({ column: m.column, wavelength: of(m.wavelength, 'm'), why: m.why }));
@@ -38,7 +44,10 @@ export function refusedAsJson({ refused, code, upperLimit, masked }: NoTemperatu
   return { refused, code, ...(upperLimit === undefined ? {} : { upper_limit: of(upperLimit, 'K') }), masked: maskedOf(masked ?? []) };
 }
 
-export function asJson(t: Temperature, { sources, rows, frame, lampTemperature }: Circumstances): Readonly<Record<string, unknown>> {
+export function asJson(
+  t: Temperature,
+  { sources, rows, frame, lampTemperature, doubts }: Circumstances,
+): Readonly<Record<string, unknown>> {
   const named = (role: string): { readonly file: string; readonly sha256: string } | null => {
     const found = sources.find((s) => s.role === role);
     return found ? { file: found.file, sha256: found.sha256 } : null;
@@ -61,7 +70,7 @@ export function asJson(t: Temperature, { sources, rows, frame, lampTemperature }
     window: { from: of(t.window[0], 'm'), to: of(t.window[1], 'm') },
     pixels: t.pixels,
     masked: maskedOf(t.masked),
-    flags: flagsOf(t),
+    flags: flagsOf(t, doubts),
     chi2_per_dof: of(t.chi2, '1').value,
     dof: t.dof,
     deviance: of(t.deviance, '1').value,
@@ -80,7 +89,7 @@ export function asJson(t: Temperature, { sources, rows, frame, lampTemperature }
   };
 }
 
-export function asText(t: Temperature, { sources, rows }: Circumstances): string {
+export function asText(t: Temperature, { sources, rows, doubts }: Circumstances): string {
   const k = (value: number): string => `${value.toFixed(value >= 100 ? 0 : value >= 10 ? 1 : 2)} K`;
   const nm = (metre: number): string => (metre * 1e9).toFixed(1);
   const terms = Object.entries(t.terms)
@@ -106,7 +115,7 @@ export function asText(t: Temperature, { sources, rows }: Circumstances): string
     const ends = `${nm(found[0]?.wavelength ?? Number.NaN)} to ${nm(found.at(-1)?.wavelength ?? Number.NaN)} nm`;
     lines.push(['left out', `${found.length} px ${cause}, ${ends}`]);
   }
-  for (const flag of flagsOf(t)) lines.push(['note', flag]);
+  for (const flag of flagsOf(t, doubts)) lines.push(['note', flag]);
   for (const s of sources) lines.push([s.role, `${s.file}  sha256 ${s.sha256.slice(0, 12)}`]);
   const width = Math.max(...lines.map(([name]) => name.length));
   return `${lines.map(([name, text]) => `${name.padEnd(width)}  ${text}`).join('\n')}\n`;

@@ -1,10 +1,10 @@
 /** `bridgman fit`: the temperature or the pressure of a spectrum file, with every term of its error bar. */
 import type { Calibration, SpectralFrame } from '../derive/calibration.ts';
 import { METHODS, type Method, measureTemperature, type TemperatureParams } from '../derive/measure.ts';
-import type { Unit } from '../units.ts';
+import { show, type Unit } from '../units.ts';
 import { type Command, EXIT, guarded, type Io, type Parsed, parse, suggestion, Usage } from './command.ts';
 import { FIT_GAUGES, fitGauge, GAUGE_OPTIONS } from './fit-gauge.ts';
-import { amount, BadFile, only, rowsOf, spectrumFile, tableFile, whole, windowOf } from './fit-read.ts';
+import { amount, BadFile, measured, only, rowsOf, spectrumFile, tableFile, whole, windowOf } from './fit-read.ts';
 import { asJson, asText, refusedAsJson, type Source } from './fit-report.ts';
 
 const OPTIONS = {
@@ -44,7 +44,7 @@ FILE is SPE 2.x, SPE 3.0 or text with two columns (nm, counts). Without --calibr
 Options of planck
   --calibration FILE      spectrum of the lamp through the same optical path
   --lamp FILE             spectral radiance of the lamp, two columns (nm, any scale)
-  --lamp-temperature K    or: the lamp is a black body at this temperature
+  --lamp-temperature K    or: the lamp is a black body at this temperature (2255K, or "2255 K +- 10 K")
   --rows A:B              detector rows from 0, both ends included
   --window LO:HI          nm; the pixels nearest to both ends are included
   --frame N               frame of the file, from 0; otherwise the first
@@ -104,8 +104,11 @@ async function run(args: readonly string[], io: Io): Promise<number> {
     only(parsed, what, Object.keys(OPTIONS));
     const numbers = readNumbers(parsed);
     const inputs = await readInputs(file, parsed, sources);
-    const result = measureTemperature(inputs.spectrum, { ...numbers, ...inputs.params });
-    const report = { sources, rows: numbers.rows, frame: inputs.frame, lampTemperature: inputs.lampTemperature };
+    const { spectrum, params, lampSigma, lampTemperature } = inputs;
+    if (lampSigma !== undefined && numbers.lampSigma !== undefined)
+      throw new Usage('the uncertainty of the lamp is given twice, in --lamp-temperature and in --s-lamp');
+    const result = measureTemperature(spectrum, { ...numbers, ...params, ...(lampSigma === undefined ? {} : { lampSigma }) });
+    const report = { sources, rows: numbers.rows, frame: inputs.frame, lampTemperature, doubts: darkDoubts(inputs) };
     if ('refused' in result && result.code === 'input') throw new Usage(result.refused);
     if ('refused' in result) {
       if (parsed.flags.has('json')) io.out(`${JSON.stringify(refusedAsJson(result))}\n`);
@@ -125,13 +128,16 @@ interface Inputs {
   readonly spectrum: SpectralFrame;
   readonly frame: number;
   readonly lampTemperature?: number;
+  /** Given with the lamp's temperature. */
+  readonly lampSigma?: number;
   readonly params: Pick<TemperatureParams, 'calibration' | 'dark' | 'emissivity'>;
 }
 
 async function readInputs(file: string, { options }: Parsed, sources: Source[]): Promise<Inputs> {
   const { calibration, lamp, dark, emissivity } = options;
-  const lampTemperature =
-    options['lamp-temperature'] === undefined ? undefined : amount('lamp-temperature', options['lamp-temperature'], 'K');
+  const hot = options['lamp-temperature'];
+  const { value: lampTemperature, sigma: lampSigma } =
+    hot === undefined ? { value: undefined, sigma: undefined } : { sigma: undefined, ...measured('lamp-temperature', hot, 'K') };
   if (calibration === undefined && (lamp !== undefined || lampTemperature !== undefined || options['calibration-dark'] !== undefined)) {
     throw new Usage('a lamp needs --calibration FILE, its spectrum through the same optics');
   }
@@ -156,12 +162,30 @@ async function readInputs(file: string, { options }: Parsed, sources: Source[]):
     spectrum,
     frame,
     ...(lampTemperature === undefined ? {} : { lampTemperature }),
+    ...(lampSigma === undefined ? {} : { lampSigma }),
     params: {
       ...(lit ? { calibration: lit } : {}),
       ...(dark === undefined ? {} : { dark: await spectrumFile('dark', dark, 'mean', sources) }),
       ...(emissivity === undefined ? {} : { emissivity: await tableFile('emissivity', emissivity, sources) }),
     },
   };
+}
+
+const SAME = 1e-3;
+
+/** What a missing dark, or one of another exposure, does to counts is in no bar. */
+function darkDoubts({ spectrum, params: { calibration, dark } }: Inputs): readonly string[] {
+  if (!calibration) return []; // a corrected spectrum
+  const pairs = [
+    ['the spectrum', '--dark', spectrum, dark],
+    ["the lamp's spectrum", '--calibration-dark', calibration.frame, calibration.dark],
+  ] as const;
+  return pairs.flatMap(([name, option, light, own]) => {
+    if (!own) return [`no dark is subtracted from ${name} (${option}): right only where it has none`];
+    const [a, b] = [light.exposure, own.exposure];
+    if (a === undefined || b === undefined || Math.abs(a - b) <= SAME * a) return [];
+    return [`${name} was exposed for ${show(a, 's')}, its dark for ${show(b, 's')}: it is not scaled`];
+  });
 }
 
 /** All options that are numbers, words or pairs. */
