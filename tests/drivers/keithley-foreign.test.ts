@@ -203,7 +203,7 @@ print(json.dumps(dict(id=m.id, wrong=wrong, temp=temp, tc=tc, room=abs(celsius -
     // It ends its replies with CRLF, and newer classes read up to CR.
     expect(await python(METER, `TCPIP::${host}::${port}::SOCKET`, '\\r')).toEqual(METER_SAYS);
   });
-  test.skipIf(!socat)('the 2182A on a terminal with CR, skipped where socat is not installed', async () => {
+  test.skipIf(!socat)('the 2182A on a terminal with CR', async () => {
     const { terminal } = await tcp();
     expect(await python(METER, `ASRL${terminal}::INSTR`, '\\r')).toEqual(METER_SAYS);
   });

@@ -82,7 +82,7 @@ describe.skipIf(!pyvisa)('PyVISA, skipped where python3-pyvisa-py is not install
   }, 60_000);
 
   test.skipIf(!socat)(
-    'the same on a pseudo-terminal (needs socat)',
+    'the same on a pseudo-terminal',
     async () => {
       const folder = mkdtempSync(join(tmpdir(), 'nanovolt-'));
       closing.push(() => rmSync(folder, { recursive: true }));

@@ -215,7 +215,7 @@ describe.skipIf(!pymeasure)('PyMeasure (skipped where python3-pymeasure and pyth
     });
   }, 60_000);
   test.skipIf(!socat)(
-    'Lake Shore over a pseudo-terminal (skipped where socat is absent)',
+    'Lake Shore over a pseudo-terminal',
     async () => {
       expect(await python(LAKESHORE, 'pty', await pty(ls336))).toMatchObject({ wrong: {}, a: expect.closeTo(295.15, 1) });
     },

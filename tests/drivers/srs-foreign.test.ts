@@ -159,7 +159,7 @@ describe.skipIf(!pymeasure)('PyMeasure, skipped where python3-pymeasure and pyth
   }, 60_000);
 
   test.skipIf(!socat)(
-    'the same on a pseudo-terminal with CR, as on RS-232 (needs socat)',
+    'the same on a pseudo-terminal with CR, as on RS-232',
     async () => {
       const said = (await python(SR830, await pty(sr830, { terminator: '\r' }), '\\r')) as { wrong: unknown };
       expect(said).toMatchObject(found);
