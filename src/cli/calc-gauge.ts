@@ -258,7 +258,9 @@ function thermo(options: Options): readonly Answer[] {
   const source = thermocoupleSource(type);
   const cold = thermocoupleVoltage(type, junction.value);
   if (Number.isNaN(cold))
-    throw new NoAnswer(`the cold junction at ${junction.value} K is outside of the table of type ${type}, ${low} to ${high} K`);
+    throw new NoAnswer(
+      `the cold junction at ${junction.value} K is outside of the table of type ${type}, ${low.toFixed(2)} to ${high.toFixed(2)} K`,
+    );
   const report = (volts: Known, hot: Known, suspect?: string): Answer => ({
     json: {
       type,
@@ -284,7 +286,8 @@ function thermo(options: Options): readonly Answer[] {
   if (options.temperature !== undefined) {
     const hot = number('temperature', options.temperature, 'K');
     const volts = thermocoupleVoltage(type, hot.value) - cold;
-    if (Number.isNaN(volts)) throw new NoAnswer(`${hot.value} K is outside of the table of type ${type}, ${low} to ${high} K`);
+    if (Number.isNaN(volts))
+      throw new NoAnswer(`${hot.value} K is outside of the table of type ${type}, ${low.toFixed(2)} to ${high.toFixed(2)} K`);
     return [report({ value: volts }, { value: hot.value })];
   }
   const given = number('voltage', options.voltage ?? '', 'V');

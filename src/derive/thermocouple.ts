@@ -199,13 +199,13 @@ export function thermocouple(type: Thermocouple, measured: Known, junction: Know
   const [low, high] = thermocoupleRange(type);
   const cold = thermocoupleVoltage(type, junction.value);
   if (Number.isNaN(cold)) {
-    return `the cold junction at ${junction.value.toFixed(1)} K is outside of the table of type ${type}, ${low} to ${high} K`;
+    return `the cold junction at ${junction.value.toFixed(1)} K is outside of the table of type ${type}, ${low.toFixed(2)} to ${high.toFixed(2)} K`;
   }
   const temperature = thermocoupleTemperature(type, measured.value + cold);
   if (Number.isNaN(temperature)) {
     const ends = [low, high].map((t) => ((thermocoupleVoltage(type, t) - cold) * 1e3).toFixed(3));
     const text = `${(measured.value * 1e3).toFixed(3)} mV`;
-    return `${text} is outside of what type ${type} gives from ${low} to ${high} K (${ends[0]} to ${ends[1]} mV): open, reversed or of another type`;
+    return `${text} is outside of what type ${type} gives from ${low.toFixed(2)} to ${high.toFixed(2)} K (${ends[0]} to ${ends[1]} mV): open, reversed or of another type`;
   }
   const slope = seebeck(type, temperature);
   const uncertain = measured.sigma !== undefined || junction.sigma !== undefined || tolerance !== undefined;

@@ -79,7 +79,9 @@ test('the bar holds voltage, cold junction and class, each with its own slope', 
 });
 
 test('what no thermocouple of the type can give is told, not extrapolated', () => {
-  expect(thermocouple('K', { value: 0.06 }, { value: 296 })).toMatch(/60.000 mV is outside of what type K gives.*open, reversed/);
+  expect(thermocouple('K', { value: 0.06 }, { value: 296 })).toMatch(
+    /60.000 mV is outside of what type K gives from 3.15 to 1645.15 K.*open, reversed/,
+  );
   expect(thermocouple('K', { value: -0.009 }, { value: 296 })).toMatch(/outside of what type K/);
   expect(thermocouple('K', { value: Number.NaN }, { value: 296 })).toMatch(/outside/);
   expect(thermocouple('B', { value: 0.001 }, { value: 200 })).toMatch(/cold junction at 200.0 K is outside of the table of type B/);
