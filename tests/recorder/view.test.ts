@@ -127,6 +127,12 @@ test('a large screen has every link and channel', () => {
     expect(lines.some((l) => l.includes(text))).toBe(true);
 });
 
+test('polls that are skipped stand there by their names', () => {
+  const instruments = { lockin: { state: 'running', skipped: 12, failed: 3, behind: { x: 10, amplitude: 2 } } };
+  const { lines } = picture(200, 80, [], { status: { instruments } });
+  expect(lines.map((l) => l.trim())).toContain('lockin: 12 polls skipped (x 10, amplitude 2), 3 failed');
+});
+
 test.each([
   [1, 1],
   [5, 3],
