@@ -5,10 +5,11 @@ import type { Rows, SpectralFrame } from './calibration.ts';
 import { spectrumOf } from './files.ts';
 import type { Known } from './gauge.ts';
 
-/** A number in SI, or text with that unit; with its uncertainty, where it has one. */
+/** Text with that unit, or a number where a plain one is meant; with its uncertainty, where it has one. */
 export function known(value: unknown, unit: Unit, example: string): { readonly value: number; readonly sigma?: number } | Refused {
   if (typeof value !== 'number' && typeof value !== 'string')
     return new Refused(`must be written like ${example}, not ${JSON.stringify(value)}`);
+  if (typeof value === 'number' && unit !== '1') return new Refused(`${value} has no unit; write it like ${example}`);
   const read = quantity(value);
   if (typeof read === 'string') return new Refused(`${read}; write it like ${example}`);
   if (typeof value === 'string' && read.unit !== unit)

@@ -201,6 +201,8 @@ describe('parameters are refused in words', () => {
     [ruby, { scale: 'mao2020' }, 'scale: there is no scale "mao2020"; there are ruby2020, dewaele2008'],
     [ruby, { scale: 'Mao-1986', correction: 'ragan1992' }, 'taken'],
     [ruby, { reference: '694 K' }, 'reference: "694 K" is in K, not in m; write it like 694.25 nm +- 0.01 nm'],
+    [ruby, { reference: 694.25 }, 'reference: 694.25 has no unit; write it like 694.25 nm +- 0.01 nm'],
+    [ruby, { gain: 2 }, 'taken'],
     [ruby, { reference: '-694 nm' }, 'reference: must be above zero'],
     [ruby, { window: ['700 nm', '690 nm'] }, 'window: must rise'],
     [ruby, { window: '700 nm' }, 'window: must be a pair such as'],
