@@ -104,10 +104,12 @@ const READERS: Readonly<Record<string, Reader>> = {
 const isObject = (v: unknown): v is Record<string, unknown> => typeof v === 'object' && v !== null && !Array.isArray(v);
 
 function amount(value: unknown, unit: Unit): number | Refused {
-  if (typeof value === 'number' && Number.isFinite(value)) return value;
+  if (typeof value === 'number' && Number.isFinite(value))
+    return unit === '1' ? value : new Refused(`${value} has no unit; a quantity in ${unit} is wanted`);
   if (typeof value !== 'string') return new Refused(`${JSON.stringify(value)} is not a quantity in ${unit}`);
   const read = quantity(value);
   if (typeof read === 'string') return new Refused(read);
+  if (read.sigma !== undefined) return new Refused(`"${value}" has an uncertainty, and none is taken here; of a lamp it is s_lamp`);
   return read.unit === unit ? read.value : new Refused(`"${value}" is in ${read.unit}, not in ${unit}`);
 }
 

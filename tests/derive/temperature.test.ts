@@ -318,6 +318,12 @@ describe('the method planck-ml', () => {
     [{ calibration: { lamp: { path: 'x', sha256: '', bytes: new Uint8Array(3) }, temperature: '2255 K' } }, 'PROTO_SPE_INCOMPLETE'],
     [{ gain: 0 }, 'above zero'],
     [{ s_lamp: '10 nm' }, 'is in m, not in K'],
+    [{ window: [620, 880] }, 'window: 620 has no unit'],
+    [{ s_slope: 0.02 }, 'taken'],
+    [
+      { calibration: { lamp: trace(lamp.frame), temperature: '2255 K +- 10 K' } },
+      'has an uncertainty, and none is taken here; of a lamp it is s_lamp',
+    ],
     [7, 'name: value'],
   ])('%j is refused with a sentence', (yaml, sentence) => {
     const got = planckMl.params.parse(yaml);
