@@ -106,6 +106,7 @@ export default instrument<Readonly<Record<string, never>>, Options, undefined>({
           name,
           {
             takes: unit,
+            uncertain: true,
             about: about ?? `enters ${name} by hand`,
             ...(limits ? { limits } : {}),
             *talk(_act, value, _index, here) {

@@ -253,8 +253,8 @@ export function host(options: HostOptions): Host {
       placeHold(request, written, done);
       return;
     }
-    const takes = acquired.get(request.instrument)?.commands[request.command]?.takes;
-    const given = takes === undefined ? {} : givenValue(takes, written);
+    const { takes, uncertain } = acquired.get(request.instrument)?.commands[request.command] ?? {};
+    const given = takes === undefined ? {} : givenValue(takes, written, uncertain);
     if (typeof given === 'string') {
       ordering.refuse(request, given, done);
       return;

@@ -80,6 +80,8 @@ export interface Command<L extends Links = Links, K extends Takes = Takes> {
   readonly limits?: readonly [number, number];
   /** For a state: the words it may be. */
   readonly words?: readonly string[];
+  /** Its value may carry an uncertainty, "12 um +- 1 um": it is a measured one. */
+  readonly uncertain?: boolean;
   readonly talk: (act: Actors<L>, value: K extends Kind ? Of<K> : undefined, index: number, here: Here) => Talk<void>;
   readonly readback?: Readback;
   /** The next n readings of this channel are from before the order: dropped. */

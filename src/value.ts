@@ -1,7 +1,7 @@
 /** What a person writes as an order's value, as the command takes it: a quantity with its unit into SI, on and off into a flag. */
 import type { OrderValue } from './entry.ts';
 import type { Takes } from './instrument.ts';
-import { quantity } from './units.ts';
+import { quantity, show } from './units.ts';
 
 export interface GivenValue {
   readonly value?: OrderValue;
@@ -12,8 +12,8 @@ export interface GivenValue {
 const ON = ['on', 'true', 'yes', '1'];
 const OFF = ['off', 'false', 'no', '0'];
 
-/** A sentence where it does not fit. A number from a program is in the command's own SI unit; a person writes the unit. */
-export function givenValue(takes: Takes, written: string | number | boolean | undefined): GivenValue | string {
+/** A sentence where it does not fit. `uncertain`: it may carry an uncertainty. A number from a program is in the command's own SI unit; a person writes the unit. */
+export function givenValue(takes: Takes, written: string | number | boolean | undefined, uncertain = false): GivenValue | string {
   if (takes === 'nothing') return written === undefined ? {} : 'this command takes no value';
   if (written === undefined)
     return `a value is needed: ${takes === 'flag' ? 'on or off' : takes === 'state' ? 'a word' : `a number in ${takes}`}`;
@@ -33,5 +33,6 @@ export function givenValue(takes: Takes, written: string | number | boolean | un
   if (bare && takes !== '1')
     return `the unit is missing in "${written}": the value must be in ${takes}, such as "${written.trim()} ${takes}"`;
   if (q.unit !== takes && typeof written !== 'number') return `the value must be in ${takes}, and "${written}" is in ${q.unit}`;
+  if (q.sigma !== undefined && !uncertain) return `the value takes no uncertainty: write "${show(q.value, q.unit)}"`;
   return { value: q.value, ...(q.sigma === undefined ? {} : { sigma: q.sigma }) };
 }

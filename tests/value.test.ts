@@ -17,3 +17,8 @@ test('another quantity is refused and both units are named', () => {
   expect(givenValue('nothing', '1')).toBe('this command takes no value');
   expect(givenValue('K', undefined)).toBe('a value is needed: a number in K');
 });
+
+test('an uncertainty is taken where the command takes one, and refused where it would be dropped', () => {
+  expect(givenValue('m', '12 um +- 1 um', true)).toEqual({ value: 12e-6, sigma: 1e-6 });
+  expect(givenValue('V', '5 V +- 1 V')).toBe('the value takes no uncertainty: write "5 V"');
+});

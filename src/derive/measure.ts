@@ -137,6 +137,12 @@ function measured(frame: SpectralFrame, params: TemperatureParams, chosen: Pixel
   const spread = chosen.relative && fit.chi2 !== undefined ? Math.max(Math.sqrt(fit.chi2), 1e-12) : 1;
   const signalToNoise = signal / (noise * spread);
   if (!(signalToNoise >= LEAST_SIGNAL_TO_NOISE)) return noTemperature(signal, noise * spread, chosen, params.calibration);
+  // One cosmic hit in the dark passes for a signal; what it is the temperature of it cannot say.
+  if (method === 'ml' && fit.sigma > fit.temperature / 2)
+    return refusal(
+      'low-signal',
+      `no temperature: ${Math.round(fit.temperature)} K with an error of ${Math.round(fit.sigma)} K says nothing`,
+    );
   const warnings = [...chosen.warnings];
   const window = windowTerm(method, pixels, chosen.relative, params.background, fit.temperature);
   if (window === undefined) warnings.push('parts of the window alone give no temperature: no window term');

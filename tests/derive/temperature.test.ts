@@ -342,3 +342,13 @@ describe('the method planck-ml', () => {
     expect(values.temperature).toMatchObject({ value: expect.closeTo(1900, 4) });
   });
 });
+
+test('a hit in a dark spectrum is no temperature', () => {
+  const dark = frame(300, 1, 4);
+  const counts = Float64Array.from(dark.counts, (n, i) => n + (i % COLUMNS >= 60 && i % COLUMNS < 64 ? 3000 : 2 * Math.sin(7 * i)));
+  const got = measureTemperature({ ...dark, counts }, { calibration: lamp });
+  expect('refused' in got ? [got.code, got.refused] : got.temperature).toEqual([
+    'low-signal',
+    expect.stringMatching(/^no temperature: \d+ K with an error of \d+ K says nothing$/),
+  ]);
+});
