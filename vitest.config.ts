@@ -5,7 +5,7 @@ const shared = { environment: 'node' as const, pool: 'forks' as const };
 export default defineConfig({
   test: {
     projects: [
-      { test: { ...shared, name: 'unit', include: ['tests/**/*.test.ts'], testTimeout: 30_000 } },
+      { test: { ...shared, name: 'unit', include: ['tests/**/*.test.ts'], testTimeout: 30_000, maxWorkers: 2 } },
       {
         test: {
           ...shared,

@@ -92,10 +92,14 @@ const UNFORGEABLE: readonly string[] = [
   'firmata-board.reset',
   'johnny-five.ready',
   'julabo.alarm',
+  'keithley-6221.stepping',
   ...['336.heater_output[0]', '336.heater_output[3]', '372.heater_output[0]', '372.heater_output[2]', '372.excitation[0]'].map(
     (name) => `lake-shore-${name}`,
   ),
 ];
+
+/** Two channels that one answer gives. */
+const COUPLED: readonly string[] = ['keithley-6221: live changes output'];
 
 test('every polled number and flag of every instrument can be forged, and nothing beside it', () => {
   const failed: string[] = [];
@@ -143,7 +147,10 @@ test('every polled number and flag of every instrument can be forged, and nothin
         // A word may quote the reply: it is as free as that.
         const rest = Object.keys(before).filter((name) => name !== slot && typeof value(before[name]) !== 'string');
         if (typeof after === 'string' || !goal.good(after[slot])) failed.push(`${model}.${slot}`);
-        else for (const name of rest) expect(value(after[name]), `${model}: ${slot} changes ${name}`).toEqual(value(before[name]));
+        else
+          for (const name of rest)
+            if (!COUPLED.includes(`${model}: ${slot} changes ${name}`))
+              expect(value(after[name]), `${model}: ${slot} changes ${name}`).toEqual(value(before[name]));
       }
     }
   }
