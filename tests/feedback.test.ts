@@ -503,6 +503,7 @@ describe('whatever comes', () => {
       fc.property(fc.array(happening, { minLength: 10, maxLength: 60 }), (all) => {
         const b = feedbackBench(spec);
         b.run(6, FRAME, () => ({ 'up.temperature': 1650 }));
+        const began = b.clock.mono();
         b.start(1700);
         b.run(3, FRAME, () => ({ 'up.temperature': 1650 }));
         for (const { wait, value, age, delay, target } of all) {
@@ -512,7 +513,7 @@ describe('whatever comes', () => {
           if (target !== null) b.start(target);
         }
         b.clock.advance(1);
-        let before = { t: Number.NEGATIVE_INFINITY, value: 0.3 };
+        let before = { t: began, value: 0.3 };
         for (const m of b.moves) {
           // What was lost is switched off; it begins again from there only by a person, and not below its limits.
           if (answer === 'off' && m.value === 0) {
