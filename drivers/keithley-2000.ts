@@ -4,10 +4,10 @@ import { decimal } from '../protocols/text.ts';
 import {
   type Actors,
   type Askers,
+  answered,
   bad,
   type Command,
   declared,
-  Garbled,
   type Here,
   instrument,
   NoReply,
@@ -58,11 +58,7 @@ const arrangements = declared(
 const nameOf = (all: ReadonlyMap<string, readonly string[]>, closed: readonly string[]): string =>
   closed.length === 0 ? OPEN : ([...all].find(([, list]) => list.join() === closed.join())?.[0] ?? OTHER);
 
-function answers(reply: string, n: number): readonly string[] {
-  const parts = splitReplies(reply).map((part) => part.trim());
-  if (parts.length !== n) throw new Garbled(`${parts.length} answers to ${n} questions`);
-  return parts;
-}
+const answers = (reply: string, n: number): readonly string[] => answered(splitReplies(reply), n);
 
 /** What the meter is to measure: its functions as it names them, the unit of the channel, and an example. */
 const MEASURED = {

@@ -2,10 +2,10 @@ import { errorQueue, keithleyFlag, keithleyNumber } from '../protocols/keithley.
 import { errorEntry, scpi, splitReplies } from '../protocols/scpi.ts';
 import {
   type Askers,
+  answered,
   bad,
   type Command,
   type Field,
-  Garbled,
   instrument,
   options,
   type Poll,
@@ -41,11 +41,7 @@ const flag = (text: string) => said(keithleyFlag(text));
 const number = (text: string) => said(keithleyNumber(text));
 
 /** Answers to questions joined by ";". */
-function answers(reply: string, n: number): readonly string[] {
-  const parts = splitReplies(reply).map((part) => part.trim());
-  if (parts.length !== n) throw new Garbled(`${parts.length} answers to ${n} questions`);
-  return parts;
-}
+const answers = (reply: string, n: number): readonly string[] => answered(splitReplies(reply), n);
 const FUNCTIONS: Readonly<Record<string, string>> = { '"VOLT:DC"': 'voltage', '"VOLT"': 'voltage', '"TEMP"': 'temperature' };
 
 const errors: Poll<L, { readonly error: 'state' }, readonly string[]> = {

@@ -3,6 +3,7 @@ import { decimal } from '../protocols/text.ts';
 import {
   type Actors,
   type Askers,
+  answered,
   bad,
   type Command,
   Garbled,
@@ -37,11 +38,7 @@ const MODELS: Readonly<Record<string, readonly [number, number]>> = {
   '2470': [1100, 1.05],
 };
 
-function answers(reply: string, n: number): readonly string[] {
-  const parts = splitReplies(reply).map((part) => part.trim());
-  if (parts.length !== n) throw new Garbled(`${parts.length} answers to ${n} questions`);
-  return parts;
-}
+const answers = (reply: string, n: number): readonly string[] => answered(splitReplies(reply), n);
 /** A number as the instrument writes it: blanks around it would be another's. */
 const number = (said: string): number | Measured<'1'> => {
   if (/\s/.test(said)) return bad(`"${said}" has blanks, which is not this instrument's number format`);

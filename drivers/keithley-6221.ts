@@ -7,6 +7,7 @@ import {
   type Actors,
   type Asker,
   type Askers,
+  answered,
   bad,
   type Came,
   type Command,
@@ -74,11 +75,7 @@ const named = (words: Readonly<Record<string, string>>, wanted: string): string 
   Object.keys(words).find((key) => words[key] === wanted) ?? wanted;
 
 /** Answers to questions joined by ";". */
-function answers(reply: string, n: number): readonly string[] {
-  const parts = splitReplies(reply).map((part) => part.trim());
-  if (parts.length !== n) throw new Garbled(`${parts.length} answers to ${n} questions`);
-  return parts;
-}
+const answers = (reply: string, n: number): readonly string[] => answered(splitReplies(reply), n);
 /** A number that an order depends on. */
 function sure(text: string, what: string): number {
   const value = keithleyNumber(text);

@@ -3,6 +3,7 @@ import { decimal } from '../protocols/text.ts';
 import {
   type Actors,
   type Askers,
+  answered,
   bad,
   type Command,
   type Field,
@@ -47,11 +48,7 @@ const OHMS = [1, 10, 100, 1e3, 1e4, 1e5, 1e6];
 const VOLTS = [1e-3, 1e-2, 0.1, 1, 10, 100];
 
 /** Answers to questions joined by ";". */
-function answers(reply: string, n: number): readonly string[] {
-  const parts = splitReplies(reply);
-  if (parts.length !== n) throw new Garbled(`${parts.length} answers to ${n} questions`);
-  return parts.map((part) => part.trim());
-}
+const answers = (reply: string, n: number): readonly string[] => answered(splitReplies(reply), n);
 const functionOf = (text: string): string => FUNCTIONS[text.replaceAll('"', '').toUpperCase()] ?? text;
 const flag = (text: string) => (text === '1' ? true : text === '0' ? false : bad(`"${text}" is neither 0 nor 1`));
 const among = (words: Readonly<Record<string, string>>, text: string) =>

@@ -2,6 +2,7 @@ import { decimal, text } from '../protocols/text.ts';
 import {
   type Actors,
   type Askers,
+  answered,
   bad,
   type Command,
   Garbled,
@@ -52,11 +53,7 @@ const TROUBLE = [
   'temperature under range',
 ] as const;
 
-function answers(reply: string, n: number): readonly string[] {
-  const parts = reply.split(';').map((part) => part.trim());
-  if (parts.length !== n) throw new Garbled(`${parts.length} answers to ${n} questions`);
-  return parts;
-}
+const answers = (reply: string, n: number): readonly string[] => answered(reply.split(';'), n);
 /** A number as the instrument writes it: blanks around it would be another's. */
 const number = (said: string): number | Measured<'1'> => {
   if (/\s/.test(said)) return bad(`"${said}" has blanks, which is not this instrument's number format`);

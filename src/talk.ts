@@ -58,6 +58,12 @@ export class Garbled extends Error {
   }
 }
 
+/** The answers to n questions that went out as one, without the blanks around them; throws Garbled where they are more or fewer. */
+export function answered(parts: readonly string[], n: number): readonly string[] {
+  if (parts.length !== n) throw new Garbled(`${parts.length} answers to ${n} questions`);
+  return parts.map((part) => part.trim());
+}
+
 /** Why an instrument is not taken: another family, a missing unit, a wrong option. */
 export class Refused {
   readonly why: string;
