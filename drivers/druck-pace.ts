@@ -5,6 +5,7 @@ import {
   type Askers,
   bad,
   type Command,
+  drained,
   type Field,
   Garbled,
   type Here,
@@ -83,15 +84,12 @@ const joined = <O extends Poll<L>['gives']>(
 const errors: Poll<L, { readonly error: 'state' }, readonly string[]> = {
   every: 2,
   gives: { error: 'state' },
-  *talk(ask) {
-    const entries: string[] = [];
-    for (let n = 0; n < 6; n++) {
-      const entry = yield* ask.main.ask(':SYST:ERR?');
-      if (errorEntry(entry)?.code === 0) break;
-      entries.push(entry);
-    }
-    return entries;
-  },
+  talk: (ask) =>
+    drained(
+      () => ask.main.ask(':SYST:ERR?'),
+      (entry) => errorEntry(entry)?.code === 0,
+      6,
+    ),
   read: (entries) => ({
     error:
       entries

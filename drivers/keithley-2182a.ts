@@ -5,6 +5,7 @@ import {
   answered,
   bad,
   type Command,
+  drained,
   type Field,
   instrument,
   options,
@@ -47,15 +48,12 @@ const FUNCTIONS: Readonly<Record<string, string>> = { '"VOLT:DC"': 'voltage', '"
 const errors: Poll<L, { readonly error: 'state' }, readonly string[]> = {
   every: 2,
   gives: { error: 'state' },
-  *talk(ask) {
-    const entries: string[] = [];
-    for (let n = 0; n < 11; n++) {
-      const entry = yield* ask.main.ask(':SYST:ERR?');
-      if (errorEntry(entry)?.code === 0) break;
-      entries.push(entry);
-    }
-    return entries;
-  },
+  talk: (ask) =>
+    drained(
+      () => ask.main.ask(':SYST:ERR?'),
+      (entry) => errorEntry(entry)?.code === 0,
+      11,
+    ),
   read: (entries) => ({ error: errorQueue(entries) }),
   example: [['-113,"Undefined header"'], { error: '-113 Undefined header' }],
 };

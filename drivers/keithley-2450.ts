@@ -6,6 +6,7 @@ import {
   answered,
   bad,
   type Command,
+  drained,
   Garbled,
   instrument,
   type Measured,
@@ -119,15 +120,12 @@ const SETTINGS = [
 const errors: Poll<L, { readonly error: 'state' }, readonly string[]> = {
   every: 2,
   gives: { error: 'state' },
-  *talk(ask) {
-    const entries: string[] = [];
-    for (let n = 0; n < 11; n++) {
-      const entry = yield* ask.main.ask(':SYST:ERR?');
-      if (errorEntry(entry)?.code === 0) break;
-      entries.push(entry);
-    }
-    return entries;
-  },
+  talk: (ask) =>
+    drained(
+      () => ask.main.ask(':SYST:ERR?'),
+      (entry) => errorEntry(entry)?.code === 0,
+      11,
+    ),
   read: (entries) => ({
     error:
       entries

@@ -11,6 +11,7 @@ import {
   bad,
   type Came,
   type Command,
+  drained,
   type Field,
   Garbled,
   type Here,
@@ -86,15 +87,12 @@ function sure(text: string, what: string): number {
 const errors: Poll<L, { readonly error: 'state' }, readonly string[]> = {
   every: 2,
   gives: { error: 'state' },
-  *talk(ask) {
-    const entries: string[] = [];
-    for (let n = 0; n < 11; n++) {
-      const entry = yield* ask.main.ask(':STAT:QUE:NEXT?');
-      if (errorEntry(entry)?.code === 0) break;
-      entries.push(entry);
-    }
-    return entries;
-  },
+  talk: (ask) =>
+    drained(
+      () => ask.main.ask(':STAT:QUE:NEXT?'),
+      (entry) => errorEntry(entry)?.code === 0,
+      11,
+    ),
   read: (entries) => ({ error: errorQueue(entries) }),
   example: [['-222,"Parameter data out of range"'], { error: '-222 Parameter data out of range' }],
 };

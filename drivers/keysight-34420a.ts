@@ -6,6 +6,7 @@ import {
   answered,
   bad,
   type Command,
+  drained,
   type Field,
   Garbled,
   instrument,
@@ -197,15 +198,12 @@ const settings = ({ measures }: Options, seen: Seen): Poll<L, Given, readonly [s
 const errors: Poll<L, { readonly error: 'state' }, readonly string[]> = {
   every: 2,
   gives: { error: 'state' },
-  *talk(ask) {
-    const entries: string[] = [];
-    for (let n = 0; n < 21; n++) {
-      const entry = yield* ask.main.ask(':SYST:ERR?');
-      if (errorEntry(entry)?.code === 0) break;
-      entries.push(entry);
-    }
-    return entries;
-  },
+  talk: (ask) =>
+    drained(
+      () => ask.main.ask(':SYST:ERR?'),
+      (entry) => errorEntry(entry)?.code === 0,
+      21,
+    ),
   read: (entries) => ({
     error:
       entries

@@ -64,6 +64,17 @@ export function answered(parts: readonly string[], n: number): readonly string[]
   return parts.map((part) => part.trim());
 }
 
+/** Asks until the answer says that there is no more, and that many times at most: an error queue that is emptied. What says so is left out. */
+export function* drained<M>(ask: () => Talk<M>, none: (m: M) => boolean, most: number): Talk<readonly M[]> {
+  const all: M[] = [];
+  while (all.length < most) {
+    const one = yield* ask();
+    if (none(one)) break;
+    all.push(one);
+  }
+  return all;
+}
+
 /** Why an instrument is not taken: another family, a missing unit, a wrong option. */
 export class Refused {
   readonly why: string;
