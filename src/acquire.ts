@@ -291,12 +291,14 @@ export function acquire(placed: Placed, clock: Clock, on: AcquireEvents): Acquir
       statistics.set(pollName(poll), stat);
       statisticsOf.set(poll, stat);
       let busy = false;
+      let due = false; // the last tick was not asked at its time: it still can be before the next one
       const tick = (missed: number): void => {
-        stat.skipped += missed;
-        if (busy) {
-          stat.skipped++;
-          return;
-        }
+        if (due) stat.skipped++;
+        due = busy || missed > 0;
+        stat.skipped += busy ? missed : Math.max(0, missed - 1);
+        if (!busy) begin();
+      };
+      const begin = (): void => {
         if (ours()) {
           stat.skipped++;
           owed.add(ask);
@@ -318,9 +320,13 @@ export function acquire(placed: Placed, clock: Clock, on: AcquireEvents): Acquir
         busy = true;
         runPoll(poll, by, POLL, (givenUp) => {
           busy = false;
-          if (!givenUp) return;
-          owed.add(ask);
-          askOwed();
+          if (givenUp) {
+            owed.add(ask);
+            askOwed();
+          } else if (due) {
+            due = false;
+            begin();
+          }
         });
       };
       stops.push(every(clock, poll.every, tick));

@@ -21,7 +21,18 @@ interface Running {
   t: number;
   /** Microseconds between the last two readings. */
   interval: number;
+  /** The longest time without a reading that ended within the last RECENT, and the interval before it. */
+  hole: Hole | undefined;
 }
+
+interface Hole {
+  readonly from: number;
+  readonly to: number;
+  readonly interval: number;
+}
+
+const HOLE = 0.2e6; // microseconds; a standstill is longer
+const RECENT = 1e6; // microseconds, much more than a standstill takes to be noticed once it is over
 
 export function gapLedger(): GapLedger {
   const open = new Map<string, { from: number; cause: string; missed: number }>();
@@ -48,17 +59,23 @@ export function gapLedger(): GapLedger {
       if (r.quality === 'bad') return missing(channel, r.t, r.why);
       const before = good.get(channel);
       if (before) {
-        before.interval = r.t - before.t;
+        const { t: from, interval, hole } = before;
+        before.interval = r.t - from;
         before.t = r.t;
-      } else good.set(channel, { t: r.t, interval: 0 });
+        if (before.interval > HOLE && (!hole || hole.to < from - RECENT || before.interval > hole.to - hole.from))
+          before.hole = { from, to: r.t, interval };
+      } else good.set(channel, { t: r.t, interval: 0, hole: undefined });
       return open.size === 0 ? NONE : there(channel, r.t);
     },
     absent: (instrument, t, cause) => (cause === undefined ? there(instrument, t) : missing(instrument, t, cause)),
     stood: (from, to, cause) =>
-      [...good].flatMap(([channel, { t, interval }]): readonly Gap[] => {
-        // What was being asked meanwhile may have been found missing a moment before the standstill was noticed.
-        const end = Math.min(to, open.get(channel)?.from ?? to);
-        const begin = Math.max(t, from);
+      [...good].flatMap(([channel, { t, interval: last, hole }]): readonly Gap[] => {
+        // A reply that had waited in the socket may have been read a moment before the standstill was noticed: the time without is before it.
+        const within = hole && hole.to > from && t > from ? hole : undefined;
+        const interval = within?.interval ?? last;
+        // What was being asked meanwhile may have been found missing then.
+        const end = Math.min(to, within?.to ?? open.get(channel)?.from ?? to);
+        const begin = Math.max(within?.from ?? t, from);
         // One that is asked more rarely than that has lost nothing.
         const missed = interval > 0 ? Math.floor((end - begin) / interval) : 0;
         return missed < 1 ? [] : [{ channel, from: begin, to: end, cause, missed }];

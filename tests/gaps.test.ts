@@ -59,3 +59,13 @@ test('a standstill is a gap also where what was asked meanwhile was found missin
     { channel: 'up.temperature', from: 210, to: 990, cause: 'the program stood still', missed: 7 },
   ]);
 });
+
+test('a standstill is a gap also where a reply that had waited was read before the standstill was noticed', () => {
+  const ledger = gapLedger();
+  for (const t of [0, 0.1e6, 0.2e6, 6.2e6, 6.21e6]) ledger.see(reading(t));
+  expect(ledger.stood(0.21e6, 6.22e6, 'the program stood still')).toEqual([
+    { channel: 'up.temperature', from: 0.21e6, to: 6.2e6, cause: 'the program stood still', missed: 59 },
+  ]);
+  for (const t of [6.3e6, 8.8e6, 8.9e6, 9e6]) ledger.see(reading(t));
+  expect(ledger.stood(9.01e6, 9.9e6, 'the program stood still')).toMatchObject([{ from: 9.01e6, to: 9.9e6 }]);
+});

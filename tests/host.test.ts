@@ -32,11 +32,14 @@ const exchanges = (entries: readonly Entry[], instrument: string) =>
   entries.flatMap((e) => (e.kind === 'exchange' && e.exchanged.instrument === instrument ? [e.exchanged] : []));
 
 /** Arrivals later than they came, by what `late` says for each. */
+/** Replies that come late, and those behind them after them: no wire changes their order. */
 const delayed = (late: (n: number) => number) => (link: Link, _: unknown, clock: VirtualClock) => {
   const arrivals = new Subject<Arrival>();
   let n = 0;
+  let last = 0;
   link.arrivals.subscribe((a) => {
-    clock.after(late(n++), () => arrivals.next({ ...a, t: clock.now(), mono: clock.mono() }));
+    last = Math.max(last, clock.mono() + late(n++));
+    clock.after(last - clock.mono(), () => arrivals.next({ ...a, t: clock.now(), mono: clock.mono() }));
   });
   return wrapped(link, { arrivals });
 };
@@ -83,7 +86,7 @@ describe('polls', () => {
   });
 
   test('late replies: bad readings with their cause, never the value of another question', () => {
-    const b = bench(toyRig(), toys, { wrap: delayed((n) => (n % 13 === 5 ? 0.35 : 0.002)) });
+    const b = bench(toyRig(), toys, { wrap: delayed((n) => (n % 7 === 5 ? 0.35 : 0.002)) });
     b.clock.advance(120);
     const level = b.readings('toy.level');
     expect(level.filter((r) => r.quality !== 'bad' && r.value !== 0)).toEqual([]);
