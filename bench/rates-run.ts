@@ -19,6 +19,8 @@ export interface Watched {
 
 export interface Look {
   readonly status: Status;
+  /** Ticks that a process which does nothing else has left out since it began, by the grid in seconds: the machine itself stood still. */
+  readonly still: Readonly<Record<string, number>>;
   /** Seconds of CPU time of all threads of the host's process; NaN where there is no /proc. */
   readonly cpu: number;
 }
@@ -45,8 +47,10 @@ interface Program {
   readonly ended: Promise<number | null>;
 }
 
+const bridgman = (args: readonly string[]): Program => program([join(root(), 'dist/src/main.js'), ...args]);
+
 function program(args: readonly string[]): Program {
-  const child = spawn(process.execPath, [join(root(), 'dist/src/main.js'), ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   let out = '';
   for (const pipe of [child.stdout, child.stderr]) {
     pipe.setEncoding('utf8').on('data', (text: string) => {
@@ -60,6 +64,24 @@ async function end(one: Program): Promise<number | null> {
   one.child.kill('SIGTERM');
   return one.ended;
 }
+
+/** Ticks of these grids that come as late as the host skips a poll are counted. Prints the counts each 20 ms. */
+const IDLE = `
+  const left = {};
+  for (const every of JSON.parse(process.argv[1])) {
+    const start = performance.now(), step = 1000 * every;
+    let n = 0;
+    left[every] = 0;
+    const next = () => {
+      n = Math.max(n + 1, Math.floor((performance.now() - start) / step) + 1);
+      const mine = n;
+      setTimeout(() => { next(); left[every] += Math.max(0, n - mine - 1 - Math.max(1, Math.floor(0.1 / every + 1e-9))); }, start + n * step - performance.now());
+    };
+    next();
+  }
+  setInterval(() => console.log(JSON.stringify(left)), 20);`;
+
+export const GRIDS = [0.01, 0.05, 0.1] as const; // seconds
 
 /** Asks until there is something; throws with what the program has said where there is nothing in time, or where it has ended. */
 async function until<T>(one: Program, what: string, look: () => T | undefined | Promise<T | undefined>): Promise<T> {
@@ -109,10 +131,10 @@ export async function watched<T>(seconds: number, then: (w: Watched) => Promise<
     const text = readFileSync(join(root(), 'bench/rates.yaml'), 'utf8').replace(/^rig: .*$/m, `rig: ${rig}`);
     writeFileSync(join(folder, 'rig.yaml'), text);
     const served = join(folder, 'served.yaml');
-    const simulators = program(['simulate', join(folder, 'rig.yaml'), '--write', served, '--json']);
+    const simulators = bridgman(['simulate', join(folder, 'rig.yaml'), '--write', served, '--json']);
     programs.push(simulators);
     const links = await until(simulators, 'the simulators are not served', () => linksOf(simulators.out()));
-    const run = program(['run', served, '--summary', join(folder, 'summary.json')]);
+    const run = bridgman(['run', served, '--summary', join(folder, 'summary.json')]);
     programs.push(run);
     const status = async (): Promise<Status | undefined> => {
       const answer = await askLocal(socketOf(rig), { do: 'status' }, 10).catch(() => undefined);
@@ -125,10 +147,17 @@ export async function watched<T>(seconds: number, then: (w: Watched) => Promise<
     });
     await wait(SETTLED);
     const host = hostOf(run.child.pid);
+    const idle = program(['-e', IDLE, JSON.stringify(GRIDS)]);
+    programs.push(idle);
+    const still = (): Readonly<Record<string, number>> => {
+      const lines = idle.out().split('\n');
+      const last = lines.at(-2);
+      return last === undefined ? {} : (JSON.parse(last) as Record<string, number>); // written by IDLE
+    };
     const look = async (): Promise<Look> => {
       // The first answer may come right after a standstill, before the timers have counted what passed in it.
       await until(run, 'the host does not answer', status);
-      return { status: await until(run, 'the host does not answer', status), cpu: cpuOf(host) };
+      return { status: await until(run, 'the host does not answer', status), cpu: cpuOf(host), still: still() };
     };
     const before = await look();
     await wait(seconds);

@@ -66,6 +66,7 @@ interface Slot {
 
 const pollName = (poll: Poll<Links>): string => Object.keys(poll.gives).join('+');
 
+const LATE = 0.1; // seconds by which a poll may be asked late; one of a longer period, by less than that
 const OURS = 1; // seconds in which an instrument is proven again after a safe order of ours, or is silent
 
 export function acquire(placed: Placed, clock: Clock, on: AcquireEvents): Acquired {
@@ -291,11 +292,12 @@ export function acquire(placed: Placed, clock: Clock, on: AcquireEvents): Acquir
       statistics.set(pollName(poll), stat);
       statisticsOf.set(poll, stat);
       let busy = false;
-      let due = false; // the last tick was not asked at its time: it still can be before the next one
+      let due = 0; // ticks that were not asked at their time, and still can be
+      const most = Math.max(1, Math.floor(LATE / poll.every + 1e-9));
       const tick = (missed: number): void => {
-        if (due) stat.skipped++;
-        due = busy || missed > 0;
-        stat.skipped += busy ? missed : Math.max(0, missed - 1);
+        const all = due + missed + (busy ? 1 : 0);
+        due = Math.min(all, most);
+        stat.skipped += all - due;
         if (!busy) begin();
       };
       const begin = (): void => {
@@ -323,8 +325,8 @@ export function acquire(placed: Placed, clock: Clock, on: AcquireEvents): Acquir
           if (givenUp) {
             owed.add(ask);
             askOwed();
-          } else if (due) {
-            due = false;
+          } else if (due > 0) {
+            due--;
             begin();
           }
         });
