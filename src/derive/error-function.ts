@@ -16,7 +16,7 @@ export function erfc(x: number): number {
     return 1 - 2 * scale * sum;
   }
   let c = x;
-  let d = 1 / x;
+  let d = 0;
   let value = x;
   for (let n = 1; n < 500; n++) {
     d = 1 / (x + (n / 2) * d);
