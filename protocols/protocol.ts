@@ -19,6 +19,8 @@ export type Decoder<M> = (bytes: Uint8Array) => readonly (M | Fault)[];
 export interface Protocol<Q, M> {
   /** 'packets' where one datagram or file is one message; absent: a stream. */
   readonly framing?: 'packets';
+  /** What is read in a process of its own because it is too fast for the host: the plan of that process, plain data (see readout.ts). */
+  readonly readout?: Readonly<Record<string, unknown>>;
   /** What ends a half-sent question, where another talker takes the line over. */
   readonly resync?: Uint8Array;
   readonly asks: { encode(q: Q): Uint8Array; decoder(): Decoder<Q> };
