@@ -97,14 +97,14 @@ function* identify(ask: Askers<L>): Talk<Id | Refused> {
     ...{ serial, firmware, volts: Number(volts), count, auto },
     decimals: Math.min(3, Math.max(0, -(isegExponent(set) ?? 0))),
     ...(full === undefined ? {} : { amps: full }),
-    ...(trip === undefined || own === undefined ? {} : { trip, resolution: 10 ** own }),
+    ...(trip === undefined || own === undefined ? {} : { trip, resolution: Number(`1e${own}`) }),
   };
 }
 
 /** "6mA" in A; without its unit it may be anything. */
 function amperes(text: string): number | undefined {
   const [, value, prefix] = /^([\d.]+)\s*([mµu]?)A$/.exec(text) ?? [];
-  return value === undefined ? undefined : Number(value) * (prefix === 'm' ? 1e-3 : prefix === '' ? 1 : 1e-6);
+  return value === undefined ? undefined : Number(`${value}e${prefix === 'm' ? -3 : prefix === '' ? 0 : -6}`);
 }
 
 /** A change, and what the unit has to say against it. */
