@@ -21,6 +21,9 @@ export interface RbcpTell extends Place {
   readonly busError: boolean;
 }
 
+/** The most bytes that one packet reads or writes. */
+export const RBCP_MOST = 255;
+
 /** Version and type: 0xFF; then command, id, length, address (4, big-endian). */
 const HEADER = 8;
 const VERSION = 0xff;
@@ -37,14 +40,29 @@ function packet(command: number, place: Partial<Place> & Pick<Place, 'address'>,
 }
 
 function encodeAsk(q: RbcpAsk): Uint8Array {
-  if (q.command === 'read') return packet(READ, q, whole('the length', q.length, 255, 1), new Uint8Array(0));
-  return packet(WRITE, q, whole('the length of the data', q.data.length, 255, 1), q.data);
+  if (q.command === 'read') return packet(READ, q, whole('the length', q.length, RBCP_MOST, 1), new Uint8Array(0));
+  return packet(WRITE, q, whole('the length of the data', q.data.length, RBCP_MOST, 1), q.data);
 }
 
 function encodeTell(m: RbcpTell): Uint8Array {
   if (m.data.length === 0 && !m.busError) throw new Unsendable('a reply without bus error has at least one byte of data');
   const command = (m.command === 'read' ? READ : WRITE) | (m.ack ? ACK : 0) | (m.busError ? BUS_ERROR : 0);
   return packet(command, m, whole('the length of the data', m.data.length, 255), m.data);
+}
+
+/**
+ * A read or a write of any length as questions of `most` bytes and a rest, to be asked one after the other: the answers' data in that order
+ * are the whole. An even `most` keeps 16-bit registers in one packet. Nothing is asked for no bytes.
+ */
+export function rbcpPieces(q: RbcpAsk, most = RBCP_MOST): readonly RbcpAsk[] {
+  const step = whole('the most bytes of a packet', most, RBCP_MOST, 1);
+  const length = q.command === 'read' ? whole('the length', q.length, 0xffffffff) : q.data.length;
+  return Array.from({ length: Math.ceil(length / step) }, (_, i) => {
+    const from = i * step;
+    const address = whole('the address', q.address + from, 0xffffffff);
+    if (q.command === 'read') return { ...q, address, length: Math.min(step, length - from) };
+    return { ...q, address, data: q.data.subarray(from, from + step) };
+  });
 }
 
 /** One datagram is one message; PROTO_BAD_PACKET is what is short, long or no RBCP. */
