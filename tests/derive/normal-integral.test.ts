@@ -9,14 +9,14 @@ const TABLE = [
   [0.46875, 0.507386526782062],
   [0.5, 0.4795001221869535],
   [1, 0.15729920705028513],
-  [2.7, 0.00013433272994052422],
+  [2.7, 0.0001343327399405242],
   [4, 1.541725790028002e-8],
-  [4.2, 2.8554941795921843e-9],
+  [4.2, 2.855494179592184e-9],
   [10, 2.088487583762545e-45],
   [25, 8.300172571196522e-274],
 ] as const;
 
-test('error functions agree with libm over all their ranges', () => {
+test('error functions agree with libm in all their ranges', () => {
   for (const [x, value] of TABLE) {
     expect(Math.abs(erfc(x) / value - 1)).toBeLessThan(2e-15);
     expect(erf(x)).toBeCloseTo(1 - value, 15);
