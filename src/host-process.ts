@@ -7,10 +7,13 @@ import { guardianKeeper } from './guardian-keeper.ts';
 import { type Host, host } from './host.ts';
 import { nodesOf } from './methods.ts';
 import { outflow } from './pipe.ts';
+import { streamsEnded } from './readout/stream-link.ts';
+import { rawSeries } from './recorder/session-json.ts';
 import { withUserDrivers } from './rig-drivers.ts';
-import { addressOf, openReal, simulatedRig } from './rig-open.ts';
+import { addressOf, openWire, simulatedRig } from './rig-open.ts';
 
 const END = 3; // seconds for outputs to be read back as safe at the end
+const STREAMS = 3; // seconds for readout processes to end their parts of the session
 const ALONE = 60; // the same, when there is no guardian that would go on
 
 const send = (message: ToGuardian): void => {
@@ -56,7 +59,9 @@ async function start(init: HostInit): Promise<void> {
     nodes: nodesOf(init.rig),
     clock,
     open(wire, told) {
-      const link = isSimulated(wire.address) ? simulated?.open(wire) : openReal(wire.address, clock, { base: init.rig.folder, told });
+      const link = isSimulated(wire.address)
+        ? simulated?.open(wire)
+        : openWire(wire, clock, { base: init.rig.folder, told, session: { folder: init.session, rawOrder: rawSeries(init.rig) } });
       if (!link) throw new Error(`${wire.key}: an instrument on it has no simulator`);
       return link;
     },
@@ -83,7 +88,7 @@ async function start(init: HostInit): Promise<void> {
         flow.end(() => {
           send({ is: 'ended', unsafe });
           // Ports and timers of libraries must not keep a laboratory alive that has ended.
-          setImmediate(() => process.exit(0));
+          void streamsEnded(clock, STREAMS).then(() => setImmediate(() => process.exit(0)));
         });
       },
       why,

@@ -241,6 +241,7 @@ export async function laboratory(rig: Rig, wanted: Wanted, io: Io): Promise<numb
       simulate: wanted.simulate,
       seed: wanted.seed,
       recorder: recorderSocket,
+      session: folder,
       unsettled: last.unsettled,
       restored: alarmsBefore.states,
     },

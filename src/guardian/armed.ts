@@ -40,6 +40,8 @@ export interface HostInit {
   readonly seed: number;
   /** Where the recorder listens. */
   readonly recorder: string;
+  /** The session's folder: readout processes write parts of their own into it. */
+  readonly session: string;
   /** What earlier runs have left behind unsigned: nothing hazardous until a person has acknowledged the record. */
   readonly unsettled: readonly Unsettled[];
   /** Alarms as they stood when the last run ended. */

@@ -12,7 +12,7 @@ import { alarmKeeper } from './alarm-keeper.ts';
 import { jsonLine } from './jsonl.ts';
 import { catchUp, recorder, type Summary } from './recorder.ts';
 import { replaceFile } from './replace-file.ts';
-import { seriesOf } from './session-json.ts';
+import { rawSeries } from './session-json.ts';
 import { type View, view } from './view.ts';
 import type { StopShown } from './view-head.ts';
 
@@ -60,12 +60,6 @@ const UNREAD = 32 << 20; // bytes of output that may wait for their reader
 const send = (message: FromRecorder): void => {
   if (process.connected) process.send?.(message, undefined, undefined, () => {}); // a guardian that has just died is told of by 'disconnect'
 };
-
-/** The rig names instruments; their raw series are those of their links. */
-const rawSeries = (rig: Rig): readonly `raw-${string}`[] =>
-  rig.record.rawOrder.flatMap((name) =>
-    Object.values(rig.instruments.find((i) => i.name === name)?.links ?? {}).map(({ wire }) => seriesOf(wire)),
-  );
 
 async function start(init: RecorderInit): Promise<void> {
   const clock = realClock();

@@ -2,6 +2,7 @@
 import type { Entry } from '../entry.ts';
 import type { Exchanged } from '../exchange.ts';
 import type { Column, Reading, Trace } from '../reading.ts';
+import type { Rig } from '../rig.ts';
 import type { Unit } from '../units.ts';
 import { JsonBytes } from './json-bytes.ts';
 
@@ -35,6 +36,12 @@ export function namedOf(bytes: Uint8Array): { readonly name: string; readonly by
 
 /** A file name's part: what a wire's address has beside letters and digits becomes a dash. */
 export const seriesOf = (link: string): `raw-${string}` => `raw-${link.replace(/[^A-Za-z0-9]+/g, '-').replace(/^-|-$/g, '') || 'link'}`;
+
+/** The rig names instruments; their raw series are those of their links. In the order in which they stop when room goes out. */
+export const rawSeries = (rig: Pick<Rig, 'record' | 'instruments'>): readonly `raw-${string}`[] =>
+  rig.record.rawOrder.flatMap((name) =>
+    Object.values(rig.instruments.find((i) => i.name === name)?.links ?? {}).map(({ wire }) => seriesOf(wire)),
+  );
 
 /** Where a link's bytes go. */
 interface Place {

@@ -1,0 +1,138 @@
+/**
+ * From a stream's bytes to what people look at: source, spectra, rates and live time in one place, without a socket or a file. The readout
+ * process runs it beside both; a simulated run and the tests run it where they are.
+ */
+
+import type { HitSource, Hits, SourceCounts } from '../derive/hits.ts';
+import { type LiveLook, type LiveTime, liveTime } from '../derive/live-time.ts';
+import { checkSpectra, type Spectra, type SpectraOptions, spectra } from '../derive/spectra.ts';
+import { bad, type Given, type Kind, type Values } from '../reading.ts';
+import { sourceOf } from './formats.ts';
+
+/** What a driver plans for its stream, as plain data. */
+export interface ReaderPlan {
+  /** How the bytes are read: one of the formats of formats.ts, with its settings. */
+  readonly source: { readonly format: string } & Readonly<Record<string, unknown>>;
+  readonly channels: number;
+  readonly spectra: Omit<SpectraOptions, 'channels'>;
+  /** Seconds after each frame in which the board takes no other. */
+  readonly perFrame?: number;
+  /** What of it the session holds: all bytes, and the features of all hits. */
+  readonly record: { readonly raw: boolean; readonly hits: boolean };
+}
+
+export interface ReaderOptions {
+  readonly plan: ReaderPlan;
+  /** Microseconds since 1970. */
+  readonly begin: number;
+  readonly crc32: (bytes: Uint8Array, seed?: number) => number;
+  /** Each block as it comes; it is filled again afterwards. */
+  readonly hits?: (block: Hits, t: number) => void;
+}
+
+export interface Reader {
+  take(bytes: Uint8Array, t: number): void;
+  /** The stream was not there for this time (microseconds since 1970). */
+  closed(from: number, to: number): void;
+  /** What there is to say now; t in microseconds since 1970. */
+  look(t: number): Values;
+  /** Spectra begin anew; the counts of what was lost go on. */
+  clear(t: number): void;
+  readonly counts: SourceCounts;
+}
+
+/** A sentence for what is wrong with the plan. */
+export function reader(options: ReaderOptions): Reader | string {
+  const { plan, crc32, hits } = options;
+  const wanted: SpectraOptions = { ...plan.spectra, channels: plan.channels };
+  const wrong = checkSpectra(wanted);
+  if (wrong !== undefined) return wrong;
+  const source = sourceOf(plan.source, crc32);
+  return typeof source === 'string' ? source : new Reading(options, source, spectra(wanted), hits);
+}
+
+class Reading implements Reader {
+  readonly #source: HitSource;
+  readonly #spectra: Spectra;
+  readonly #hits: ((block: Hits, t: number) => void) | undefined;
+  readonly #give: (block: Hits) => void;
+  readonly #live: LiveTime;
+  #now = 0;
+  #begin: number;
+  #before: { t: number; bytes: number; frames: number };
+
+  constructor(options: ReaderOptions, source: HitSource, all: Spectra, hits: ((block: Hits, t: number) => void) | undefined) {
+    const { plan, begin } = options;
+    this.#source = source;
+    this.#spectra = all;
+    this.#hits = hits;
+    this.#begin = begin;
+    this.#before = { t: begin, bytes: 0, frames: 0 };
+    this.#live = liveTime({ channels: plan.channels, begin, ...(plan.perFrame === undefined ? {} : { perFrame: plan.perFrame }) });
+    this.#give = (block) => {
+      this.#spectra.take(block);
+      this.#live.take(block);
+      this.#hits?.(block, this.#now);
+    };
+  }
+
+  get counts(): SourceCounts {
+    return this.#source.counts;
+  }
+
+  take(bytes: Uint8Array, t: number): void {
+    this.#now = t;
+    this.#source.take(bytes, t, this.#give);
+  }
+
+  closed(from: number, to: number): void {
+    this.#live.closed(from, to);
+  }
+
+  clear(t: number): void {
+    this.#spectra.clear();
+    this.#begin = t;
+  }
+
+  look(t: number): Values {
+    const { counts } = this;
+    const seconds = (t - this.#before.t) / 1e6;
+    const rate = (n: number): Given<Kind> => (seconds > 0 ? n / seconds : bad('no time has passed'));
+    const live = this.#live.look(t, counts);
+    const seen = this.#spectra.look(this.#begin, t);
+    const { bytes, frames } = this.#before;
+    this.#before = { t, bytes: counts.bytes, frames: counts.frames };
+    return {
+      byte_rate: rate(counts.bytes - bytes),
+      frame_rate: rate(counts.frames - frames),
+      ...liveValues(live),
+      frames: counts.frames,
+      hits: counts.hits,
+      missing: counts.missing,
+      doubled: counts.doubled,
+      late: counts.late,
+      damaged: counts.damaged,
+      junk: counts.junk,
+      resynced: counts.resynced,
+      mean_charge: [...seen.meanCharge].map((q) => (Number.isFinite(q) ? q : bad('no pulse'))),
+      saturated: [...seen.saturated],
+      charge: seen.charge,
+      ...(seen.energy ? { energy: seen.energy } : {}),
+      ...(seen.plane ? { shape: seen.plane } : {}),
+    };
+  }
+}
+
+function liveValues({ whole, recent }: LiveLook): Values {
+  const fraction = recent.elapsed > 0 ? recent.live / recent.elapsed : Number.NaN;
+  return {
+    live_time: whole.live,
+    live: Number.isFinite(fraction) ? fraction : bad('no frame has come'),
+    rate: [...recent.rate].map((r, c) =>
+      Number.isFinite(r) ? { quality: 'good' as const, value: r, sigma: { random: recent.sigma[c] ?? 0 } } : bad('no live time'),
+    ),
+    dead_missing: whole.dead.missing,
+    dead_busy: whole.dead.busy,
+    dead_closed: whole.dead.closed,
+  };
+}

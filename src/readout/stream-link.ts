@@ -1,0 +1,173 @@
+/** The host's side of a fast stream: a link whose packets are what its readout process says (protocols/readout.ts). */
+import { type ChildProcess, fork } from 'node:child_process';
+import { resolve } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { BehaviorSubject, Subject } from 'rxjs';
+import { Fault } from '../../protocols/protocol.ts';
+import { type ReadoutAsk, readout } from '../../protocols/readout.ts';
+import { type Clock, every, timeLine } from '../clock.ts';
+import type { Arrival, Link } from '../link.ts';
+import { waits } from '../waits.ts';
+import { type ReaderPlan, reader } from './reader.ts';
+
+/** Where a readout process writes: the session's folder is shared, its parts have names of their own. */
+export interface SessionPlace {
+  readonly folder: string;
+  /** The order in which raw series stop when room goes out, of all series of the rig. */
+  readonly rawOrder: readonly string[];
+}
+
+export interface StreamOptions {
+  /** The wire's name in the rig. */
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+  readonly plan: ReaderPlan;
+  /** Without one nothing is recorded. */
+  readonly session?: SessionPlace;
+  readonly told?: (text: string) => void;
+}
+
+export type ToStream =
+  | { readonly is: 'begin'; readonly options: Omit<StreamOptions, 'told'> }
+  | { readonly is: 'ask'; readonly bytes: Uint8Array }
+  | { readonly is: 'reopen' }
+  | { readonly is: 'end' };
+export type FromStream =
+  | { readonly is: 'tell'; readonly bytes: Uint8Array }
+  | { readonly is: 'up'; readonly now: boolean }
+  | { readonly is: 'told'; readonly text: string };
+
+export const LOOK = 1; // seconds between two looks
+const ENTRY = 'stream-process.js';
+const language = readout({});
+
+const ending = new Set<Promise<void>>();
+
+/** Resolves when every readout process of this one that was told to end has ended its parts, or after so many seconds. */
+export async function streamsEnded(clock: Clock, within: number): Promise<void> {
+  const late = new Promise<void>((done) => clock.after(within, done));
+  await Promise.race([Promise.all(ending), late]);
+}
+
+/** Real: in a process of its own, started again with growing delay when it ends. */
+export function streamLink(options: StreamOptions, clock: Clock): Link {
+  const arrivals = new Subject<Arrival>();
+  const up = new BehaviorSubject(false);
+  const { told, ...plain } = options;
+  const delay = waits(clock);
+  let child: ChildProcess | undefined;
+  let waited: number | undefined;
+  let closed = false;
+  let cancel = (): void => {};
+
+  const send = (to: ChildProcess | undefined, m: ToStream): boolean => {
+    if (!to?.connected) return false;
+    to.send(m, () => {}); // a child that has just ended is told of by its exit
+    return true;
+  };
+  const heard = (m: FromStream): void => {
+    if (closed) return;
+    if (m.is === 'tell') arrivals.next({ bytes: m.bytes, t: clock.now(), mono: clock.mono() });
+    else if (m.is === 'told') told?.(m.text);
+    else if (m.now !== up.value) up.next(m.now);
+  };
+  const start = (): void => {
+    if (closed) return;
+    // From source, under a test runner, the child is the built one.
+    const entry = import.meta.filename.endsWith('.ts')
+      ? resolve(import.meta.dirname, '../../dist/src/readout', ENTRY)
+      : resolve(import.meta.dirname, ENTRY);
+    const mine = fork(entry, [SERVE], {
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      env: { ...process.env, ...timeLine(clock) },
+    });
+    child = mine;
+    delay.started();
+    let over = false;
+    const ended = (why: string): void => {
+      if (closed || over) return;
+      over = true;
+      const wait = delay.ended();
+      // Where it ends again and again, it is said until the wait grows no more.
+      if (wait !== waited)
+        told?.(`${options.name}: the process that reads it has ended (${why}) and is started again in ${wait.toFixed(1)} s`);
+      waited = wait;
+      if (up.value) up.next(false);
+      cancel = clock.after(wait, start);
+    };
+    mine.on('message', (m) => heard(m as FromStream)); // sent by the child's half, stream-process.ts
+    mine.on('error', (error) => ended(error.message));
+    mine.on('exit', (code, signal) => ended(signal ?? `code ${code}`));
+    send(mine, { is: 'begin', options: plain });
+  };
+  start();
+
+  return {
+    framing: 'packets',
+    origin: 'hardware',
+    arrivals,
+    up,
+    write: (bytes) => up.value && send(child, { is: 'ask', bytes: Uint8Array.from(bytes) }),
+    reopen: () => void send(child, { is: 'reopen' }),
+    close() {
+      if (closed) return;
+      closed = true;
+      cancel();
+      const mine = child;
+      if (mine?.connected) {
+        const gone = new Promise<void>((done) => mine.once('exit', () => done()));
+        ending.add(gone);
+        void gone.then(() => ending.delete(gone));
+        send(mine, { is: 'end' });
+      }
+      if (up.value) up.next(false);
+      arrivals.complete();
+      up.complete();
+    },
+  };
+}
+
+export const SERVE = 'serve-stream';
+
+/** In this process, on any clock: for simulators and tests. `inner` carries the stream's own bytes. Throws where the plan is no plan. */
+export function localStream(inner: Link, plan: ReaderPlan, clock: Clock): Link {
+  const made = reader({ plan, begin: clock.now(), crc32 });
+  if (typeof made === 'string') throw new Error(made);
+  const arrivals = new Subject<Arrival>();
+  const say = (bytes: Uint8Array): void => arrivals.next({ bytes, t: clock.now(), mono: clock.mono() });
+  const heard = inner.arrivals.subscribe(({ bytes, t }) => made.take(bytes, t));
+  const decode = language.asks.decoder();
+  let up = false;
+  const state = inner.up.subscribe((now) => {
+    up = now;
+  });
+  const stop = every(clock, LOOK, () => {
+    if (up) say(language.tells.encode({ say: 'values', t: clock.now(), values: made.look(clock.now()) }));
+  });
+  return {
+    framing: 'packets',
+    origin: inner.origin,
+    arrivals,
+    up: inner.up,
+    write(bytes) {
+      if (!up) return false;
+      for (const q of decode(bytes)) if (!(q instanceof Fault)) clock.after(0, () => answer(q));
+      return true;
+    },
+    reopen: () => inner.reopen(),
+    close() {
+      stop();
+      heard.unsubscribe();
+      state.unsubscribe();
+      inner.close();
+      arrivals.complete();
+    },
+  };
+
+  function answer(q: ReadoutAsk): void {
+    if (typeof made !== 'string') made.clear(clock.now());
+    say(language.tells.encode({ say: 'cleared', n: q.n ?? 0 }));
+  }
+}
