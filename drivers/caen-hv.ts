@@ -191,12 +191,19 @@ function* settle(act: Actors<L>, question: CaenAsk, within?: number): Talk<void>
   if (!tell.ok) throw new NoReply(`${what}: ${trouble(tell.error)}`);
 }
 
-/** A step of its own that may be refused, or go unanswered. */
-function* unheard(talk: Talk<void>): Talk<void> {
-  try {
-    yield* talk;
-  } catch (error) {
-    if (!(error instanceof NoReply)) throw error;
+/** Why a setting that nobody waited for was refused, or none; undefined for what is no answer to a setting. */
+function answersSafe(reply: string): string | undefined {
+  const tell = readCaenTell(reply);
+  if (!tell) return undefined;
+  return tell.ok ? (tell.values === undefined ? 'none' : undefined) : tell.error;
+}
+
+/** A safe order waits for no answer: those of several channels would cut each other's off. */
+const APART = 0.02; // s between the commands of one channel
+function* atOnce(act: Actors<L>, here: Here, ...questions: readonly CaenAsk[]): Talk<void> {
+  for (const [n, question] of questions.entries()) {
+    if (n > 0) yield* here.wait(APART);
+    yield* act.main.send(caenAsk(question));
   }
 }
 
@@ -210,6 +217,8 @@ const board: Field<Options['board']> = {
   },
 };
 
+/** Rather less than ordered. */
+const down = (n: number): number => Math.floor(n + 1e-9);
 const SWITCHING = 0.3; // s until the status shows that a channel has been switched on
 const command = <K extends Takes>(c: Command<L, K>): Command<L, K> => c;
 
@@ -228,12 +237,14 @@ export default instrument<L, Options, Id>({
     power_down: word('ramp: switching off sets the power-down mode to RAMP first; as_set: as the unit is set', ['ramp', 'as_set'], 'ramp'),
   }),
   links: (p) => ({ main: caenHv({ boards: typeof p.board === 'number' }) }),
-  // Nothing else is answered with letters and digits in one value. Who is asked in the form that it does not know is asked in the other next.
+  // Nothing else is answered with letters and digits in one value. Where the form of address is not given both are asked, one after the other:
+  // a unit that hears the last command alone gets its own in the end.
   proof: (p) => ({
     main: {
       ask: (n) => {
-        const form = p.board === 'auto' ? (n % 2 === 0 ? 0 : undefined) : p.board === 'none' ? undefined : p.board;
-        return caenAsk({ ...(form === undefined ? {} : { board: form }), verb: 'MON', par: 'BDNAME' });
+        const name = (board?: number): string => caenAsk({ ...(board === undefined ? {} : { board }), verb: 'MON', par: 'BDNAME' });
+        if (p.board !== 'auto') return p.board === 'none' ? name() : name(p.board);
+        return (n % 2 === 1 ? [name(0), name()] : [name(), name(0)]).join('\r\n');
       },
       is: (m) => {
         const tell = readCaenTell(m);
@@ -356,7 +367,15 @@ export default instrument<L, Options, Id>({
       par: spelled[par] ?? par,
       ...(value === undefined ? {} : { value }),
     });
-    const adjust = (par: string, name: string, takes: Unit, factor: number, round: (n: number) => number, about: string, more = {}) => {
+    const adjust = (
+      par: string,
+      name: string,
+      takes: Unit,
+      factor: number,
+      round: (n: number) => number,
+      about: string,
+      more: { readonly safe?: number } = {},
+    ) => {
       const { most: hi, decimals } = limits[par] ?? { most: 0, decimals: 0 };
       return has(par)
         ? {
@@ -364,8 +383,10 @@ export default instrument<L, Options, Id>({
               takes,
               count,
               limits: [0, hi * factor],
-              talk: (act, value, channel) =>
-                settle(act, set(channel, par, (round((value / factor) * 10 ** decimals) / 10 ** decimals).toFixed(decimals))),
+              talk: (act, value, channel, here) => {
+                const question = set(channel, par, (round((value / factor) * 10 ** decimals) / 10 ** decimals).toFixed(decimals));
+                return value === more.safe ? atOnce(act, here, question) : settle(act, question);
+              },
               readback: { channel: name, within: 5, by: Math.max(10 ** -decimals, hi / 10_000) * factor },
               about,
               ...more,
@@ -374,13 +395,10 @@ export default instrument<L, Options, Id>({
         : {};
     };
     /** Without the power-down mode a channel that is switched off may lose its voltage at once. */
-    const off = (act: Actors<L>, here: Here, channel: number): Talk<void> =>
-      here.atomic(
-        (function* () {
-          if (p.power_down === 'ramp' && has('PDWN')) yield* unheard(settle(act, set(channel, 'PDWN', 'RAMP'), 0.5));
-          yield* settle(act, id.power ? set(channel, id.power, 'Off') : set(channel, 'OFF'));
-        })(),
-      );
+    const off = (act: Actors<L>, here: Here, channel: number): Talk<void> => {
+      const ramp = p.power_down === 'ramp' && has('PDWN') ? [set(channel, 'PDWN', 'RAMP')] : [];
+      return atOnce(act, here, ...ramp, id.power ? set(channel, id.power, 'Off') : set(channel, 'OFF'));
+    };
     const on = (act: Actors<L>, here: Here, channel: number): Talk<void> =>
       here.atomic(
         (function* () {
@@ -393,6 +411,19 @@ export default instrument<L, Options, Id>({
         })(),
       );
     return {
+      // What a safe order is answered comes when nobody waits for it.
+      streams: {
+        main: [
+          {
+            gives: { refused: 'state' },
+            takes: (m: string) => answersSafe(m) !== undefined,
+            read: (m: string) => (answersSafe(m) === 'CMD' ? {} : { refused: answersSafe(m) ?? 'none' }), // CMD: the form of address that is not its own
+            example: [caenTell({ ...at, ok: false, error: 'LOC' }), { refused: 'LOC' }],
+          },
+        ],
+      },
+      gives: { refused: 'state' },
+      known: { refused: 'none' },
       polls: [
         status,
         ...amount('VMON', 'voltage', 'V', 1, 1, '1000.5', 1000.5),
@@ -438,10 +469,10 @@ export default instrument<L, Options, Id>({
           Math.round,
           'current at which the voltage gives way, and after trip_time the channel trips',
         ),
-        ...adjust('RUP', 'ramp_up', 'V/s', 1, Math.floor, 'never faster than this is ordered'),
-        ...adjust('RDW', 'ramp_down', 'V/s', 1, Math.floor, 'never faster than this is ordered'),
+        ...adjust('RUP', 'ramp_up', 'V/s', 1, down, 'never faster than this is ordered'),
+        ...adjust('RDW', 'ramp_down', 'V/s', 1, down, 'never faster than this is ordered'),
         ...adjust('TRIP', 'trip_time', 's', 1, Math.round, 'time in the current limit until the channel trips; 1000 s: never'),
-        ...adjust('MAXV', 'max_voltage', 'V', 1, Math.floor, 'the output is held below it, whatever the set voltage is'),
+        ...adjust('MAXV', 'max_voltage', 'V', 1, down, 'the output is held below it, whatever the set voltage is'),
         ...(has('PDWN')
           ? {
               power_down: command({

@@ -124,6 +124,7 @@ const STILL: Readonly<Record<string, string>> = {
 
 /** A lost answer to the zero does not keep the start from going out: it changes nothing where the zero was not heard, and both go again. */
 const SAFE = 3; // s for it
+const TURN = 0.6; // s: both commands and their answers, character by character
 const go = (act: Actors<L>, here: Here, channel: number, volts: string): Talk<void> =>
   here.atomic(
     (function* () {
@@ -134,6 +135,7 @@ const go = (act: Actors<L>, here: Here, channel: number, volts: string): Talk<vo
         if (typeof module === 'number' && bit(module, MODULE.switched_off))
           throw new NoReply(`channel ${channel - 1}: ${STILL['switched off']}`);
       }
+      if (off && channel > 1) yield* here.wait(TURN); // the other one's come first: a unit hears one command at a time
       let lost: NoReply | undefined;
       try {
         yield* settle(act, `D${channel}=${volts}`, off ? SAFE : undefined);

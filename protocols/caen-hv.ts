@@ -1,4 +1,4 @@
-import type { Protocol } from './protocol.ts';
+import { concat, type Protocol } from './protocol.ts';
 import { direction } from './text.ts';
 import { Unsendable, whole } from './unsendable.ts';
 
@@ -87,14 +87,16 @@ const number = (text: string | undefined): number | undefined =>
   text === undefined ? undefined : /^\d{1,3}$/.test(text) ? Number(text) : Number.NaN;
 
 /**
- * CAEN high-voltage supplies: lines of fields that end with CR LF. With `boards` every question and reply carries the address of a board, so
+ * CAEN high-voltage supplies: lines of fields that end with CR LF. A question may be two lines, the same in both forms of address: one of them
+ * is answered with a value. With `boards` every question and reply carries the address of a board, so
  * that several share a line. Sources: N1470 family user manual, "USB - RS485 Communication Protocol"; DT55xxE and 803x user manuals,
  * "Communication Protocol".
  */
 export function caenHv({ boards = false }: { readonly boards?: boolean } = {}): Protocol<string, string> {
   const ends = { terminator: ['\r\n', '\r', '\n'], max: MAX };
+  const one = direction(ends);
   return {
-    asks: direction(ends),
+    asks: { encode: (q) => concat(...q.split('\r\n').map(one.encode)), decoder: one.decoder },
     tells: direction(ends),
     resync: Uint8Array.of(0x0d, 0x0a),
     ...(boards ? { apart: 'unit' as const, unit: (q: string) => readCaenAsk(q)?.board ?? '' } : {}),
@@ -102,8 +104,10 @@ export function caenHv({ boards = false }: { readonly boards?: boolean } = {}): 
       if (reply.startsWith('$')) return 'unasked'; // an echo
       const [told, asked] = [readCaenTell(reply), readCaenAsk(question)];
       if (!told || !asked) return 'answer'; // what it says must be looked at
-      if (told.board !== asked.board && (told.ok || told.board !== undefined)) return 'unasked';
-      return told.ok && told.values === undefined && asked.verb !== 'SET' ? 'late' : 'answer';
+      if (told.board !== asked.board) return !told.ok && told.board === undefined ? 'answer' : 'unasked';
+      // What reading cannot get: no value, and errors of settings and of commands that nobody gives.
+      const late = told.ok ? told.values === undefined : ['LOC', 'VAL', 'CMD'].includes(told.error);
+      return late && asked.verb === 'MON' ? 'late' : 'answer';
     },
   };
 }

@@ -256,6 +256,10 @@ describe.each(['NDT1470', 'DT5533E', 'DT8033'] as const)('%s', (model) => {
     );
     expect(order('on', 0, true)).toContain('LOC:ERR');
     expect(value('set_voltage', 0)).toBe(0);
+    // A safe order waits for no answer, but what is said against it is not lost.
+    expect(value('refused')).toBe('none');
+    expect(order('on', 0, false, true)).toBe('done');
+    expect(value('refused')).toBe('LOC');
     state.local = false;
     state.interlock = true;
     clock.advance(3);

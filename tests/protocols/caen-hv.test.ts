@@ -19,6 +19,7 @@ describe('commands', () => {
     expect(caenAsk(ask)).toBe(line);
     expect(readCaenAsk(line)).toEqual(ask);
     expect(protocol.asks.encode(line)).toEqual(fromLatin1(`${line}\r\n`));
+    expect(protocol.asks.encode(`${line}\r\n${line}`)).toEqual(fromLatin1(`${line}\r\n${line}\r\n`));
   });
 
   test('fields in another order, and in another case', () => {
@@ -76,6 +77,12 @@ describe('replies', () => {
     ['#CMD:OK,VAL:1', MON, 'answer'],
     ['#CMD:OK', MON, 'late'],
     ['#PAR:ERR', MON, 'answer'],
+    ['#CMD:ERR', MON, 'late'],
+    ['#BD:01,CMD:ERR', BOARD, 'late'],
+    ['#CMD:OK,VAL:NDT1470', `${BOARD}\r\n${MON}`, 'answer'],
+    ['#LOC:ERR', MON, 'late'],
+    ['#VAL:ERR', MON, 'late'],
+    ['#VAL:ERR', SET, 'answer'],
     ['#CMD:OK', SET, 'answer'],
     ['#CMD:OK,VAL:1.0;', SET, 'answer'],
     ['#LOC:ERR', SET, 'answer'],
