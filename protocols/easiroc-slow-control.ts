@@ -106,6 +106,36 @@ export const SHAPING: Readonly<Record<string, number>> = Object.fromEntries(
   Array.from({ length: 7 }, (_, n) => [`${25 * (n + 1)} ns`, n + 1]),
 );
 
+/** Settings that are written as words. */
+export const SLOW_CONTROL_WORDS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+  high_gain_capacitor: CAPACITOR,
+  low_gain_capacitor: CAPACITOR,
+  high_gain_shaping: SHAPING,
+  low_gain_shaping: SHAPING,
+};
+
+/** Settings as a person writes them, over the defaults: numbers, words, true and false; one for all channels, or a list. A sentence where they are none. */
+export function slowControlOf(given: Readonly<Record<string, unknown>>): SlowControl | string {
+  const all: Record<string, readonly number[]> = { ...slowControlDefaults() };
+  for (const [name, written] of Object.entries(given)) {
+    const field = SLOW_CONTROL_FIELDS.find((f) => f.name === name);
+    if (!field) return `has no "${name}"; known are ${SLOW_CONTROL_FIELDS.map((f) => f.name).join(', ')}`;
+    const words = Object.hasOwn(SLOW_CONTROL_WORDS, name) ? SLOW_CONTROL_WORDS[name] : {};
+    const code = (one: unknown): unknown => {
+      if (typeof one === 'boolean') return Number(one);
+      return typeof one === 'string' && Object.hasOwn(words, one) ? words[one] : one;
+    };
+    const list: readonly unknown[] = Array.isArray(written) ? written : new Array<unknown>(field.count).fill(written);
+    const codes = list.map(code).filter((n): n is number => Number.isInteger(n) && Number(n) >= 0 && Number(n) <= field.most);
+    if (codes.length !== field.count || list.length !== field.count) {
+      const one = Object.keys(words).length > 0 ? `one of ${Object.keys(words).join(', ')}` : `a whole number from 0 to ${field.most}`;
+      return `${name} must be ${one}${field.count > 1 ? `, or a list of ${field.count} such` : ''}, not ${JSON.stringify(written)}`;
+    }
+    all[name] = codes;
+  }
+  return all;
+}
+
 /** Bit n of the string stands in byte 56 - n/8, the first of each eight at the top (ConfigLoader.rb turns both round). */
 const byteOf = (n: number): number => SLOW_CONTROL_BYTES - 1 - (n >> 3);
 const maskOf = (n: number): number => 0x80 >> (n & 7);
