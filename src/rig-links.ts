@@ -97,6 +97,9 @@ export function adapterOf(link: RigLink): string | undefined {
 export function checkWires(sheet: Sheet, members: readonly Member[]): void {
   const wires = grouped(members);
   for (const [wire, [first, ...others]] of wires) {
+    const kind = wire.split(':', 1)[0];
+    if (first.protocol.readout !== undefined && kind !== 'tcp' && kind !== 'simulated')
+      sheet.say(first.path, `the stream of ${first.model} is read over TCP: "tcp:192.168.10.16:24", not ${wire}`);
     const units = new Map<string, Member>([[unitOf(first), first]]);
     for (const member of others) {
       const before = `${first.instrument}${first.instrument === member.instrument ? ` (${first.role})` : ''}`;

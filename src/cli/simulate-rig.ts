@@ -34,7 +34,7 @@ export const SETTLE = 0.1;
 /** How a role is served: by its framing, and by whether it answers or only gives (files in a folder). */
 export type Way = 'stream' | 'packets' | 'files';
 export function wayOf(simulator: Simulator | undefined, role: string, { protocol }: { readonly protocol: AnyProtocol }): Way {
-  if (protocol.framing !== 'packets') return 'stream';
+  if (protocol.framing !== 'packets' || protocol.readout !== undefined) return 'stream';
   return simulator?.answer[role] === undefined && simulator?.unasked?.[role] !== undefined ? 'files' : 'packets';
 }
 
