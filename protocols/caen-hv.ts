@@ -103,10 +103,13 @@ export function caenHv({ boards = false }: { readonly boards?: boolean } = {}): 
     fits(reply, question) {
       if (reply.startsWith('$')) return 'unasked'; // an echo
       const [told, asked] = [readCaenTell(reply), readCaenAsk(question)];
-      if (!told || !asked) return 'answer'; // what it says must be looked at
-      if (told.board !== asked.board) return !told.ok && told.board === undefined ? 'answer' : 'unasked';
-      // What reading cannot get: no value, and errors of settings and of commands that nobody gives.
-      const late = told.ok ? told.values === undefined : ['LOC', 'VAL', 'CMD'].includes(told.error);
+      if (!told) return 'answer'; // what it says must be looked at
+      // Of two forms one is no command of this unit's.
+      if (question.includes('\r\n')) return told.ok && told.values !== undefined ? 'answer' : 'late';
+      if (!asked) return 'answer';
+      if (told.board !== asked.board) return 'unasked';
+      // What reading cannot get: no value, and errors of settings.
+      const late = told.ok ? told.values === undefined : told.error === 'LOC' || told.error === 'VAL';
       return late && asked.verb === 'MON' ? 'late' : 'answer';
     },
   };

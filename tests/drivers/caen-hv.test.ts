@@ -107,7 +107,7 @@ describe('identity', () => {
         main: {
           // biome-ignore lint/correctness/useYield: answers at once
           *ask(line: string) {
-            const q = readCaenAsk(line);
+            const q = readCaenAsk(line.split('\r\n').at(-1) ?? ''); // of two forms of address the plain one
             const value =
               q?.board === undefined ? table[`${q?.verb === 'INFO' ? 'INFO ' : ''}${q?.channel ?? ''} ${q?.par}`.trim()] : undefined;
             return value === undefined ? caenTell({ ok: false, error: 'PAR' }) : caenTell({ ok: true, values: [value] });
