@@ -3,14 +3,16 @@ import { easirocCounts } from '../protocols/easiroc-framer.ts';
 import { readSlowControl, SLOW_CONTROL_BYTES, type SlowControl } from '../protocols/easiroc-slow-control.ts';
 import { adcWord, eventBytes, scalerWord, tdcWord } from '../protocols/easiroc-words.ts';
 import { type RbcpAsk, type RbcpTell, rbcp } from '../protocols/rbcp.ts';
-import { type Field, options, Refused, simulator, uniform } from '../src/simulator.ts';
-import { type EasirocLight, easirocLight, LIGHT_TICK, type LightEvent } from './worlds/easiroc-light.ts';
+import { type Field, options, poisson, Refused, simulator, uniform } from '../src/simulator.ts';
+import { type DetectorWorld, detector, type LightEvent } from './worlds/detector.ts';
+import { type Given, setupFields } from './worlds/detector-setup.ts';
 
-interface Options {
+interface Options extends Given {
   readonly running: boolean;
   readonly bias: number;
   readonly stale: number;
   readonly lose: number;
+  readonly dark: number;
   readonly version: readonly number[];
 }
 
@@ -28,6 +30,9 @@ interface Chip {
   settings: SlowControl | undefined;
 }
 interface State {
+  /** What the rig says of the detector, until the world has been told. */
+  setup: Given | undefined;
+  readonly dark: number;
   readonly version: readonly number[];
   readonly lose: number;
   readonly memory: Map<number, number>;
@@ -91,13 +96,14 @@ const PEDESTAL = 800;
 const LOW = 10; // the high gain's counts for one of the low
 const SLEW = 0.3; // s, of the bias supply
 const TURN = 0x2000;
+const LOOK = 0.1; // s between two looks at whether the board has something to send
 
 const setPoint = (s: State): number => {
   const code = (s.memory.get(0x10004) ?? 0) * 256 + (s.memory.get(0x10005) ?? 0);
   return s.enabled ? Math.max(0, (code - OFFSET) / PER_VOLT) : 0;
 };
 
-function power({ running, bias, stale, lose, version: v }: Options): State {
+function power({ running, bias, stale, lose, dark, version: v, ...setup }: Options): State {
   const code = Math.round(bias * PER_VOLT + OFFSET);
   // 0x10004 and 0x10005 are ours: what the DAC has taken, which no packet reaches.
   const memory = new Map([
@@ -106,6 +112,8 @@ function power({ running, bias, stale, lose, version: v }: Options): State {
   ]);
   const chip = (): Chip => ({ shifted: new Uint8Array(SLOW_CONTROL_BYTES), settings: undefined });
   return {
+    setup,
+    dark,
     version: v,
     lose,
     memory,
@@ -203,15 +211,15 @@ const suppressed = (s: State, place: number): number =>
   (s.memory.get(0x1000 + 2 * place) ?? 0) * 256 + (s.memory.get(0x1000 + 2 * place + 1) ?? 0);
 
 /** The words of one flash: ADC of chip 1 and 2 at high gain, then at low, TDC, scalers; what the status register switches off is not there. */
-function wordsOf(s: State, w: EasirocLight, { n, t, pe }: LightEvent): number[] {
+function wordsOf(s: State, w: DetectorWorld, { n, t, pe }: LightEvent): number[] {
   const words: number[] = [];
   const strength = Math.max(0, (s.bias - BREAKDOWN) / OVER) * GAIN;
   const masked = (ch: number): boolean => s.chips[ch >> 5]?.settings?.mask[ch & 31] === 1;
-  const noise = (name: string, ch: number): number => Math.round(4 * (uniform(n, `${name} ${ch}`, n) - 0.5));
+  const noise = (name: string, ch: number): number => Math.round(4 * (uniform(w.seed, `easiroc ${name} ${ch}`, n) - 0.5));
   if (s.status & 2) {
     for (const [gain, divide, offset] of [['high', 1, 0] as const, ['low', LOW, 64] as const]) {
       for (let ch = 0; ch < 64; ch++) {
-        const value = Math.round(PEDESTAL + (pe[ch] * strength) / divide) + noise(gain, ch);
+        const value = Math.round(PEDESTAL + (pe[ch] * strength * w.gain(ch, t)) / divide) + noise(gain, ch);
         if (value <= suppressed(s, offset + ch)) continue;
         words.push(adcWord(gain, ch, Math.min(4095, value), value > 4095));
       }
@@ -224,11 +232,10 @@ function wordsOf(s: State, w: EasirocLight, { n, t, pe }: LightEvent): number[] 
   }
   if (s.status & 8) {
     const gap = t - s.sent;
-    const ticks = Math.floor(t / LIGHT_TICK);
     let all = 0;
     for (let ch = 0; ch < 64; ch++) {
-      // The dark's own pulses in this part of the tick.
-      const count = masked(ch) || strength === 0 ? 0 : Math.round((w.darkCount(ch, ticks) * gap) / LIGHT_TICK) + Number(lit.includes(ch));
+      const dark = poisson(s.dark * gap, w.seed, `easiroc dark ${ch}`, n);
+      const count = masked(ch) || strength === 0 ? 0 : dark + Number(lit.includes(ch));
       all += count;
       words.push(scalerWord(ch, (count % TURN) | (count >= TURN ? TURN : 0)));
     }
@@ -239,14 +246,14 @@ function wordsOf(s: State, w: EasirocLight, { n, t, pe }: LightEvent): number[] 
   return words;
 }
 
-function events(s: State, w: EasirocLight): readonly EasirocEvent[] {
+function events(s: State, w: DetectorWorld): readonly EasirocEvent[] {
   const fresh = w.events(s.seen);
   s.seen = fresh.at(-1)?.n ?? s.seen;
   if (!(s.status & 1)) return [];
   return fresh.map((flash) => {
     const words = wordsOf(s, w, flash);
     const whole = eventBytes(words, 'packed');
-    const gone = uniform(flash.n, 'lost', 1) < s.lose ? 4 * (1 + (flash.n % words.length)) : whole.length;
+    const gone = uniform(w.seed, 'easiroc lost', flash.n) < s.lose ? 4 * (1 + (flash.n % words.length)) : whole.length;
     // What the run before has left in the board comes out first.
     const junk = Uint8Array.from({ length: s.stale }, (_, i) => (i % 4 === 0 ? 0x80 : (37 * i) & 0x7f));
     s.stale = 0;
@@ -256,7 +263,7 @@ function events(s: State, w: EasirocLight): readonly EasirocEvent[] {
 }
 
 /**
- * A board with two EASIROC chips, at power-up as a run before has left it: in acquisition with its bias on. The lights of the world trigger
+ * A board with two EASIROC chips, at power-up as a run before has left it: in acquisition with its bias on. Every flash in the detector triggers
  * it. A board takes one TCP client at a time: serve it with --one-client.
  */
 export default simulator({
@@ -265,14 +272,18 @@ export default simulator({
     bias: number('its bias in V', 0, 90, 56),
     stale: number('bytes that lie in it from the run before', 0, 4000, 0),
     lose: number('how many of the events lose a word on the way', 0, 1, 0),
+    dark: number('dark counts of each channel per second', 0, 1e6, 250),
     version,
+    ...setupFields,
   }),
   links: { control: rbcp(), data: easirocEvents('packed') },
-  world: easirocLight,
+  world: detector,
   state: power,
-  tick(s, _w, _t, dt) {
+  tick(s, w, _t, dt) {
+    if (s.setup) w.configure(s.setup);
+    s.setup = undefined;
     s.bias += (setPoint(s) - s.bias) * (1 - Math.exp(-dt / SLEW));
   },
-  answer: { control: (q: RbcpAsk, s: State, _w: EasirocLight, t: number) => [bus(q, s, t)] },
-  unasked: { data: { every: LIGHT_TICK, say: (s: State, w: EasirocLight) => events(s, w) } },
+  answer: { control: (q: RbcpAsk, s: State, _w: DetectorWorld, t: number) => [bus(q, s, t)] },
+  unasked: { data: { every: LOOK, say: (s: State, w: DetectorWorld) => events(s, w) } },
 });
