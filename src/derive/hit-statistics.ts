@@ -138,8 +138,9 @@ class Tally {
     if (flags & FLAG.cut) this.cut++;
     if (flags & FLAG.pileUp) this.pileUp++;
     addShape(this.baseline, block.baseline[i] ?? 0);
-    this.chargeSum += charge;
-    this.tailSum += tail;
+    // A record without a pulse has no charge; a list-mode event of charge 0 may still have a tail.
+    if (Number.isFinite(charge)) this.chargeSum += charge;
+    if (Number.isFinite(tail)) this.tailSum += tail;
     if (flags & FLAG.shapeless) this.shapeless++;
     if (tail < 0) this.shortAboveLong++;
     if (flags & FLAG.empty) {

@@ -1,0 +1,102 @@
+/** What is suspicious in detector files, as sentences: nothing of it has been left out of the counts. */
+import type { WaveDumpConfig } from '../../protocols/wavedump-config.ts';
+import { ABCD_TICK, type AbcdSource } from '../derive/abcd-source.ts';
+import type { ChannelStatistics } from '../derive/hit-statistics.ts';
+import type { HitSource } from '../derive/hits.ts';
+import type { WaveDumpSource } from '../derive/wavedump-source.ts';
+import { show } from '../units.ts';
+import type { DetectorFile } from './analyse-file.ts';
+import type { Feed } from './analyse-hits.ts';
+import type { AnalyseOptions } from './analyse-options.ts';
+import type { FileResult } from './analyse-result.ts';
+
+const plural = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
+const were = (n: number): string => (n === 1 ? 'was' : 'were');
+
+/** Of one file. */
+export function fileWarnings(
+  one: Feed,
+  result: FileResult | undefined,
+  file: DetectorFile | undefined,
+  source: HitSource | undefined,
+  config: { readonly path: string; readonly config: WaveDumpConfig } | undefined,
+  options: AnalyseOptions,
+): readonly string[] {
+  if (!result || !file || !source) return [];
+  const { path } = file;
+  const { counts } = one.order;
+  const { missing, late, doubled, damaged, junk, cutOff } = source.counts;
+  const said: string[] = [];
+  if (cutOff > 0)
+    said.push(
+      `${path} ends in the middle of an event: the last ${plural(cutOff, 'byte')}, from byte ${file.size - cutOff} on, ${were(cutOff)} left out`,
+    );
+  if (damaged > 0) said.push(`${path} has ${plural(damaged, 'damaged place')}: ${plural(junk, 'byte')} between events belong to none`);
+  if (junk > 0 && damaged === 0) said.push(`${path}: ${plural(junk, 'byte')} belong to no event`);
+  if (missing > 0) said.push(`${path}: ${plural(missing, 'event number')} between the first and the last ${were(missing)} not written`);
+  if (doubled > 0) said.push(`${path}: ${plural(doubled, 'event')} stood there twice and ${were(doubled)} counted once in the channels`);
+  if (late > 0) said.push(`${path}: event numbers go back ${plural(late, 'time')}; was the run started again?`);
+  if (isAbcd(source) && source.zeros.count > 0)
+    said.push(
+      `${path}: ${plural(source.zeros.count, 'event')} of nothing but zeros, the first at byte ${source.zeros.at}; most likely pages that were never written`,
+    );
+  if (counts.stray > 0)
+    said.push(`${path}: ${plural(counts.stray, 'single time stamp')} far ahead of the others; most likely damaged bytes`);
+  if (counts.restarts > 0) said.push(`${path}: the clock went back for good ${plural(counts.restarts, 'time')}, as where runs were joined`);
+  const behind = counts.late - counts.stray;
+  if (behind > 0)
+    said.push(
+      `${path}: ${plural(behind, 'event')} came more than ${show(options.window / 1e9, 's')} after later ones; they count in the channels, not in coincidences (--window ${show(Math.min(counts.largestBackwardStep * 1.01, 1e15) / 1e9, 's').replaceAll(' ', '')} would take them in)`,
+    );
+  if (counts.crowded > 0)
+    said.push(
+      `${path}: more events within the window than are held; ${plural(counts.crowded, 'event')} ${were(counts.crowded)} given on before it was over`,
+    );
+  const asked = config?.config.recordLength;
+  if (isWaveDump(source) && asked !== undefined && result.samples && (result.samples.least !== asked || result.samples.most !== asked)) {
+    const { least, most } = result.samples;
+    said.push(
+      `${path} has ${least === most ? least : `${least} to ${most}`} samples an event, ${config?.path} asks for ${asked}: the headers were believed`,
+    );
+  }
+  return said;
+}
+
+/** Of all files together. */
+export function runWarnings(
+  files: readonly DetectorFile[],
+  boards: readonly number[],
+  channels: ReadonlyMap<string, ChannelStatistics>,
+  seen: ReadonlyMap<number, readonly { readonly first: number; readonly last: number; readonly file: number }[]>,
+  nameOf: (n: number) => string,
+): readonly string[] {
+  const said: string[] = [];
+  if (boards.length > 1) said.push(`times of boards ${boards.join(', ')} are compared as if they had one clock`);
+  const events = [...channels.values()].map((c) => c.events);
+  const most = Math.max(...events);
+  for (const [name, c] of channels) {
+    if (c.events === 1 && most >= 1000) said.push(`channel ${name} occurs once, others up to ${most} times; most likely a damaged event`);
+  }
+  for (const [channel, spans] of seen) {
+    const inTime = [...spans].sort((a, b) => a.first - b.first);
+    for (const [i, later] of inTime.entries()) {
+      const earlier = inTime[i - 1];
+      if (!earlier || later.first > earlier.last) continue;
+      const [a, b] = [files[earlier.file]?.path, files[later.file]?.path];
+      said.push(
+        `channel ${nameOf(channel)} is in ${a} and in ${b} at the same time; if they are of different runs, --separate takes each by itself`,
+      );
+      break;
+    }
+  }
+  return said;
+}
+
+/** How sure the times of a format are. */
+export const sureOf = (format: string, options: AnalyseOptions): string | undefined =>
+  format === 'abcd' && options.tick === undefined
+    ? `times are in ticks of ${ABCD_TICK * 1e3} ps, as the ABCD program takes them; a 250 MHz board may count twice that, and the file does not say (--tick)`
+    : undefined;
+
+const isAbcd = (source: HitSource): source is AbcdSource => 'zeros' in source;
+const isWaveDump = (source: HitSource): source is WaveDumpSource => 'samples' in source;

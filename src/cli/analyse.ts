@@ -1,0 +1,143 @@
+/** `bridgman analyse`: detector files through the same code as the live stream. */
+import { CUT_OPTIONS, CUTS_HELP, DIRECTION_OPTIONS } from './analyse-cuts.ts';
+import { analyseEvents } from './analyse-events.ts';
+import { cannot, type DetectorFile, type DetectorFormat, detectorFile } from './analyse-file.ts';
+import { ANALYSE_OPTIONS, type AnalyseOptions, analyseOptions } from './analyse-options.ts';
+import { asText } from './analyse-result.ts';
+import { analyseHits } from './analyse-run.ts';
+import { sureOf } from './analyse-warnings.ts';
+import { type Command, EXIT, guarded, type Io, type Parsed, parse, Usage } from './command.ts';
+import { only } from './fit-read.ts';
+
+const HELP = `Examples:
+  bridgman analyse run1_events.ade
+  bridgman analyse wave0.dat wave1.dat --coincidence 0,1 --within 100ns
+  bridgman analyse run1_events.ade --split 0.25 --charge 500:20000 --json
+  bridgman analyse EVENTS.csv --duration 20s
+
+bridgman analyse FILE... [--json]
+
+Reads files of CAEN WaveDump (binary, with headers) and ABCD (list mode, .ade) and says what is in them: events, charges and pulse
+shapes per channel, coincidences between channels, what was cut off or is suspicious. The kind is known by content, not by name. Several
+files of one kind are one run: their hits are merged by time. Files may be larger than the memory.
+
+Reads event lists in CSV too, each by itself. Of t_ns,E_MeVee,psd it finds the prompt-delayed pairs; of the places of pairs,
+px_cm,py_cm,pz_cm,dx_cm,dy_cm,dz_cm with dt_us, the direction with its cone, or says that there is none.
+
+Options:
+  --json              the same as JSON: times in seconds, charges in the counts of the board
+  --separate          each file by itself, not all of them as one run
+  --window T          how far events may stand out of order in time (otherwise 1 s): they are sorted within it
+  --coincidence A,B   counts combinations of one hit of each channel; several sets: 0,1/0,2; with several boards BOARD.CHANNEL
+  --within T          ... that lie within this time (otherwise 100 ns, closed)
+  --split R           parts the pulse shapes tail/charge into two populations, and gives their figure of merit
+  --charge LO:HI      charges that count for the pulse shape
+  --tick T            of the time stamps: otherwise 8 ns for WaveDump, 2 ns / 1024 for ABCD (of a 500 MHz board; the file does not say)
+  --format F          wavedump or abcd, where the content does not show it
+
+Options for waveforms:
+  --config FILE       WaveDumpConfig.txt, otherwise the one beside the first file: polarity, and a record length to compare with the headers
+  --polarity P        positive or negative, of the pulses (otherwise by the configuration, or negative)
+  --bits N            of the converter: samples at its end are saturated (otherwise not looked at)
+  --baseline N        samples at the beginning that the baseline is made of (otherwise 20)
+  --gate A,B          samples before and after the peak that make the charge (otherwise 4,80)
+  --tail N            samples after the peak at which the tail begins (otherwise 8)
+  --threshold N       ADC counts: a record that is nowhere above is empty (otherwise 10)
+  --sample T          time between two samples: then hits have the time of their pulse, otherwise that of the trigger
+  --time-bits N       of the trigger's time (otherwise 31; 32 where the extended time tag is on)
+  --sample-bytes N    1 for the 8-bit boards 721 and 731 (otherwise 2)
+
+${CUTS_HELP}
+Exit codes: 0 there are events, whatever is cut off or damaged; 1 a file cannot be read or holds none; 2 wrong arguments.
+`;
+
+export const analyse: Command = {
+  name: 'analyse',
+  summary: 'reads detector files: counts, charges, pulse shapes, coincidences',
+  help: HELP,
+  run: (args, io) =>
+    guarded('analyse', io, async () => {
+      const parsed = parse(args, { ...ANALYSE_OPTIONS, ...CUT_OPTIONS, ...DIRECTION_OPTIONS });
+      if (parsed.rest.length === 0) throw new Usage('a file is wanted: bridgman analyse FILE...');
+      const options = analyseOptions(parsed);
+      const files: DetectorFile[] = [];
+      const failures: string[] = [];
+      for (const path of new Set(parsed.rest)) {
+        const file = await detectorFile(path, options.format);
+        if (typeof file === 'string') failures.push(file);
+        else files.push(file);
+      }
+      for (const why of failures) io.err(`bridgman analyse: ${why}\n`);
+      if (failures.length > 0) return EXIT.failed;
+      const kinds = new Set(files.map((f) => f.format));
+      if (kinds.size > 1) throw new Usage(`one kind of file at a time: ${files.map((f) => `${f.path} is ${f.format}`).join(', ')}`);
+      const format = files[0]?.format;
+      if (!format) throw new Error('there is a file'); // one was wanted, and none has failed
+      only(parsed, NAMES[format], TAKES[format]);
+      if (format === 'abcd' || format === 'wavedump') return all(files, options, parsed.flags.has('json'), io);
+      return lists(files, parsed, io);
+    }),
+};
+
+const ALWAYS = ['json', 'help'];
+const HITS = [...ALWAYS, 'separate', 'format', 'window', 'coincidence', 'within', 'split', 'charge', 'tick'];
+/** The options that each kind of file takes. */
+const TAKES: Readonly<Record<DetectorFormat, readonly string[]>> = {
+  abcd: HITS,
+  wavedump: [...HITS, ...['config', 'polarity', 'bits', 'baseline', 'gate', 'tail', 'threshold', 'sample', 'time-bits', 'sample-bytes']],
+  'coincidence-csv': [...ALWAYS, 'separate', 'window', ...Object.keys(CUT_OPTIONS)],
+  'direction-csv': [...ALWAYS, 'separate', ...Object.keys(DIRECTION_OPTIONS)],
+};
+const NAMES: Readonly<Record<DetectorFormat, string>> = {
+  abcd: 'ABCD files',
+  wavedump: 'WaveDump files',
+  'coincidence-csv': 'event lists t_ns,E_MeVee,psd',
+  'direction-csv': 'event lists px_cm,...,dz_cm',
+};
+
+/** Event lists, each by itself. */
+async function lists(files: readonly DetectorFile[], parsed: Parsed, io: Io): Promise<number> {
+  const results: object[] = [];
+  let failed = false;
+  for (const file of files) {
+    const result = await analyseEvents(file, parsed).catch((error: unknown) => {
+      if (error instanceof Error && 'syscall' in error) return cannot(file.path, error);
+      throw error;
+    });
+    if (typeof result === 'string') {
+      io.err(`bridgman analyse: ${result}\n`);
+      failed = true;
+    } else if (parsed.flags.has('json')) results.push(result.json);
+    else io.out(`${files.length > 1 ? `${file.path}\n` : ''}${result.text}`);
+  }
+  if (results.length > 0) io.out(`${JSON.stringify(files.length > 1 ? results : results[0], null, 2)}\n`);
+  return failed ? EXIT.failed : EXIT.ok;
+}
+
+async function all(files: readonly DetectorFile[], options: AnalyseOptions, json: boolean, io: Io): Promise<number> {
+  const runs = options.separate ? files.map((file) => [file]) : [files];
+  const results: object[] = [];
+  let failed = false;
+  for (const run of runs) {
+    const first = run[0];
+    if (!first) continue;
+    const result = await analyseHits(run, options).catch((error: unknown) => {
+      // A file that went away or cannot be read on is said; what is wrong with us goes on.
+      if (error instanceof Error && 'syscall' in error) return cannot(first.path, error);
+      throw error;
+    });
+    if (typeof result === 'string') {
+      io.err(`bridgman analyse: ${result}\n`);
+      failed = true;
+      continue;
+    }
+    const sure = sureOf(first.format, options);
+    const whole = sure === undefined ? result.json : { ...result.json, warnings: [...result.json.warnings, sure] };
+    if (json) results.push(whole);
+    else
+      io.out(`${results.length > 0 ? '\n' : ''}${runs.length > 1 ? `${first.path}\n` : ''}${asText(whole, result.channels, result.gates)}`);
+    if (!json) results.push({});
+  }
+  if (json && results.length > 0) io.out(`${JSON.stringify(options.separate && files.length > 1 ? results : results[0], null, 2)}\n`);
+  return failed ? EXIT.failed : EXIT.ok;
+}
