@@ -133,7 +133,7 @@ describe('WaveDump', () => {
       files: [{ samples: { least: 200, most: 200 } }, {}],
     });
     expect(got.duration).toBeCloseTo(4 * 8e-6, 12);
-    expect((await json(a, '--gate', '1,2')).charge_sum).toBe(4 * (90 + 100 + 90));
+    expect((await json(a, '--gate', '1,2', '--tail', '1')).charge_sum).toBe(4 * (90 + 100 + 90));
     expect((await json(a, '--threshold', '101')).channels[0]).toMatchObject({ empty: 5, charge: { count: 0, least: null } });
     expect((await json(a, '--tick', '10ns')).duration).toBeCloseTo(4e-5, 12);
   });
