@@ -28,8 +28,8 @@ export interface Interlocks {
 }
 
 export interface InterlockEvents {
-  /** An output (instrument.command, with [index]) is on, or nobody knows that it is not. */
-  exposed(output: string): boolean;
+  /** What of an output (instrument.command, with [index] or for all of them) is on, or not known to be off; each index by itself. */
+  exposed(output: string): readonly string[];
   /** Gives the safe orders, in this order; each again until it is read back. */
   trip(interlock: RigInterlock, outputs: readonly string[], why: string): void;
   changed(status: InterlockStatus): void;
@@ -108,9 +108,9 @@ export function interlocks(specs: readonly RigInterlock[], clock: Clock, on: Int
       return;
     }
     if (one.level.is === 'unknown' && clock.mono() < one.grace) return;
-    const exposed = one.spec.trips.filter((output) => on.exposed(output));
+    const exposed = one.spec.trips.flatMap((output) => on.exposed(output));
     if (exposed.length === 0) return;
-    // All of them first; afterwards what is on, or comes on again.
+    // All of them first; afterwards what is on, or comes on again: to order the others anew would only stand in its way.
     const outputs = one.acted ? exposed : one.spec.trips;
     one.acted = true;
     const why = one.level.why ?? one.level.is;

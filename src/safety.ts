@@ -165,19 +165,22 @@ export function safety(options: SafetyOptions): Safety {
   const left = options.unsettled ?? [];
   if (left.length > 0) held.latch(RECORD, left.map(({ name, why }) => `${name} ${why}`).join('; '));
 
-  /** On by our order, or shown to be on by its readback. */
-  const exposed = (name: string): boolean => {
+  /** What of an output is on by our order, or shown to be on by its readback. */
+  const exposed = (name: string): readonly string[] => {
     const output = outputOf(name);
-    if (held.active(output)) return true;
     const command = commandOf(output);
     const one = acquired.get(output.instrument);
-    if (!command?.readback || !one) return false;
+    const count = output.index === undefined ? command?.count : undefined;
+    const all: readonly Output[] = count === undefined ? [output] : Array.from({ length: count }, (_, index) => ({ ...output, index }));
+    return all
+      .filter((each) => held.active(each) || (one !== undefined && command !== undefined && showsOn(one, command, each)))
+      .map(leaseName);
+  };
+  const showsOn = (one: Acquired, command: Command, { index }: Output): boolean => {
+    if (!command.readback) return false;
     const { channel } = command.readback;
-    const indices = output.index !== undefined ? [output.index] : Array.from({ length: command.count ?? 1 }, (_, i) => i);
-    return indices.some((i) => {
-      const reading = one.latest(channel, command.count === undefined ? undefined : i) ?? one.latest(channel);
-      return reading !== undefined && reading.quality !== 'bad' && !showsSafe(command, reading);
-    });
+    const reading = one.latest(channel, index) ?? one.latest(channel);
+    return reading !== undefined && reading.quality !== 'bad' && !showsSafe(command, reading);
   };
 
   const locks: Interlocks = interlocks(rig.interlocks ?? [], clock, {
@@ -249,7 +252,7 @@ export function safety(options: SafetyOptions): Safety {
     released: (instrument, command, index) => held.released(instrument, command, index),
     doubtful(instrument, command, index, why) {
       const output = { instrument, command, index };
-      if (exposed(leaseName(output))) held.trip(`order in doubt: ${why}`, output);
+      if (exposed(leaseName(output)).length > 0) held.trip(`order in doubt: ${why}`, output);
     },
     void: (since) => held.void(since),
     see(reading) {

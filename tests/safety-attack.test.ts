@@ -493,7 +493,7 @@ describe('the design holds', () => {
     const held = leases([spec], clock, keeperHere(), safe, () => {});
     const output = { instrument: 'toy', command: 'output' };
     const locks = interlocks([interlock(cold)], clock, {
-      exposed: () => on,
+      exposed: (name) => (on ? [name] : []),
       trip: (lock, _, why) => held.makeSafe(`${lock.name}: ${why}`, [output]),
       changed() {},
       refresh() {},
