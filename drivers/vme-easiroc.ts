@@ -254,11 +254,18 @@ function commands(p: Options): Readonly<Record<string, Command<L, Takes>>> {
         if (volts > 0 && !p.bias)
           throw new NoReply('the bias DAC is not calibrated: write bias: { per_volt: ..., offset: ... } of this very board into the rig');
         const code = p.bias ? Math.floor(volts * p.bias.per_volt + p.bias.offset) : 0;
+        const off = volts === 0;
         // Any write to the first three switches the supply on (HVControl.vhd): the DAC is at nothing before it is shut down.
-        yield* write(act, 'bias, high byte', REGISTER.bias, byte(code >> 8));
-        yield* write(act, 'bias, low byte', REGISTER.bias + 1, byte(code & 0xff));
-        yield* write(act, 'bias, start', REGISTER.bias + 2, byte(1));
-        if (volts === 0) yield* write(act, 'bias, shutdown', REGISTER.bias + 3, byte(0));
+        try {
+          yield* write(act, 'bias, high byte', REGISTER.bias, byte(code >> 8), !off);
+          yield* write(act, 'bias, low byte', REGISTER.bias + 1, byte(code & 0xff), !off);
+          yield* write(act, 'bias, start', REGISTER.bias + 2, byte(1), !off);
+        } catch (error) {
+          // The shutdown does not wait for an answer about the DAC.
+          if (off) yield* write(act, 'bias, shutdown', REGISTER.bias + 3, byte(0));
+          throw error;
+        }
+        if (off) yield* write(act, 'bias, shutdown', REGISTER.bias + 3, byte(0));
       },
     },
     configure: {

@@ -175,6 +175,18 @@ describe('the board', () => {
     expect(b.values('bias_voltage').at(-1)).toBeCloseTo(0, 1);
   });
 
+  test('the shutdown is sent though nobody answers about the DAC', () => {
+    const b = bench({ bias: BIAS });
+    b.cut(true);
+    expect(b.order('bias_voltage', 0)).toBe('no answer within 1 s');
+    expect(b.sent.map(plain)).toEqual(['ff 80 01 00 01 00 00 03', ...new Array(4).fill('ff 80 01 00 01 00 03 00')]);
+    const c = bench({ bias: BIAS });
+    c.order('bias_voltage', 0, 0, 0.0015); // the first packet has been answered
+    c.cut(true);
+    c.clock.advance(10);
+    expect(c.sent.map(plain).slice(0, 3)).toEqual(['ff 80 01 00 01 00 00 03', 'ff 80 01 00 01 00 01 0c', 'ff 80 01 00 01 00 03 00']);
+  });
+
   test('settings of the chips are refused until all of them were written', () => {
     const b = bench({ chip1: { threshold: 600, input_dac: 350 }, chip2: { threshold: 610, high_gain_shaping: '100 ns', mask: true } });
     expect(b.order('threshold', 500)).toMatch(/give the order configure first/);
