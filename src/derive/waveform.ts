@@ -155,7 +155,14 @@ export function pairwise(values: Float64Array, from: number, to: number): number
     const middle = from + half - (half % 8);
     return pairwise(values, from, middle) + pairwise(values, middle, to);
   }
-  let [a, b, c, d, e, f, g, h] = values.subarray(from, from + 8);
+  let a = values[from];
+  let b = values[from + 1];
+  let c = values[from + 2];
+  let d = values[from + 3];
+  let e = values[from + 4];
+  let f = values[from + 5];
+  let g = values[from + 6];
+  let h = values[from + 7];
   let i = from + 8;
   for (const end = to - (n % 8); i < end; i += 8) {
     a += values[i];
