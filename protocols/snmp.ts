@@ -164,7 +164,7 @@ function follows(m: SnmpTell, q: SnmpAsk): boolean {
 }
 
 function fits(m: SnmpTell, q: SnmpAsk): 'answer' | 'late' {
-  if (m.id !== (q.id ?? 0) || (m.version ?? 'v2c') !== (q.version ?? 'v2c')) return 'late';
+  if ((m.id ?? 0) !== (q.id ?? 0) || (m.version ?? 'v2c') !== (q.version ?? 'v2c')) return 'late';
   return m.kind === 'report' || m.error !== 0 || follows(m, q) ? 'answer' : 'late';
 }
 
