@@ -5,12 +5,8 @@
 import { concat, type Decoder, Fault, fromLatin1, latin1, type Protocol } from './protocol.ts';
 import { Unsendable } from './unsendable.ts';
 
-export type Plain = number | string | boolean | null | undefined | readonly Plain[] | { readonly [name: string]: Plain };
-
-/** What the process is to do: plain data, understood by src/readout/. */
-export interface ReadoutPlan {
-  readonly [name: string]: Plain;
-}
+/** What the process is to do: plain data that JSON can hold, understood by src/readout/. */
+export type ReadoutPlan = Readonly<Record<string, unknown>>;
 
 export type ReadoutAsk =
   /** Spectra and counts begin anew. */
