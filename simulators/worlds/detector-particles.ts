@@ -28,8 +28,8 @@ export interface Liquid {
   readonly density: number;
   readonly hydrogen: number;
   /** Share of the light in the slow component: of electrons, and of protons, alphas and tritons. */
-  readonly slowLight: number;
-  readonly slowHeavy: number;
+  readonly slow_light: number;
+  readonly slow_heavy: number;
 }
 
 /** Electrons per gram: CH2 has 8 in 14 g. */
@@ -95,10 +95,10 @@ export function photon(from: Vector, along: Vector, energy: number, liquid: Liqu
     if (!within(place, liquid.box)) return;
     const e = scattered(left, random);
     if (e * left < LAST) {
-      to.add(place, left, liquid.slowLight);
+      to.add(place, left, liquid.slow_light);
       return;
     }
-    to.add(place, left * (1 - e), liquid.slowLight);
+    to.add(place, left * (1 - e), liquid.slow_light);
     way = random.around(way, 1 - (ELECTRON * (1 - e)) / (left * e));
     left *= e;
   }
@@ -129,7 +129,7 @@ export function fastNeutron(from: Vector, along: Vector, energy: number, liquid:
     if (!within(place, liquid.box)) return undefined;
     // Equal masses, isotropic in the centre of mass: what is left is uniform, and goes off at cos^2 = left / before.
     const share = random.next();
-    to.add(place, protonLight(left * (1 - share)), liquid.slowHeavy);
+    to.add(place, protonLight(left * (1 - share)), liquid.slow_heavy);
     way = random.around(way, Math.sqrt(share));
     left *= share;
   }
@@ -144,6 +144,6 @@ export function track(from: Vector, along: Vector, liquid: Liquid, random: Rando
   const step = (far - near) / steps;
   for (let i = 0; i < steps; i++) {
     const mean = 2 * liquid.density * step;
-    to.add(moved(from, along, near + (i + 0.5) * step), Math.max(0, mean * (1 + 0.1 * random.gauss())), liquid.slowLight);
+    to.add(moved(from, along, near + (i + 0.5) * step), Math.max(0, mean * (1 + 0.1 * random.gauss())), liquid.slow_light);
   }
 }

@@ -53,8 +53,8 @@ export interface Setup {
   /** MeVee of alpha and triton together: from memory, about what PROSPECT quotes; each liquid has its own. */
   readonly quenched: number;
   /** Shares of light in the slow component. */
-  readonly slowLight: number;
-  readonly slowHeavy: number;
+  readonly slow_light: number;
+  readonly slow_heavy: number;
   readonly sources: readonly Source[];
   readonly faults: readonly ChannelFault[];
 }
@@ -89,8 +89,8 @@ export const SETUP: Setup = {
   drift: 0,
   unlike: 0.05,
   quenched: 0.53,
-  slowLight: 0.2,
-  slowHeavy: 0.38,
+  slow_light: 0.2,
+  slow_heavy: 0.38,
   sources: [
     { ...SOURCE, kind: 'ibd', rate: 0.2 },
     { ...SOURCE, kind: 'gammas', rate: 4 },
@@ -196,8 +196,8 @@ export const setupFields: { readonly [N in keyof Given]-?: Field<Given[N]> } = {
   drift: optional('relative change of the light per hour (otherwise 0)', (part) => part.number()),
   unlike: optional('relative sigma of gains and light yields among the channels (otherwise 0.05)', (part) => share(part, 0)),
   quenched: optional('MeVee of alpha and triton (otherwise 0.53, from memory)', (part) => positive(part, part.number())),
-  slowLight: optional('share of slow light of electrons (otherwise 0.2)', (part) => share(part, 0)),
-  slowHeavy: optional('share of slow light of protons, alphas, tritons (otherwise 0.38)', (part) => share(part, 0)),
+  slow_light: optional('share of slow light of electrons (otherwise 0.2)', (part) => share(part, 0)),
+  slow_heavy: optional('share of slow light of protons, alphas, tritons (otherwise 0.38)', (part) => share(part, 0)),
   sources: optional(`list of ${SOURCE_LIKE}; kinds are ${KINDS.join(', ')}`, (part) => list(part, SOURCE_LIKE, source)),
   faults: optional('list of { channel, does: dead, hot or doubled, from }', (part) =>
     list(part, '"{ channel: 12, does: dead, from: 30 s }"', (one) => {

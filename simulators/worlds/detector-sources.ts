@@ -41,10 +41,10 @@ export interface Surroundings {
 }
 
 export function surroundingsOf(setup: Setup): Surroundings {
-  const { box, loading, slowLight, slowHeavy, quenched } = setup;
+  const { box, loading, slow_light, slow_heavy, quenched } = setup;
   const taken = capture(loading) ?? { tau: Number.POSITIVE_INFINITY, onLithium: 0 };
   return {
-    liquid: { box, density: loading.density, hydrogen: loading.hydrogen, slowLight, slowHeavy },
+    liquid: { box, density: loading.density, hydrogen: loading.hydrogen, slow_light, slow_heavy },
     ...taken,
     quenched,
   };
@@ -130,7 +130,7 @@ export class Emission {
     const { liquid } = this.around;
     const long = kinetic / (2 * liquid.density);
     const middle = moved(from, along, long / 2);
-    if (within(middle, liquid.box)) this.prompt.add(middle, kinetic, liquid.slowLight);
+    if (within(middle, liquid.box)) this.prompt.add(middle, kinetic, liquid.slow_light);
     this.annihilation(moved(from, along, long));
   }
   private annihilation(at: Vector): void {
@@ -216,7 +216,7 @@ export class Emission {
     const lithium = random.next() < onLithium;
     if (!within(place, liquid.box) || !Number.isFinite(after)) return;
     const deposits = new Deposits();
-    if (lithium) deposits.add(place, quenched, liquid.slowHeavy);
+    if (lithium) deposits.add(place, quenched, liquid.slow_heavy);
     else photon(place, random.direction(), HYDROGEN, liquid, random, deposits);
     if (deposits.total < LEAST_LIGHT) return;
     this.captures++;

@@ -90,7 +90,7 @@ function make(seed: number): DetectorWorld {
   const shine = (flash: Flash, t: number, random: Random): void => {
     const { places, light, slow } = flash.deposits;
     mean.fill(flash.pe ?? 0);
-    late.fill((flash.pe ?? 0) * setup.slowLight);
+    late.fill((flash.pe ?? 0) * setup.slow_light);
     const perMeV = setup.light * Math.max(0, 1 + (setup.drift * t) / 3600);
     // The slow part of each place is kept apart by adding its light twice: once whole, once by its share.
     for (const [i, place] of places.entries()) {
