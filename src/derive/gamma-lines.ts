@@ -44,7 +44,9 @@ export interface NoPlace {
 
 const LEAST_COUNTS = 200;
 /** Slices of a Compton spectrum: each is taken for flat. */
-const SLICES = 120;
+const SLICES = 60;
+/** Deviance per degree of freedom with which no other start is tried. */
+const GOOD = 1.15;
 
 /** Fits scale, smearing (going as the root of the energy), intensity and a falling background. */
 export function fitComptonEdge(h: Histogram, { range, gammas, zero = 0 }: EdgeOptions): Place | NoPlace {
@@ -60,7 +62,8 @@ export function fitComptonEdge(h: Histogram, { range, gammas, zero = 0 }: EdgeOp
   let best: BinnedFit | undefined;
   let why = '';
   for (const guess of edgeGuesses(part)) {
-    for (const width of [0.04, 0.12]) {
+    for (const width of [0.1, 0.04]) {
+      if (best && best.deviance < GOOD * best.dof) break;
       const start = [guess, width * (guess - zero), 0.9 * part.total, 0.1 * part.total, 0];
       const got = fitBinned({
         counts: part.counts,
@@ -94,7 +97,8 @@ export function fitGammaLine(h: Histogram, { range, energy }: LineOptions): Plac
   const guess = ((part.edges[top] ?? 0) + (part.edges[top + 1] ?? 0)) / 2;
   let best: BinnedFit | undefined;
   let why = '';
-  for (const width of [length / 40, length / 12, length / 6]) {
+  for (const width of [length / 12, length / 40, length / 6]) {
+    if (best && best.deviance < GOOD * best.dof) break;
     const got = fitBinned({
       counts: part.counts,
       model: lineModel(part.edges),
