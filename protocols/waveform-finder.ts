@@ -40,7 +40,8 @@ export function frameFinder(layout: WaveformLayout, crc32: Crc32, finds: FrameFi
   const covered = length - (trailer === undefined ? 0 : 4) - (check === 'crc32' ? 4 : 0);
   const alone = check === 'crc32' || trailer !== undefined;
   const needed = alone ? length : length + header;
-  const [first = 0, ...others] = wordBytes(sync.bits, order, sync.value);
+  const word = wordBytes(sync.bits, order, sync.value);
+  const first = word[0];
   const window = check === 'crc32' ? slidingCrc(crc32, covered) : undefined;
   const syncBytes = sync.bits / 8;
   const numbers = 2 ** number.bits;
@@ -54,7 +55,7 @@ export function frameFinder(layout: WaveformLayout, crc32: Crc32, finds: FrameFi
   let odd = 0;
   let before = -1;
 
-  const syncAt = (bytes: Uint8Array, at: number): boolean => bytes[at] === first && others.every((byte, i) => bytes[at + 1 + i] === byte);
+  const syncAt = (bytes: Uint8Array, at: number): boolean => word.every((byte, i) => bytes[at + i] === byte);
 
   const numberAt = (bytes: Uint8Array, at: number): number => readWord(bytes, at + number.at, number.bits, order);
   const goesOn = (last: number, now: number): boolean => last !== now && (now - last + numbers) % numbers <= GAP;
@@ -133,16 +134,22 @@ export function frameFinder(layout: WaveformLayout, crc32: Crc32, finds: FrameFi
   }
 
   function silence(): void {
+    const begins = count > 0 && word.every((byte, i) => i >= count || held[i] === byte);
     let at = 0;
-    if (!alone && locked && count >= length && syncAt(held, 0)) {
+    if (locked && !begins && count > 0) lose(false);
+    if (locked && begins && !alone && count >= length) {
       finds.frame(held, 0);
       at = length;
     }
-    if (!locked && headed && skipped + count === length) {
-      skip(held, 0, count);
-      at = count;
-      finds.damaged();
-    } else if (!locked) finds.junk(headed);
+    if (!locked) {
+      const whole = headed && skipped + count === length;
+      if (whole || !begins) {
+        skip(held, 0, count);
+        at = count;
+      }
+      if (whole) finds.damaged();
+      else finds.junk(headed);
+    }
     if (count > at) finds.unfinished(held, at, count);
     count = 0;
     locked = true;
