@@ -123,6 +123,15 @@ test('more hits than are held at once, and a crowded window', () => {
   expect(calm).toEqual([...calm].sort((a, b) => a - b));
 });
 
+test('the window is held to its last nanosecond while hits are given on', () => {
+  const times = Array.from({ length: 10_000 }, (_, i) => [i + 100, i]).flat();
+  for (const shift of [0, 1]) {
+    const { got, counts } = ordered(times.slice(shift), { window: 100 });
+    expect(counts.late).toBe(0);
+    expect(got.map((h) => h.t)).toEqual(times.slice(shift).sort((a, b) => a - b));
+  }
+});
+
 /** Every combination, by looking at all of them. */
 function combinations(rows: readonly { readonly t: number; readonly channel: number }[], set: readonly number[], within: number): number {
   let n = 0;

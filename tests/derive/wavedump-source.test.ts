@@ -49,6 +49,7 @@ test('the time goes on when the counter has gone round; the flag of the 32nd bit
   const top = 2 ** 31;
   const bytes = file(event(0, top - 5), event(1, 3 + top), event(2, top - 10), event(3, 2));
   expect(read([bytes], { tick: 1 }).got.map((h) => h.t)).toEqual([top - 5, top + 3, 2 * top - 10, 2 * top + 2]);
+  expect(read([file(event(0, top + 7))], { tick: 1 }).got.map((h) => h.t)).toEqual([7]);
   const wide = file(event(0, 2 ** 32 - 5), event(1, 3));
   expect(read([wide], { tick: 1, timeBits: 32 }).got.map((h) => h.t)).toEqual([2 ** 32 - 5, 2 ** 32 + 3]);
 });
