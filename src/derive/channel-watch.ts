@@ -5,7 +5,7 @@
  * Rates: in windows from 2 s to a minute the count is compared to that of the past by the exact test of two Poisson counts. The chance of
  * a false name is shared out among all tests of an hour (Bonferroni), and windows overlap, so it stays below `falsePerHour`. A change must
  * also be as large as the limits. Steady rates from about 3 per second are named within a minute when they double, from about 0.6 per
- * second when they die; `blind` lists the channels that are too quiet even for that.
+ * second when they die (8 channels; a tenth more for 64); `blind` lists the channels that are too quiet even for that.
  */
 import type { Trace } from '../reading.ts';
 import { addChannel, type ChannelSums, channelSums, LEVELS, type Level, takeHits } from './channel-sums.ts';

@@ -55,6 +55,16 @@ describe('edges', () => {
     expect(got.energy).toBe(comptonEdge(top));
   });
 
+  test('bins as wide as twice the smearing widen nothing', () => {
+    const gammas = GAMMA_SOURCES['137Cs'];
+    const truth = 500 * comptonEdge(0.661657);
+    const h = comptonHistogram({ gammas, perMeV: 500, zero: 0, resolution: 0.04, counts: 200_000, background: 0, seed: 8, bins: 20 });
+    const got = placed(fitComptonEdge(h, { range: [0.3 * truth, 1.6 * truth], gammas }));
+    expect(Math.abs(got.charge - truth)).toBeLessThan(3.5 * got.chargeSigma);
+    expect(Math.abs(got.width - 0.04 * truth)).toBeLessThan(2.5 * got.widthSigma);
+    expect(got.widthSigma).toBeLessThan(0.05 * got.width);
+  });
+
   test('the edge is not where the spectrum has half of its height', () => {
     const h = comptonHistogram({
       gammas: GAMMA_SOURCES['137Cs'],

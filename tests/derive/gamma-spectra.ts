@@ -12,12 +12,14 @@ export interface ComptonTruth {
   readonly counts: number;
   readonly background: number;
   readonly seed: number;
+  /** 300 where left out. */
+  readonly bins?: number;
 }
 
-export function comptonHistogram({ gammas, perMeV, zero, resolution, counts, background, seed }: ComptonTruth): Histogram {
+export function comptonHistogram({ bins = 300, gammas, perMeV, zero, resolution, counts, background, seed }: ComptonTruth): Histogram {
   const random = uniform(seed);
   const top = comptonEdge(Math.max(...gammas.map((g) => g.energy)));
-  const h = histogram({ low: 0, high: zero + 1.6 * perMeV * top, bins: 300 });
+  const h = histogram({ low: 0, high: zero + 1.6 * perMeV * top, bins });
   // The largest value of the spectra is at their edges, or at nothing.
   const most =
     Math.max(...gammas.flatMap((g) => [0, comptonEdge(g.energy)].map((t) => g.intensity * comptonSpectrum(g.energy, t)))) * 1.0001;

@@ -84,6 +84,15 @@ describe('vertex by likelihood', () => {
     expect(pulls / n).toBeLessThan(1.25);
   });
 
+  test('charges that scatter twice as much as their number have bars wider by the root of two', () => {
+    const pe = seen(map, [5, -8, 3], 40_000, uniform(9));
+    const [once, twice] = [found(find(pe)), found(vertexFinder({ map, excess: 2 })(pe))];
+    for (const a of [0, 1, 2] as const) expect(twice.sigma[a] / once.sigma[a]).toBeCloseTo(Math.SQRT2, 9);
+    expect(twice.lightSigma / once.lightSigma).toBeCloseTo(Math.SQRT2, 9);
+    expect(twice.covariance[0]?.[1]).toBeCloseTo(2 * (once.covariance[0]?.[1] ?? 0), 9);
+    expect([twice.position, twice.deviance]).toEqual([once.position, once.deviance / 2]);
+  });
+
   test('a measured map does as well as what it was measured from', () => {
     const axis = Float64Array.from({ length: 11 }, (_, i) => -20 + 4 * i);
     const values = new Float64Array(11 ** 3 * map.channels);
