@@ -33,11 +33,9 @@ function read({ bytes, ...m }: AbcdFile, came: Came, p: Options): HitValues {
   if (like !== true)
     return noHits(`${name} ${like === 'short' ? `has no whole event in its ${bytes.length} bytes` : 'is no ABCD list-mode file'}`);
   const [source, order, statistics] = [abcdSource({ tick: p.tick }), hitOrder(), hitStatistics()];
-  source.take(bytes, came.t, (block) => {
-    statistics.take(block);
-    order.take(block, () => {});
-  });
-  source.end(() => {});
+  source.take(bytes, came.t, (block) => order.take(block, statistics.take));
+  source.end(() => {}); // it holds no whole event
+  order.end(statistics.take);
   return hitValues(name, came.t, source.counts, order.counts, statistics);
 }
 

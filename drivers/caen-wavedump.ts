@@ -54,12 +54,10 @@ function read({ bytes, ...m }: WaveDumpFile, came: Came, p: Options): HitValues 
     },
   });
   const [order, statistics] = [hitOrder(), hitStatistics()];
-  const take = (block: Parameters<typeof statistics.take>[0]): void => {
-    statistics.take(block);
-    order.take(block, () => {});
-  };
+  const take = (block: Parameters<typeof order.take>[0]): void => order.take(block, statistics.take);
   source.take(bytes, came.t, take);
   source.end(take);
+  order.end(statistics.take);
   return hitValues(name, came.t, source.counts, order.counts, statistics);
 }
 

@@ -76,8 +76,8 @@ export function channelResult(c: ChannelStatistics, duration: number, gates: boo
   return {
     events: c.events,
     rate: duration > 0 ? c.events / seconds(duration) : null,
-    first: seconds(c.first),
-    last: seconds(c.last),
+    first: Number.isFinite(c.first) ? seconds(c.first) : null,
+    last: Number.isFinite(c.last) ? seconds(c.last) : null,
     ...sums([c], gates),
     charge: { ...population(c.charge), least: c.charge.count > 0 ? c.charge.least : null, most: c.charge.count > 0 ? c.charge.most : null },
     baseline: population(c.baseline),

@@ -5,7 +5,7 @@ import { readWaveDumpConfig, type WaveDumpConfig } from '../../protocols/wavedum
 import { ABCD_TICK, type AbcdSource, abcdSource } from '../derive/abcd-source.ts';
 import { accidentals, coincidences } from '../derive/hit-coincidence.ts';
 import { LATE } from '../derive/hit-order.ts';
-import { type ChannelStatistics, hitStatistics } from '../derive/hit-statistics.ts';
+import { type ChannelStatistics, hitStatistics, spanned } from '../derive/hit-statistics.ts';
 import { WAVEDUMP_TICK, WAVEDUMP_TIME_BITS, type WaveDumpSource, waveDumpSource } from '../derive/wavedump-source.ts';
 import type { DetectorFile } from './analyse-file.ts';
 import { type Feed, feed, merged } from './analyse-hits.ts';
@@ -57,7 +57,7 @@ export async function analyseHits(files: readonly DetectorFile[], options: Analy
   if (results.every((r) => r.events === 0)) return nothing(files, results);
   const channels = new Map([...found].map(([n, c]) => [nameOf(n), c] as const));
   const all = [...channels.values()];
-  const duration = Math.max(...all.map((c) => c.last)) - Math.min(...all.map((c) => c.first));
+  const duration = spanned(all);
   for (const [s, set] of wanted.entries()) {
     const absent = set.findIndex((n) => !found.has(n));
     if (absent >= 0)

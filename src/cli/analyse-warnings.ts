@@ -44,9 +44,12 @@ export function fileWarnings(
     said.push(`${path}: ${plural(counts.stray, 'single time stamp')} far ahead of the others; most likely damaged bytes`);
   if (counts.restarts > 0) said.push(`${path}: the clock went back for good ${plural(counts.restarts, 'time')}, as where runs were joined`);
   const behind = counts.late - counts.stray;
+  // Damaged bytes go back by days: no window is meant for that.
+  const far = counts.largestBackwardStep / 1e9;
+  const wider = far < 1000 ? ` (--window ${show(far * 1.01, 's').replaceAll(' ', '')} would take them in)` : '';
   if (behind > 0)
     said.push(
-      `${path}: ${plural(behind, 'event')} came more than ${show(options.window / 1e9, 's')} after later ones; they count in the channels, not in coincidences (--window ${show(Math.min(counts.largestBackwardStep * 1.01, 1e15) / 1e9, 's').replaceAll(' ', '')} would take them in)`,
+      `${path}: ${plural(behind, 'event')} came more than ${show(options.window / 1e9, 's')} after later ones; they count in the channels, not in coincidences${wider}`,
     );
   if (counts.crowded > 0)
     said.push(
@@ -62,6 +65,9 @@ export function fileWarnings(
   return said;
 }
 
+/** So few events of a channel are suspicious where another has so many; and so many channels are named. */
+const [RARE, MANY, SHOWN] = [2, 1000, 5];
+
 /** Of all files together. */
 export function runWarnings(
   files: readonly DetectorFile[],
@@ -72,11 +78,13 @@ export function runWarnings(
 ): readonly string[] {
   const said: string[] = [];
   if (boards.length > 1) said.push(`times of boards ${boards.join(', ')} are compared as if they had one clock`);
-  const events = [...channels.values()].map((c) => c.events);
-  const most = Math.max(...events);
-  for (const [name, c] of channels) {
-    if (c.events === 1 && most >= 1000) said.push(`channel ${name} occurs once, others up to ${most} times; most likely a damaged event`);
-  }
+  const most = Math.max(...[...channels.values()].map((c) => c.events));
+  const rare = [...channels].filter(([, c]) => c.events <= RARE && most >= MANY).map(([name, c]) => `${name} (${c.events})`);
+  const more = rare.length > SHOWN ? ` and ${rare.length - SHOWN} others` : '';
+  if (rare.length > 0)
+    said.push(
+      `${rare.length === 1 ? 'channel' : 'channels'} ${rare.slice(0, SHOWN).join(', ')}${more} ${rare.length === 1 ? 'has' : 'have'} hardly an event, others up to ${most}; most likely damaged bytes`,
+    );
   for (const [channel, spans] of seen) {
     const inTime = [...spans].sort((a, b) => a.first - b.first);
     for (const [i, later] of inTime.entries()) {

@@ -1,7 +1,7 @@
 /** What a detector file says, as readings of its instrument: per channel counts, rate, charges and pulse shape, and what is wrong with it. */
 import { bad, type Kinds, type Measured, type Trace, type Values } from '../reading.ts';
 import type { HitOrderCounts } from './hit-order.ts';
-import type { ChannelStatistics, ChargeHistogram, HitStatistics } from './hit-statistics.ts';
+import { type ChannelStatistics, type ChargeHistogram, type HitStatistics, spanned } from './hit-statistics.ts';
 import type { SourceCounts } from './hits.ts';
 
 /** Lists are by channel number; a file says nothing of channels that it does not hold. */
@@ -27,7 +27,7 @@ export function hitValues(name: string, end: number, source: SourceCounts, order
   const all = hits.channels;
   if (all.size === 0) return noHits(`${name} has no whole event in its ${source.bytes} bytes`);
   const channels = [...all.values()];
-  const seconds = (Math.max(...channels.map((c) => c.last)) - Math.min(...channels.map((c) => c.first))) / 1e9;
+  const seconds = spanned(channels) / 1e9;
   const why = [
     ...(source.cutOff > 0 ? [`the last ${source.cutOff} bytes are of an event that is cut off`] : []),
     ...(source.junk > 0 ? [`${source.junk} bytes belong to no event`] : []),

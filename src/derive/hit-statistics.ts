@@ -1,5 +1,6 @@
 /** What a stream of hits says per channel: counts, charges and pulse shapes, in a memory that does not grow with the hits. */
 import { addShape, figureOfMerit, type Shape, shape } from './figure-of-merit.ts';
+import { LATE } from './hit-order.ts';
 import { FLAG, type Hits } from './hits.ts';
 
 /** Bins of the pulse shape from 0 to 1: quantiles are good to half of their width. */
@@ -27,7 +28,7 @@ export interface Population {
 
 export interface ChannelStatistics {
   readonly events: number;
-  /** Nanoseconds of its first and last hit in time. */
+  /** Nanoseconds of its first and last hit that is not LATE; infinite where there is none. */
   readonly first: number;
   readonly last: number;
   readonly chargeSum: number;
@@ -59,6 +60,13 @@ export interface HitStatisticsSettings {
   readonly charges?: readonly [number, number];
   /** Parts the pulse shapes into two populations. */
   readonly split?: number;
+}
+
+/** Nanoseconds from the first to the last hit of all channels; 0 where no hit has a time to be believed. */
+export function spanned(channels: Iterable<ChannelStatistics>): number {
+  let [first, last] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const c of channels) [first, last] = [Math.min(first, c.first), Math.max(last, c.last)];
+  return last >= first ? last - first : 0;
 }
 
 export interface HitStatistics {
@@ -132,8 +140,10 @@ class Tally {
   add(block: Hits, i: number): void {
     const [t, charge, tail, flags] = [block.t[i] ?? 0, block.charge[i] ?? 0, block.tail[i] ?? 0, block.flags[i] ?? 0];
     this.events++;
-    if (t < this.first) this.first = t;
-    if (t > this.last) this.last = t;
+    if ((flags & LATE) === 0) {
+      if (t < this.first) this.first = t;
+      if (t > this.last) this.last = t;
+    }
     if (flags & FLAG.saturated) this.saturated++;
     if (flags & FLAG.cut) this.cut++;
     if (flags & FLAG.pileUp) this.pileUp++;
