@@ -6,7 +6,7 @@ import {
   type DigitizerRegister,
 } from '../protocols/digitizer-registers.ts';
 import { type RbcpAsk, rbcp } from '../protocols/rbcp.ts';
-import { type ReadoutPlan, type ReadoutTell, readout } from '../protocols/readout.ts';
+import { READOUT_EXAMPLE, READOUT_GIVES, type ReadoutPlan, type ReadoutTell, readout, readoutValues } from '../protocols/readout.ts';
 import { DIGITIZER_64 } from '../protocols/waveform-layout.ts';
 import {
   type Actors,
@@ -215,40 +215,11 @@ const COMMANDS = {
   }),
 };
 
-const SCALARS: Kinds = {
-  byte_rate: '1/s',
-  frame_rate: '1/s',
-  frames: '1',
-  hits: '1',
-  missing: '1',
-  doubled: '1',
-  late: '1',
-  damaged: '1',
-  junk: '1',
-  resynced: '1',
-  live_time: 's',
-  live: '1',
-  dead_missing: 's',
-  dead_busy: 's',
-  dead_closed: 's',
-  recorded: '1',
-  unrecorded: '1',
-};
-const LISTS: Kinds = { rate: '1/s', mean_charge: '1', saturated: '1' };
-const EXAMPLE: ReadoutTell = {
-  say: 'values',
-  t: 1767225600000000,
-  values: { frame_rate: 12.5, frames: 125, missing: 0, live: 0.999, rate: [3.5, { quality: 'bad', why: 'no live time' }] },
-};
-
 /** What the readout process says, by the names that it says it under. */
 function stream(p: Options): Stream<Kinds, ReadoutTell> {
-  const gives: Kinds = { ...SCALARS, ...LISTS, charge: 'trace', shape: 'trace', ...(p.scale ? { energy: 'trace' as const } : {}) };
-  const values = (m: ReadoutTell): Values<Kinds> =>
-    m.say === 'values'
-      ? (Object.fromEntries(Object.entries(m.values).filter(([name]) => Object.hasOwn(gives, name))) as Values<Kinds>)
-      : {}; // as the process gives them; acquire looks at each
-  return { gives, takes: (m) => m.say === 'values', read: values, silence: 5, example: [EXAMPLE, values(EXAMPLE)] };
+  const gives: Kinds = { ...READOUT_GIVES, shape: 'trace', ...(p.scale ? { energy: 'trace' as const } : {}) };
+  const values = (m: ReadoutTell): Values<Kinds> => readoutValues(m, gives) as Values<Kinds>; // as the process gives them; acquire looks at each
+  return { gives, takes: (m) => m.say === 'values', read: values, silence: 5, example: [READOUT_EXAMPLE, values(READOUT_EXAMPLE)] };
 }
 
 /** A digitizer of 64 channels behind SiTCP: registers over RBCP (UDP 4660), and its waveforms over TCP 24, read in a process of their own. */

@@ -1,5 +1,3 @@
-import { type EasirocEvent, easirocEvents } from '../protocols/easiroc.ts';
-import { easirocCounts } from '../protocols/easiroc-framer.ts';
 import {
   andBytes,
   CLOCK_OUTPUTS,
@@ -15,7 +13,6 @@ import {
   VERSION_BYTES,
   versionOf,
 } from '../protocols/easiroc-registers.ts';
-import { SCALER_OR, scalerRates } from '../protocols/easiroc-scalers.ts';
 import {
   CHIP_CHANNELS,
   SLOW_CONTROL_FIELDS,
@@ -24,8 +21,8 @@ import {
   slowControlBytes,
   slowControlOf,
 } from '../protocols/easiroc-slow-control.ts';
-import { scalerWord } from '../protocols/easiroc-words.ts';
 import { rbcp, rbcpPieces } from '../protocols/rbcp.ts';
+import { READOUT_EXAMPLE, READOUT_GIVES, type ReadoutPlan, type ReadoutTell, readout, readoutValues } from '../protocols/readout.ts';
 import {
   type Actors,
   type Askers,
@@ -33,6 +30,7 @@ import {
   type Field,
   type Here,
   instrument,
+  type Kinds,
   type Measured,
   NoReply,
   options,
@@ -41,10 +39,12 @@ import {
   type Stream,
   type Takes,
   type Talk,
+  type Values,
+  whole,
   word,
 } from '../src/instrument.ts';
 
-type L = { readonly control: ReturnType<typeof rbcp>; readonly data: ReturnType<typeof easirocEvents> };
+type L = { readonly control: ReturnType<typeof rbcp>; readonly data: ReturnType<typeof readout> };
 interface Bias {
   readonly per_volt: number;
   readonly offset: number;
@@ -65,6 +65,9 @@ interface Options {
   readonly chip2: SlowControl | undefined;
   readonly send: readonly (keyof typeof STATUS)[];
   readonly words: 'packed' | 'plain' | 'either';
+  readonly gain: 'high' | 'low';
+  readonly record: 'raw' | 'hits' | 'both' | 'nothing';
+  readonly first_channel: number;
 }
 
 const CHANNELS = 2 * CHIP_CHANNELS;
@@ -502,56 +505,19 @@ function watched(p: Options): Poll<L, Readonly<Record<string, 'V' | 'A' | 'K'>>,
   };
 }
 
-/** Counts at once and then every second; rates of the scalers where events hold them. */
-function events(): Stream<Readonly<Record<string, '1' | '1/s'>>, EasirocEvent> {
-  let since: number | undefined;
-  let before = 0;
-  const rates = scalerRates();
-  const example: EasirocEvent = { header: 0xffff001, words: [scalerWord(0, 3)], counts: { ...easirocCounts(), events: 1, junk: 12 } };
-  const countsOf = ({ events, damaged, missing, stray, junk }: EasirocEvent['counts']) => ({
-    events,
-    damaged_events: damaged,
-    lost_words: missing,
-    stray_words: stray,
-    junk_bytes: junk,
-  });
-  const rate = (i: number): Measured<'1/s'> =>
-    rates.over(i)
-      ? { quality: 'suspect', why: 'the counter has gone over: the rate is higher', value: rates.rate(i) }
-      : { quality: 'good', value: rates.rate(i) };
-  return {
-    gives: {
-      events: '1',
-      damaged_events: '1',
-      lost_words: '1',
-      stray_words: '1',
-      junk_bytes: '1',
-      event_rate: '1/s',
-      scaler: '1/s',
-      scaler_or: '1/s',
-    },
-    takes: () => true,
-    read(m, { t }) {
-      rates.take(m.words);
-      if (since === undefined || t < since) {
-        since = t;
-        before = m.counts.events;
-        return countsOf(m.counts);
-      }
-      if (t - since < 1e6) return {};
-      const given = {
-        ...countsOf(m.counts),
-        event_rate: (m.counts.events - before) / ((t - since) / 1e6),
-        ...(rates.seconds > 0 ? { scaler: Array.from({ length: CHANNELS }, (_, i) => rate(i)), scaler_or: rate(SCALER_OR) } : {}),
-      };
-      since = t;
-      before = m.counts.events;
-      rates.clear();
-      return given;
-    },
-    example: [example, countsOf(example.counts)],
-  };
+/** What the readout process makes of the events; the scalers' rates where events hold them. */
+function events(): Stream<Kinds, ReadoutTell> {
+  const gives: Kinds = { ...READOUT_GIVES, scaler: '1/s', scaler_or: '1/s' };
+  const values = (m: ReadoutTell): Values<Kinds> => readoutValues(m, gives) as Values<Kinds>; // as the process gives them; acquire looks at each
+  return { gives, takes: (m) => m.say === 'values', read: values, silence: 5, example: [READOUT_EXAMPLE, values(READOUT_EXAMPLE)] };
 }
+
+const planOf = (p: Options): ReadoutPlan => ({
+  source: { format: 'easiroc', ...(p.words === 'either' ? {} : { form: p.words }), first: p.first_channel, gain: p.gain },
+  channels: p.first_channel + CHANNELS,
+  spectra: { charge: { low: 0, high: 4096, bins: 512 } },
+  record: { raw: p.record === 'both' || p.record === 'raw', hits: p.record === 'both' || p.record === 'hits' },
+});
 
 /**
  * A VME- or NIM-EASIROC board: 64 channels of SiPM readout behind SiTCP, registers over RBCP (UDP 4660), events over TCP 24. Its registers
@@ -571,8 +537,11 @@ export default instrument<L, Options, EasirocVersion>({
     chip2,
     send,
     words: word('form of the data words: as the board sends them, or already unpacked', ['either', 'packed', 'plain'] as const, 'either'),
+    gain: word('the ADC that charges are taken from', ['high', 'low'] as const, 'high'),
+    record: word('what of the stream the session holds', ['raw', 'hits', 'both', 'nothing'] as const, 'both'),
+    first_channel: whole('number of the first channel, where several boards are one detector', 0, 65_000, 0),
   }),
-  links: (p) => ({ control: rbcp(), data: easirocEvents(p.words) }),
+  links: (p) => ({ control: rbcp(), data: readout(planOf(p)) }),
   *identify(ask) {
     const m = yield* ask.control.ask({ command: 'read', address: REGISTER.version, length: VERSION_BYTES });
     if (m.busError) return new Refused(`the board has no version at ${hex(REGISTER.version)}: it is no EASIROC board`);

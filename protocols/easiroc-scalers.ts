@@ -8,8 +8,8 @@ const CLOCK_KHZ = 68;
 const COUNTERS = 69;
 
 export interface ScalerRates {
-  /** The data words of one event. One without the clocks' scalers is left out. */
-  take(words: readonly number[]): void;
+  /** The first `count` words are the data words of one event. One without the clocks' scalers is left out. */
+  take(words: ArrayLike<number>, count?: number): void;
   /** Seconds that the board has counted for. */
   readonly seconds: number;
   /** Counts a second of a channel; NaN before anything was counted. */
@@ -37,9 +37,10 @@ export function scalerRates(): ScalerRates {
   const now = new Int32Array(COUNTERS);
   let seconds = 0;
   return {
-    take(words) {
+    take(words, count = words.length) {
       now.fill(-1);
-      for (const word of words) {
+      for (let i = 0; i < count; i++) {
+        const word = words[i];
         if (kindOf(word) !== KIND.scaler) continue;
         const channel = scalerChannel(word);
         if (channel < COUNTERS) now[channel] = scalerValue(word);

@@ -136,3 +136,39 @@ export function readout(plan: ReadoutPlan): Protocol<ReadoutAsk, ReadoutTell> {
     number: (q, n) => ({ ...q, n }),
   };
 }
+
+/** What every readout process gives, by channel: its kind. */
+export const READOUT_GIVES = {
+  byte_rate: '1/s',
+  frame_rate: '1/s',
+  frames: '1',
+  hits: '1',
+  missing: '1',
+  doubled: '1',
+  late: '1',
+  damaged: '1',
+  junk: '1',
+  resynced: '1',
+  live_time: 's',
+  live: '1',
+  dead_missing: 's',
+  dead_busy: 's',
+  dead_closed: 's',
+  recorded: '1',
+  unrecorded: '1',
+  rate: '1/s',
+  mean_charge: '1',
+  saturated: '1',
+  charge: 'trace',
+} as const;
+
+/** What a message as the manual would print it looks like. */
+export const READOUT_EXAMPLE: ReadoutTell = {
+  say: 'values',
+  t: 1767225600000000,
+  values: { frame_rate: 12.5, frames: 125, missing: 0, live: 0.999, rate: [3.5, { quality: 'bad', why: 'no live time' }] },
+};
+
+/** The values of a message that a driver has declared; none for another message. */
+export const readoutValues = (m: ReadoutTell, gives: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> =>
+  m.say === 'values' ? Object.fromEntries(Object.entries(m.values).filter(([name]) => Object.hasOwn(gives, name))) : {};

@@ -1,6 +1,8 @@
 /** Hits of a VME- or NIM-EASIROC board: one for each channel whose ADC value stands in an event. */
 import { easirocFramer, type GiveEvent } from '../../protocols/easiroc-framer.ts';
+import { SCALER_OR, scalerRates } from '../../protocols/easiroc-scalers.ts';
 import { channelOf, KIND, kindOf, MOST_WORDS, overRange, type WordForm, wordValue } from '../../protocols/easiroc-words.ts';
+import type { Measured } from '../reading.ts';
 import { FLAG, type HitSource, type Hits, hits, sourceCounts } from './hits.ts';
 
 const CHANNELS = 64;
@@ -30,7 +32,7 @@ const each = (of: number | ArrayLike<number> | undefined, otherwise: number): Fl
  * the shaped pulse, and the peak is the same. There is no tail: every hit is shapeless. The board sends no time: `t` is when the event's
  * last bytes came, counted from the first bytes of the stream, and every hit is untimed. Events that came at once have one `t`, and no
  * difference between events means anything below the time that the network takes. The frame is the event's number as counted here.
- * `counts.junk` holds bytes without an event and words without a header; words that never came make their event `damaged`.
+ * Its scalers are rates of their own. `counts.junk` holds bytes without an event and words without a header; words that never came make their event `damaged`.
  */
 export function easirocSource(options: EasirocSourceOptions = {}): HitSource {
   const { form, first = 0, gain = 'high', threshold = 0, capacity = 4096 } = options;
@@ -39,6 +41,7 @@ export function easirocSource(options: EasirocSourceOptions = {}): HitSource {
   const ratio = each(options.ratio, 1);
   const framer = easirocFramer(form ?? 'either');
   const counts = sourceCounts();
+  const scalers = scalerRates();
   // An event has 4095 words at most.
   const block = hits(Math.max(capacity, MOST_WORDS));
   // The place of each channel's hit in this event, by the number of the event that wrote it.
@@ -95,6 +98,7 @@ export function easirocSource(options: EasirocSourceOptions = {}): HitSource {
       else if (kind === KIND.low && gain === 'both') put(ch, (wordValue(word) - low[ch]) * ratio[ch], low[ch] * ratio[ch], flags, true);
     }
     counts.frames++;
+    scalers.take(words, n);
   };
 
   const tally = (): void => {
@@ -105,8 +109,19 @@ export function easirocSource(options: EasirocSourceOptions = {}): HitSource {
     counts.cutOff = from.cutOff;
   };
 
+  const scaler = (ch: number): Measured<'1/s'> =>
+    scalers.over(ch)
+      ? { quality: 'suspect', why: 'the counter has gone over: the rate is higher', value: scalers.rate(ch) }
+      : { quality: 'good', value: scalers.rate(ch) };
+
   return {
     counts,
+    look() {
+      if (!(scalers.seconds > 0)) return {};
+      const said = { scaler: Array.from({ length: CHANNELS }, (_, ch) => scaler(ch)), scaler_or: scaler(SCALER_OR) };
+      scalers.clear();
+      return said;
+    },
     take(bytes, now, to) {
       began ??= now;
       t = Math.max(t, (now - began) * 1000);

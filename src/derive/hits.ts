@@ -1,5 +1,7 @@
 /** Hits of a detector in columns, one row a pulse: what framing, features and physics hand to one another. No object per hit. */
 
+import type { Values } from '../reading.ts';
+
 /**
  * A block of hits. It belongs to whoever made it and is filled again after the call that gave it: what is to be kept is copied. Only the
  * first `count` rows mean something. Charges are in ADC counts times samples, heights in ADC counts; a digitizer that gives charges of its
@@ -99,5 +101,7 @@ export interface HitSource {
   take(bytes: Uint8Array, now: number, give: (block: Hits) => void): void;
   /** No more will come: gives what is still held, and counts what was cut off. */
   end(give: (block: Hits) => void): void;
+  /** What only this format has beside hits, for the time since the last look: values by channel. */
+  look?(): Values;
   readonly counts: SourceCounts;
 }

@@ -106,6 +106,7 @@ class Reading implements Reader {
       byte_rate: rate(counts.bytes - bytes),
       frame_rate: rate(counts.frames - frames),
       ...liveValues(live),
+      ...this.#source.look?.(),
       frames: counts.frames,
       hits: counts.hits,
       missing: counts.missing,
