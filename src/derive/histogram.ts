@@ -60,8 +60,10 @@ export const centre = (axis: Axis, i: number): number => axis.low + ((i + 0.5) *
 export function binOf(axis: Axis, value: number): number {
   if (value < axis.low) return -1;
   if (value >= axis.high) return axis.bins;
-  let i = Math.floor(((value - axis.low) / (axis.high - axis.low)) * axis.bins);
-  // Rounding may have taken it over an edge.
+  const at = ((value - axis.low) / (axis.high - axis.low)) * axis.bins;
+  let i = Math.floor(at);
+  if (at - i > 0.01 && at - i < 0.99) return i;
+  // Near an edge: rounding may have taken it over.
   if (i >= axis.bins) i = axis.bins - 1;
   if (value < edge(axis, i)) i--;
   else if (value >= edge(axis, i + 1)) i++;
