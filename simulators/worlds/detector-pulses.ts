@@ -41,12 +41,18 @@ const SLOW = 100;
 const GLOW = 400;
 /** Nanoseconds at which the gain's charge is told. */
 const SAMPLE = 4;
+/** ADC counts: what is less is nothing. */
+const LEAST = 1e-3;
 /** So many photoelectrons, and fewer, come one by one. */
 const FEW = 40;
 
-/** Height of a photoelectron's pulse over its charge, in 1/ns. */
-const PEAK_AT = ((FALL * RISE) / (FALL - RISE)) * Math.log(FALL / RISE);
-const PEAK = (Math.exp(-PEAK_AT / FALL) - Math.exp(-PEAK_AT / RISE)) / (FALL - RISE);
+/** Part of a pulse's charge that has come t ns after its beginning. */
+const come = (t: number, fall: number, rise: number): number =>
+  t > 0 ? (fall * -Math.expm1(-t / fall) - rise * -Math.expm1(-t / rise)) / (fall - rise) : 0;
+
+/** The highest sample of a photoelectron's pulse over its charge, in 1/ns, at the best phase of the clock. */
+let PEAK = 0;
+for (let t = SAMPLE; t < 4 * SAMPLE; t += 0.1) PEAK = Math.max(PEAK, (come(t, FALL, RISE) - come(t - SAMPLE, FALL, RISE)) / SAMPLE);
 
 /** A record to be made: nanoseconds between samples, and from its first sample to each flash (which may be before it). */
 export interface Exposure {
@@ -175,19 +181,24 @@ export class Pulses {
   }
 }
 
-/** Adds charge (ns) times the difference of two exponentials of area 1, beginning at `at` ns. */
+/**
+ * Adds charge (ns) times the difference of two exponentials of area 1, beginning at `at` ns. A sample is the mean over the interval that ends
+ * with it, a plain model of the converter's bandwidth: so the sum of the samples does not depend on the phase of the clock.
+ */
 function pulse(line: Float64Array, charge: number, at: number, fall: number, rise: number, interval: number): void {
   let i = Math.max(0, Math.ceil(at / interval));
   const first = i * interval - at;
-  const size = charge / (fall - rise);
-  let slow = size * Math.exp(-first / fall);
-  let quick = size * Math.exp(-first / rise);
+  if (i >= line.length) return;
+  if (first < interval) line[i++] += (charge * come(first, fall, rise)) / interval;
+  // From here on each exponential has come for a whole interval, from `since` on.
+  const since = i * interval - at - interval;
+  const size = charge / ((fall - rise) * interval);
+  let slow = size * fall * -Math.expm1(-interval / fall) * Math.exp(-since / fall);
+  let quick = size * rise * -Math.expm1(-interval / rise) * Math.exp(-since / rise);
   const [down, up] = [Math.exp(-interval / fall), Math.exp(-interval / rise)];
-  const least = 1e-3;
-  for (; i < line.length; i++) {
+  for (; i < line.length && slow > LEAST; i++) {
     line[i] += slow - quick;
     slow *= down;
     quick *= up;
-    if (slow < least) break;
   }
 }
