@@ -17,6 +17,7 @@ const BENCHES: Readonly<Record<string, (seconds?: number) => Promise<readonly Re
   session: async () => (await import('./session.ts')).session(),
   polls: async () => (await import('./polls.ts')).polls(),
   frame: async () => (await import('./frame.ts')).frame(),
+  waveforms: async () => (await import('./waveforms.ts')).waveforms(),
   rates: async (seconds) => (await import('./rates.ts')).rates(seconds),
 };
 
