@@ -1,6 +1,7 @@
-/** `bridgman calc`: Planck's law, pressure gauges and thermocouples, both ways; resistivity and thermal conductivity. */
+/** `bridgman calc`: Planck's law, pressure gauges and thermocouples, both ways; resistivity and thermal conductivity; detector physics. */
 import { EXACT, radianceTemperature, spectralRadiance } from '../derive/radiance.ts';
 import { quantity, type Unit } from '../units.ts';
+import { CALC_DETECTOR, CALC_DETECTOR_EXAMPLES, CALC_DETECTOR_HELP, CALC_DETECTOR_OPTIONS, calcDetector } from './calc-detector.ts';
 import { CALC_GAUGE_OPTIONS, CALC_GAUGES, calcGauge } from './calc-gauge.ts';
 import { CALC_RESISTIVITY, CALC_RESISTIVITY_HELP, CALC_RESISTIVITY_OPTIONS, calcResistivity } from './calc-resistivity.ts';
 import { type Command, EXIT, guarded, type Io, parse, suggestion, Usage } from './command.ts';
@@ -30,7 +31,7 @@ const HELP = `Examples
   bridgman calc vdp --a 0.08Ohm --b 0.031Ohm --thickness "5 um +- 0.5 um"
   bridgman calc wiedemann-franz --temperature 3750K --resistivity "40.4 uOhm cm +- 8 uOhm cm" --lorenz zhang2020
   bridgman calc bloch-grueneisen --temperature 77,300,1000 --residual "1 uOhm cm" --coefficient "30 uOhm cm" --debye 420K
-
+${CALC_DETECTOR_EXAMPLES}
 planck: Planck's law with the exact constants of the SI (2019). Radiance is per metre of wavelength (W m^-3 sr^-1);
 "1.6e1 W/m2/sr/nm" is read too. With --emissivity the radiance is that of a grey body.
 
@@ -63,8 +64,9 @@ Options of thermocouple (bare numbers are mV and K)
   --junction T        the cold one, such as "23 degC +- 1 degC"; otherwise 0 degC
   --tolerance K       one sigma of the class of the wire
 
-${CALC_RESISTIVITY_HELP}`;
-const KINDS = ['planck', ...CALC_GAUGES, ...CALC_RESISTIVITY];
+${CALC_RESISTIVITY_HELP}
+${CALC_DETECTOR_HELP}`;
+const KINDS = ['planck', ...CALC_GAUGES, ...CALC_RESISTIVITY, ...CALC_DETECTOR];
 
 const RADIANCE_UNIT = 'W/m^3/sr';
 /** Written unit -> factor to W m^-3 sr^-1, blanks and signs of powers left out. */
@@ -79,7 +81,7 @@ const RADIANCE_UNITS: Readonly<Record<string, number>> = {
 
 export const calc: Command = {
   name: 'calc',
-  summary: "Planck's law, pressure gauges and thermocouples, both ways; resistivity and thermal conductivity",
+  summary: "Planck's law, pressure gauges and thermocouples, both ways; resistivity; detector physics",
   help: HELP,
   run: (args, io) => guarded('calc', io, async () => run(args, io)),
 };
@@ -91,7 +93,7 @@ interface Row {
 }
 
 function run(args: readonly string[], io: Io): number {
-  const parsed = parse(args, { ...OPTIONS, ...CALC_GAUGE_OPTIONS, ...CALC_RESISTIVITY_OPTIONS });
+  const parsed = parse(args, { ...OPTIONS, ...CALC_GAUGE_OPTIONS, ...CALC_RESISTIVITY_OPTIONS, ...CALC_DETECTOR_OPTIONS });
   const { options, flags, rest } = parsed;
   if (flags.has('help') || args.length === 0) {
     io.out(HELP);
@@ -106,6 +108,7 @@ function run(args: readonly string[], io: Io): number {
     );
   if (more.length > 0) throw new Usage(`"${more[0]}" is one word too many`);
   if (CALC_RESISTIVITY.includes(what)) return calcResistivity(what, parsed, io);
+  if (CALC_DETECTOR.includes(what)) return calcDetector(what, parsed, io);
   if (what !== 'planck') return calcGauge(what, parsed, io);
   only(parsed, what, Object.keys(OPTIONS));
   if (options.wavelength === undefined) throw new Usage('--wavelength is missing, such as --wavelength 650nm');

@@ -225,6 +225,7 @@ describe('sums', () => {
           }
         },
       ),
+      { numRuns: 25 },
     );
   });
   test('what is no number, or has no length', () => {
