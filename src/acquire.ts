@@ -2,9 +2,10 @@
 import { type Clock, every } from './clock.ts';
 import { type Exchange, ORDER, POLL, type Trust } from './exchange.ts';
 import { AFTER_SAFE, GIVEN_UP, type Job } from './exchange-job.ts';
+import { giver } from './giving.ts';
 import type { Actors, Askers, Body, Came, Command, Instrument, Links, Poll, Proof, Stream } from './instrument.ts';
 import { singleOf } from './instrument.ts';
-import { bad, type Kind, type Kinds, type Measured, type Origin, type Reading, type Values } from './reading.ts';
+import type { Kind, Kinds, Origin, Reading, Values } from './reading.ts';
 import { actor, Refused } from './talk.ts';
 import { begun, noLink, runTalk } from './talk-run.ts';
 
@@ -57,14 +58,7 @@ export interface AcquireEvents {
   state(name: string, state: State): void;
 }
 
-/** One channel, or one index of it. */
-interface Slot {
-  readonly from: string;
-  seq: number;
-  last: Reading | undefined;
-}
-
-const pollName = (poll: Poll<Links>): string => Object.keys(poll.gives).join('+');
+export const pollName = (poll: Poll<Links>): string => Object.keys(poll.gives).join('+');
 
 const LATE = 0.1; // seconds by which a poll may be asked late; one of a longer period, by less than that
 const OURS = 1; // seconds in which an instrument is proven again after a safe order of ours, or is silent
@@ -74,9 +68,6 @@ export function acquire(placed: Placed, clock: Clock, on: AcquireEvents): Acquir
   const askers = Object.fromEntries(Object.keys(roles).map((role) => [role, actor(role)])) as Actors<Links>; // one actor per role of the rig
   const proofs = model.proof(placed.options) as Readonly<Record<string, Proof<unknown, unknown> | undefined>>; // roles of this model
   const trusts: Record<string, Trust> = Object.fromEntries(Object.keys(roles).map((r) => [r, { proven: false, why: 'connecting' }]));
-  const slots = new Map<string, Slot>();
-  const voids = new Map<string, number>();
-  const indices = new Map<string, number>();
   const statistics = new Map<string, PollStatistics>();
   const statisticsOf = new Map<Poll<Links>, PollStatistics>();
   const stops: (() => void)[] = [];
@@ -99,89 +90,8 @@ export function acquire(placed: Placed, clock: Clock, on: AcquireEvents): Acquir
   const ours = (): boolean =>
     state.is === 'silent' && (state.why === GIVEN_UP || state.why === AFTER_SAFE) && clock.mono() - entered < OURS;
 
-  const slotOf = (channel: string, index: number | undefined): Slot => {
-    const key = index === undefined ? channel : `${channel}[${index}]`;
-    let slot = slots.get(key);
-    if (!slot) {
-      slot = { from: `${name}.${channel}`, seq: 0, last: undefined };
-      slots.set(key, slot);
-    }
-    return slot;
-  };
-
-  const emit = (channel: string, index: number | undefined, kind: Kind, m: Measured<Kind>, t: number): void => {
-    const slot = slotOf(channel, index);
-    const { from } = slot;
-    const seq = slot.seq++;
-    // The value's type follows its kind: checked by `checked` before it comes here. A plain good value, the common case, is built at once.
-    const reading = (
-      m.quality === 'good' && m.sigma === undefined && m.why === undefined && index === undefined
-        ? { quality: 'good', value: m.value, from, kind, t: m.t ?? t, seq, origin }
-        : { ...m, from, ...(index === undefined ? {} : { index }), kind, t: m.t ?? t, seq, origin }
-    ) as Reading;
-    slot.last = reading;
-    on.reading(reading);
-  };
-
-  const checked = (kind: Kind, given: unknown, span: readonly [number, number] | undefined): Measured<Kind> => {
-    const m = (
-      given !== null && typeof given === 'object' && 'quality' in given ? given : { quality: 'good', value: given }
-    ) as Measured<Kind>; // a Measured or a bare value
-    if (m.quality === 'bad') return m;
-    const v: unknown = m.value;
-    if (kind === 'flag') return typeof v === 'boolean' ? m : bad('not a flag');
-    if (kind === 'state') return typeof v === 'string' && v !== '' ? m : bad('not a state');
-    if (kind === 'trace') return v !== null && typeof v === 'object' && 'columns' in v ? m : bad('not a trace');
-    if (typeof v !== 'number' || !Number.isFinite(v)) return bad('not a number');
-    if (span && (v < span[0] || v > span[1])) return bad(`${v} is outside of what is possible (${span[0]} to ${span[1]})`);
-    return m;
-  };
-
-  /** Bad by our judgement, not by the driver's own. */
-  const isNonsense = (m: Measured<Kind>, given: unknown): boolean =>
-    m.quality === 'bad' && !(given !== null && typeof given === 'object' && 'quality' in given);
-
-  /** Whether the next reading of a channel is from before an order: counts it off. */
-  const voided = (channel: string): boolean => {
-    if (voids.size === 0) return false;
-    const left = voids.get(channel) ?? 0;
-    if (left > 0) voids.set(channel, left - 1);
-    return left > 0;
-  };
-
-  /** Every value of a reply; true when one of them made no sense. */
-  const give = (gives: Kinds, values: Values<Kinds>, t: number, spans: Poll<Links>['span'], only?: ReadonlySet<string>): boolean => {
-    let nonsense = false;
-    for (const channel of Object.keys(gives)) {
-      const kind = gives[channel];
-      const given = values[channel];
-      if (given === undefined || (only && !only.has(channel))) continue;
-      if (!Array.isArray(given)) {
-        const m = checked(kind, given, spans?.[channel]);
-        if (isNonsense(m, given)) nonsense = true;
-        if (m.quality === 'bad' || !voided(channel)) emit(channel, undefined, kind, m, t);
-        continue;
-      }
-      indices.set(channel, Math.max(indices.get(channel) ?? 0, given.length));
-      const all = given.map((one) => checked(kind, one, spans?.[channel]));
-      if (all.some((m, i) => isNonsense(m, given[i]))) nonsense = true;
-      // A list is one reading of the channel: it is dropped whole.
-      if (all.some((m) => m.quality !== 'bad') && voided(channel)) continue;
-      all.forEach((m, i) => {
-        emit(channel, i, kind, m, t);
-      });
-    }
-    on.replied?.();
-    return nonsense;
-  };
-
-  const giveBad = (gives: Kinds, why: string): void => {
-    for (const [channel, kind] of Object.entries(gives)) {
-      const many = indices.get(channel);
-      for (let i = 0; i < (many ?? 1); i++) emit(channel, many === undefined ? undefined : i, kind, bad(why), clock.now());
-    }
-    on.replied?.();
-  };
+  const giving = giver(name, origin, () => clock.now(), on);
+  const { give, giveBad } = giving;
 
   const doubt = (why: string): void => {
     for (const role of Object.keys(roles)) if (proofs[role]) roles[role].doubt(name, role, why);
@@ -473,10 +383,8 @@ export function acquire(placed: Placed, clock: Clock, on: AcquireEvents): Acquir
     give(values) {
       give(body?.gives ?? {}, values, clock.now(), undefined);
     },
-    void(channel, n) {
-      voids.set(channel, n);
-    },
-    latest: (channel, index) => slots.get(index === undefined ? channel : `${channel}[${index}]`)?.last,
+    void: giving.void,
+    latest: giving.latest,
     close() {
       closed = true;
       for (const stop of stops) stop();
