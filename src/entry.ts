@@ -15,6 +15,8 @@ export interface OrderEntry {
   readonly command: string;
   readonly index?: number;
   readonly value?: OrderValue;
+  /** One sigma of a value entered by hand, in its unit. */
+  readonly sigma?: number;
   readonly unit?: string;
   readonly outcome?: OrderOutcome;
   readonly why?: string;

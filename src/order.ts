@@ -132,6 +132,7 @@ export function orders(targets: ReadonlyMap<string, Target>, clock: Clock, guard
       command: name,
       ...(index === undefined ? {} : { index }),
       ...(value === undefined ? {} : { value }),
+      ...(request.sigma === undefined ? {} : { sigma: request.sigma }),
       ...(command && command.takes !== 'nothing' ? { unit: command.takes } : unit === undefined ? {} : { unit }),
     };
     let ended = false;
