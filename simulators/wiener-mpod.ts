@@ -6,7 +6,7 @@ import { type HighVoltage, highVoltage } from './worlds/high-voltage.ts';
 interface Options {
   readonly modules: number;
   readonly outputs: number;
-  readonly max_volts: number;
+  readonly module_volts: number;
   readonly read: string;
   readonly write: string;
 }
@@ -233,23 +233,26 @@ const theirs: Field<unknown> = { about: "the driver's own", of: (yaml) => yaml }
 
 /** A crate with high-voltage modules of outputs in the world `high-voltage`, and its SNMP agent. Written from WIENER-CRATE-MIB. */
 export default simulator({
-  options: options<Options & { readonly version: unknown; readonly outputs_named: unknown; readonly max_amps: unknown }>({
+  options: options<
+    Options & { readonly version: unknown; readonly outputs_named: unknown; readonly max_volts: unknown; readonly max_amps: unknown }
+  >({
     modules: whole('modules of the crate', 1, 10, 2),
     outputs: whole('outputs of each module', 1, 48, 1),
-    max_volts: whole('V that an output gives at most', 1, 10_000, 3000),
+    module_volts: whole('V that an output gives at most', 1, 10_000, 3000),
     read: community('community that may read', 'public'),
     write: community('community that may write', 'guru'),
     version: theirs,
     outputs_named: theirs,
+    max_volts: theirs,
     max_amps: theirs,
   }),
   links: { main: snmp() },
   world: highVoltage,
   state: (
-    { modules = 2, outputs = 1, max_volts = 3000, read = 'public', write: guru = 'guru' }: Partial<Options>,
+    { modules = 2, outputs = 1, module_volts = 3000, read = 'public', write: guru = 'guru' }: Partial<Options>,
     name: string,
   ): State => ({
-    ...{ name, read, write: guru, maxVolts: max_volts, main: true, most: 64 },
+    ...{ name, read, write: guru, maxVolts: module_volts, main: true, most: 64 },
     channels: Array.from({ length: modules * outputs }, (_, i): Channel => {
       const number = 100 * Math.floor(i / outputs) + (i % outputs);
       return {

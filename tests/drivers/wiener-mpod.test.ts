@@ -175,7 +175,7 @@ describe('communities and refusals', () => {
     expect(deaf.states).not.toContain('running');
   });
   test('a value that the crate does not take', () => {
-    const b = bench({}, { max_volts: 100 });
+    const b = bench({}, { module_volts: 100 });
     b.clock.advance(3);
     expect(b.order('voltage', 500)).toBe('the crate refuses 500 V for u0: wrongValue');
   });
