@@ -1,6 +1,6 @@
 /** What a rig says of the detector's world: the box, its liquid, its channels, and what shines into it. Lengths in centimetre, energies in MeV. */
 import type { Loading } from '../../src/derive/lithium.ts';
-import { declared, type Field, type Part } from '../../src/simulator.ts';
+import { asRefused, declared, type Field, Part, Refused } from '../../src/simulator.ts';
 import { MAPS, type MapName } from './detector-light.ts';
 import type { Vector } from './detector-random.ts';
 
@@ -114,10 +114,17 @@ const share = (part: Part, otherwise: number): number => {
   return value >= 0 && value <= 1 ? value : part.wrong('must be from 0 to 1');
 };
 
-function three<T>(part: Part, like: string, each: (one: Part, i: number) => T): readonly [T, T, T] {
+/** What stands at a place in a list; a slip in it is told with its place, counted from 0. */
+function element<T>(part: Part, all: readonly unknown[], i: number, each: (one: Part) => T): T {
+  const read = asRefused(() => each(new Part(all[i])));
+  return read instanceof Refused ? part.wrong(`${i}: ${read.why}`) : read;
+}
+
+function three<T>(part: Part, like: string, each: (one: Part) => T): readonly [T, T, T] {
   const { yaml } = part;
   if (!Array.isArray(yaml) || yaml.length !== 3) return part.wrong(`must be three numbers such as ${like}`);
-  return [each(part.at('0'), 0), each(part.at('1'), 1), each(part.at('2'), 2)];
+  const at = (i: number): T => element(part, yaml, i, each);
+  return [at(0), at(1), at(2)];
 }
 
 function direction(part: Part, otherwise: Vector): Vector {
@@ -159,14 +166,14 @@ function source(part: Part): Source {
 function energies(part: Part): readonly [number, number] {
   const { yaml } = part;
   if (!Array.isArray(yaml) || yaml.length !== 2) return part.wrong('must be two energies in MeV such as [0.5, 5]');
-  const [low, high] = [part.at('0').number(), part.at('1').number()];
+  const [low, high] = [0, 1].map((i) => element(part, yaml, i, (one) => one.number()));
   return low >= 0 && low <= high && high <= 20 ? [low, high] : part.wrong('must be two energies in MeV that rise, from 0 to 20');
 }
 
 function list<T>(part: Part, like: string, each: (one: Part) => T): readonly T[] {
   const { yaml } = part;
   if (!Array.isArray(yaml)) return part.wrong(`must be a list such as - ${like}`);
-  return yaml.map((_, i) => each(part.at(String(i))));
+  return yaml.map((_, i) => element(part, yaml, i, each));
 }
 
 /** Each is absent where the rig says nothing: so two devices of one detector say together what it is. */
