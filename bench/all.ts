@@ -16,8 +16,10 @@ const BENCHES: Readonly<Record<string, (seconds?: number) => Promise<readonly Re
   line: async () => (await import('./line.ts')).line(),
   session: async () => (await import('./session.ts')).session(),
   polls: async () => (await import('./polls.ts')).polls(),
+  pairs: async () => (await import('./pairs.ts')).pairs(),
   frame: async () => (await import('./frame.ts')).frame(),
   waveforms: async () => (await import('./waveforms.ts')).waveforms(),
+  gigabit: async (seconds) => (await import('./gigabit.ts')).gigabits(seconds),
   rates: async (seconds) => (await import('./rates.ts')).rates(seconds),
 };
 

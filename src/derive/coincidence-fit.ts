@@ -43,20 +43,21 @@ export function fitCapture(times: CaptureTimes, flat: number): CaptureFit | { re
   const width = times.to - times.from;
   const score = (tau: number): Score => derivatives(t, n, width, flat, tau);
   // The best point of a coarse grid in log tau, then the zero of the first derivative beside it.
+  const coarse = rebinned(t, n, width);
   const steps = 60;
   const [least, most] = [width / 1e3, width * 30];
   const grid = (i: number): number => least * (most / least) ** (i / steps);
   let best = 0;
   let height = Number.NEGATIVE_INFINITY;
   for (let i = 0; i <= steps; i++) {
-    const { value } = score(grid(i));
+    const { value } = derivatives(coarse.t, coarse.n, width, flat, grid(i));
     if (value > height) [best, height] = [i, value];
   }
   if (best === 0 || best === steps)
     return {
       none: best === 0 ? 'the times between the events are all near the least one' : 'the times between the events do not fall off',
     };
-  let [low, high] = [grid(best - 1), grid(best + 1)];
+  let [low, high] = [grid(Math.max(0, best - 2)), grid(Math.min(steps, best + 2))];
   let tau = grid(best);
   for (let i = 0; i < 100; i++) {
     const { first, second } = score(tau);
@@ -84,6 +85,18 @@ function sparse({ counts }: CaptureTimes): { readonly t: Float64Array; readonly 
     n[at++] = c;
   }
   return { t, n };
+}
+
+/** For the coarse search: at most so many bins, each at the mean of its times. */
+function rebinned(t: Float64Array, n: Float64Array, width: number, bins = 500): { readonly t: Float64Array; readonly n: Float64Array } {
+  if (t.length <= bins) return { t, n };
+  const [sums, counts] = [new Float64Array(bins + 1), new Float64Array(bins + 1)];
+  for (let i = 0; i < t.length; i++) {
+    const bin = Math.floor((bins * (t[i] ?? 0)) / width);
+    sums[bin] += (t[i] ?? 0) * (n[i] ?? 0);
+    counts[bin] += n[i] ?? 0;
+  }
+  return { t: sums.map((sum, i) => (counts[i] ? sum / (counts[i] ?? 1) : 0)), n: counts };
 }
 
 interface Score {

@@ -140,7 +140,12 @@ export function pairFinder(cuts: Cuts = CUTS, options: PairOptions = {}): PairFi
   const windows = cuts.off.count;
   const shift = Float64Array.from({ length: windows }, (_, k) => cuts.off.first + k * cuts.off.step);
   const { time: quiet, low: quietLow, high: quietHigh } = cuts.isolation;
-  const { apart } = cuts;
+  const { apart, muon, promptShape, delayedShape } = cuts;
+  const [prompt0, prompt1] = cuts.prompt;
+  const [delayed0, delayed1] = cuts.delayed;
+  // Ends of the windows; the last is the one on time.
+  const near = Float64Array.from({ length: windows + 1 }, (_, k) => on0 + (k === windows ? 0 : shift[k]));
+  const far = Float64Array.from({ length: windows + 1 }, (_, k) => on1 + (k === windows ? 0 : shift[k]));
   const oneByOne = giveOff || apart !== undefined;
   const wait = Math.max(quiet, on1);
   const reach = Math.max(on1, windows > 0 ? shift[windows - 1] + on1 : 0);
@@ -155,7 +160,7 @@ export function pairFinder(cuts: Cuts = CUTS, options: PairOptions = {}): PairFi
   /** Pairs that wait until their isolation is known: window, number of the prompt, t, energy, psd, x, y, z of the delayed. */
   const waiting = queue(8);
   let moved = 0; // prompts that have been dropped from the front of their columns
-  const [low, high] = [new Float64Array(windows + 1), new Float64Array(windows + 1)]; // first prompt within, first prompt too near; last: on time
+  const [low, high] = [new Int32Array(windows + 1), new Int32Array(windows + 1)]; // first prompt within, first prompt too near; last: on time
   const off = new Float64Array(windows);
   const offIsolated = new Float64Array(windows);
   const histogram: number[] = [];
@@ -165,49 +170,51 @@ export function pairFinder(cuts: Cuts = CUTS, options: PairOptions = {}): PairFi
   let [events, prompt, delayed, found, isolated, sum, ended] = [0, 0, 0, 0, 0, 0, Number.NaN];
 
   const order = eventOrder(disorder, (block, from, to) => {
+    const { t: times, energy: energies, psd: shapes } = block;
     for (let i = from; i < to; ) {
-      const t = block.t[i];
+      const t = times[i];
       let next = i + 1;
-      while (next < to && block.t[next] === t) next++;
+      while (next < to && times[next] === t) next++;
       if (waiting.to > waiting.from && waiting.columns[2][waiting.from] + wait < t) settle(t);
-      for (let j = i; j < next; j++) if (block.energy[j] >= cuts.muon) muons.muon(t);
+      for (let j = i; j < next; j++) if (energies[j] >= muon) muons.muon(t);
       const covered = muons.covers(t);
       // At one time all prompts first, so that a window that begins at zero sees them.
-      for (let j = i; j < next; j++) one(block, j, covered);
-      if (!covered) for (let j = i; j < next; j++) if (isDelayed(block.energy[j], block.psd[j])) search(block, j, events - next + j);
+      for (let j = i; j < next; j++) {
+        const energy = energies[j];
+        if (energy >= quietLow && energy < quietHigh) spoils(t);
+        if (!covered && energy >= prompt0 && energy <= prompt1 && shapes[j] < promptShape) keep(block, j, events + j - i);
+      }
+      if (!covered)
+        for (let j = i; j < next; j++)
+          if (energies[j] >= delayed0 && energies[j] <= delayed1 && shapes[j] >= delayedShape) search(block, j, events + j - i);
+      events += next - i;
       i = next;
     }
   });
 
-  function one(block: Events, row: number, covered: boolean): void {
-    const energy = block.energy[row];
-    const t = block.t[row];
-    events++;
-    if (energy >= quietLow && energy < quietHigh) {
-      if (others.to === others.columns[0].length) {
-        others.from = firstFrom(others.columns[0], t - keepQuiet, others.from, others.to);
-        room(others);
-      }
-      others.columns[0][others.to++] = t;
+  function spoils(t: number): void {
+    if (others.to === others.columns[0].length) {
+      others.from = firstFrom(others.columns[0], t - keepQuiet, others.from, others.to);
+      room(others);
     }
-    if (covered || !(energy >= cuts.prompt[0] && energy <= cuts.prompt[1] && block.psd[row] < cuts.promptShape && energy < cuts.muon))
-      return;
+    others.columns[0][others.to++] = t;
+  }
+
+  function keep(block: Events, row: number, number: number): void {
+    const t = block.t[row];
     prompt++;
     if (prompts.to === prompts.columns[0].length) drop(t);
     const c = prompts.columns;
     const at = prompts.to++;
     c[0][at] = t;
-    c[1][at] = energy;
+    c[1][at] = block.energy[row];
     c[2][at] = block.psd[row];
     c[3][at] = block.x ? block.x[row] : Number.NaN;
     c[4][at] = block.y ? block.y[row] : Number.NaN;
     c[5][at] = block.z ? block.z[row] : Number.NaN;
     c[6][at] = 0;
-    c[7][at] = events - 1;
+    c[7][at] = number;
   }
-
-  const isDelayed = (energy: number, psd: number): boolean =>
-    energy >= cuts.delayed[0] && energy <= cuts.delayed[1] && psd >= cuts.delayedShape && energy < cuts.muon;
 
   /** Prompts that no delayed can reach any more go; numbers of rows move with them. */
   function drop(t: number): void {
@@ -225,14 +232,15 @@ export function pairFinder(cuts: Cuts = CUTS, options: PairOptions = {}): PairFi
   function search(block: Events, row: number, number: number): void {
     const t = block.t[row];
     const pt = prompts.columns[0];
-    const { to } = prompts;
+    const { from, to } = prompts;
     delayed++;
     for (let k = windows; k >= 0; k--) {
-      const by = k === windows ? 0 : shift[k];
-      let a = Math.max(low[k], prompts.from);
-      while (a < to && t - pt[a] > on1 + by) a++;
-      let b = Math.max(high[k], a);
-      while (b < to && t - pt[b] >= on0 + by) b++;
+      let a = low[k] < from ? from : low[k];
+      const most = far[k];
+      while (a < to && t - pt[a] > most) a++;
+      let b = high[k] < a ? a : high[k];
+      const least = near[k];
+      while (b < to && t - pt[b] >= least) b++;
       low[k] = a;
       high[k] = b;
       if (k < windows && !oneByOne) off[k] += b - a;
