@@ -222,9 +222,9 @@ class Board {
     }
   }
 
-  /** Settings alone: what waits or is remembered for speed is none. */
+  /** Settings alone: what the board counts, what waits and what is remembered for speed is none. */
   toJSON(): unknown {
-    return { memory: [...this.memory], running: this.running, made: this.made, lost: this.lost };
+    return { memory: [...this.memory].filter(([address]) => !this.readOnly.has(address)), running: this.running };
   }
 }
 

@@ -6,7 +6,7 @@ import { comptonCrossSection, Deposits, type Liquid, photon, protonLight } from 
 import { CONVERTER, heightOf, Pulses } from '../simulators/worlds/detector-pulses.ts';
 import { Random, turned, type Vector } from '../simulators/worlds/detector-random.ts';
 import { pointing, SETUP, type Setup, SOURCE, type Source } from '../simulators/worlds/detector-setup.ts';
-import type { Truth } from '../simulators/worlds/detector-sources.ts';
+import { directions, type Truth } from '../simulators/worlds/detector-sources.ts';
 import { comptonEdge, comptonSpectrum } from '../src/derive/compton.ts';
 import { addShape, figureOfMerit, shape } from '../src/derive/figure-of-merit.ts';
 import { FLAG } from '../src/derive/hits.ts';
@@ -173,6 +173,23 @@ describe('inverse beta decay', () => {
       0,
     );
     expect(Math.hypot(sd(along), 0)).toBeCloseTo(2, 0);
+  });
+  test('positron and neutron together have the momentum of the antineutrino', () => {
+    const random = new Random(1, 'momentum', 1);
+    for (const energy of [1.9, 3, 5, 8]) {
+      for (let i = 0; i < 200; i++) {
+        const [{ along, kinetic }, neutron] = directions(energy, flight, random);
+        const momentum = Math.sqrt(kinetic * (kinetic + 2 * 0.51099895));
+        const left: Vector = [
+          energy * flight[0] - momentum * along[0],
+          energy * flight[1] - momentum * along[1],
+          energy * flight[2] - momentum * along[2],
+        ];
+        expect(dot(left, neutron) / Math.hypot(...left)).toBeCloseTo(1, 9);
+        // p^2 / 2 m, and what the energy of the reaction leaves for it.
+        expect(Math.hypot(...left) ** 2 / (2 * 939.565)).toBeCloseTo(energy - 1.29333236 - kinetic - 0.51099895, 4);
+      }
+    }
   });
   test('the prompt light is the energy of the antineutrino less 0.78 MeV, and a little that the neutron has', () => {
     const off = pairs.map(({ prompt }) => prompt.truth.energy - prompt.truth.light);

@@ -265,7 +265,7 @@ function antineutrino(random: Random): number {
 }
 
 /** The positron's flight and kinetic energy, and the neutron's flight: exact, the positron's angle by its mean cosine. */
-function directions(
+export function directions(
   energy: number,
   flight: Vector,
   random: Random,
