@@ -19,6 +19,7 @@ const BENCHES: Readonly<Record<string, (seconds?: number) => Promise<readonly Re
   pairs: async () => (await import('./pairs.ts')).pairs(),
   frame: async () => (await import('./frame.ts')).frame(),
   waveforms: async () => (await import('./waveforms.ts')).waveforms(),
+  gigabit: async (seconds) => (await import('./gigabit.ts')).gigabits(seconds),
   rates: async (seconds) => (await import('./rates.ts')).rates(seconds),
 };
 

@@ -95,14 +95,8 @@ function serve(socket: Socket, { rate, memory = MEMORY, frames = Number.POSITIVE
 
 const wanted = JSON.parse(process.argv[2] ?? '{"rate":100}') as Wanted; // given by the bench, or by hand
 const frames = pool();
-let client: Socket | undefined;
 const server = createServer({ noDelay: true }, (socket) => {
-  // A board takes one client.
-  if (client && !client.destroyed) {
-    socket.destroy();
-    return;
-  }
-  client = socket;
+  server.close(); // a board takes one client; this one sends once
   serve(socket, wanted, frames);
 });
 server.listen(0, '127.0.0.1', () => process.stdout.write(`${JSON.stringify({ port: (server.address() as { port: number }).port })}\n`)); // it listens on TCP

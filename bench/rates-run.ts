@@ -29,7 +29,7 @@ const READY = 60; // seconds for everything to be found and the delta measuremen
 const SETTLED = 3; // seconds from there to the first look: the questions of the beginning are over
 const TICKS = 100; // of /proc/PID/stat a second, on every Linux (USER_HZ)
 
-const wait = (seconds: number): Promise<void> => new Promise((done) => setTimeout(done, seconds * 1000));
+export const wait = (seconds: number): Promise<void> => new Promise((done) => setTimeout(done, seconds * 1000));
 
 /** The project's root, from the source as well as from dist/. */
 export function root(): string {
@@ -47,10 +47,11 @@ interface Program {
   readonly ended: Promise<number | null>;
 }
 
-const bridgman = (args: readonly string[]): Program => program([join(root(), 'dist/src/main.js'), ...args]);
+export const bridgman = (args: readonly string[], env: NodeJS.ProcessEnv = {}): Program =>
+  program([join(root(), 'dist/src/main.js'), ...args], env);
 
-function program(args: readonly string[]): Program {
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+export function program(args: readonly string[], env: NodeJS.ProcessEnv = {}): Program {
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
   let out = '';
   for (const pipe of [child.stdout, child.stderr]) {
     pipe.setEncoding('utf8').on('data', (text: string) => {
@@ -60,7 +61,7 @@ function program(args: readonly string[]): Program {
   return { child, out: () => out, ended: new Promise((done) => child.once('close', (code) => done(code))) };
 }
 
-async function end(one: Program): Promise<number | null> {
+export async function end(one: Program): Promise<number | null> {
   one.child.kill('SIGTERM');
   return one.ended;
 }
@@ -84,7 +85,7 @@ const IDLE = `
 export const GRIDS = [0.01, 0.05, 0.1] as const; // seconds
 
 /** Asks until there is something; throws with what the program has said where there is nothing in time, or where it has ended. */
-async function until<T>(one: Program, what: string, look: () => T | undefined | Promise<T | undefined>): Promise<T> {
+export async function until<T>(one: Program, what: string, look: () => T | undefined | Promise<T | undefined>): Promise<T> {
   for (let left = READY; left > 0; left -= 0.1) {
     const found = await look();
     if (found !== undefined) return found;
@@ -173,7 +174,7 @@ export async function watched<T>(seconds: number, then: (w: Watched) => Promise<
 }
 
 /** Once it has said that the copy of the rig is written: the link of each instrument. */
-function linksOf(out: string): ReadonlyMap<string, string> | undefined {
+export function linksOf(out: string): ReadonlyMap<string, string> | undefined {
   if (!/^\{"rig":/m.test(out)) return undefined;
   const lines = out.split('\n').filter((line) => line.startsWith('{"name"'));
   // As `simulate --json` prints them.

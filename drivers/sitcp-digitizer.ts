@@ -45,7 +45,7 @@ interface Options {
   readonly first_channel: number;
 }
 
-const { channels: CHANNELS, samples: SAMPLES, bits: BITS } = DIGITIZER_64;
+const { channels: CHANNELS, samples: SAMPLES } = DIGITIZER_64;
 const TRIES = 3; // times that a lost write is repeated: all registers can be written twice
 
 const axis = (about: string, otherwise: Axis): Field<Axis> => ({
@@ -77,7 +77,8 @@ function planOf(p: Options): ReadoutPlan {
     source: {
       format: 'waveforms',
       layout: { ...DIGITIZER_64, interval: p.divider / DIGITIZER_CLOCK },
-      pulse: { polarity: p.polarity, threshold: p.least, bits: BITS, intervalNs: (1e9 * p.divider) / DIGITIZER_CLOCK },
+      polarity: p.polarity,
+      threshold: p.least,
       firstChannel: p.first_channel,
     },
     channels: p.first_channel + CHANNELS,

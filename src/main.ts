@@ -14,6 +14,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   order: async () => (await import('./cli/local.ts')).order,
   ramp: async () => (await import('./cli/ramp.ts')).ramp,
   hold: async () => (await import('./cli/hold.ts')).hold,
+  analyse: async () => (await import('./cli/analyse.ts')).analyse,
   calibrate: async () => (await import('./cli/calibrate.ts')).calibrate,
   alarms: async () => (await import('./cli/alarms.ts')).alarms,
   acknowledge: async () => (await import('./cli/alarms.ts')).acknowledge,

@@ -15,6 +15,7 @@ import { type FromStream, LOOK, SERVE, type StreamOptions, type ToStream } from 
 
 const READ = 1 << 20; // bytes of one read at most
 const TICK = 0.05; // seconds
+const QUEUE = 512 << 20; // bytes that may wait for the disk: 4 s of a full gigabit
 const CONNECT = 5; // seconds
 const KEEP_ALIVE = 5000; // ms
 const SILENT_END = 3000; // ms in which the parts are ended after the host has gone
@@ -92,7 +93,7 @@ function keep(place: NonNullable<StreamOptions['session']>, name: string, clock:
     folder: place.folder,
     now: () => clock.mono() * 1000,
     rawOrder: order.length > 0 ? order : [`${seriesOf(name)}-stream`],
-    limits: { reserve: 0 }, // the recorder keeps it
+    limits: { reserve: 0, rawQueue: QUEUE }, // the recorder keeps the reserve
     onState: (state) => told(state.text),
   });
 }
