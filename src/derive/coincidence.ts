@@ -159,6 +159,8 @@ export function pairFinder(cuts: Cuts = CUTS, options: PairOptions = {}): PairFi
   const others = queue(1);
   /** Pairs that wait until their isolation is known: window, number of the prompt, t, energy, psd, x, y, z of the delayed. */
   const waiting = queue(8);
+  /** When the first of those is ready, and until when the veto lasts: in a typed array, where numbers cost nothing to change. */
+  const clock = new Float64Array([Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]);
   let moved = 0; // prompts that have been dropped from the front of their columns
   const [low, high] = [new Int32Array(windows + 1), new Int32Array(windows + 1)]; // first prompt within, first prompt too near; last: on time
   const off = new Float64Array(windows);
@@ -171,23 +173,28 @@ export function pairFinder(cuts: Cuts = CUTS, options: PairOptions = {}): PairFi
 
   const order = eventOrder(disorder, (block, from, to) => {
     const { t: times, energy: energies, psd: shapes } = block;
+    const before = events - from;
+    events += to - from;
     for (let i = from; i < to; ) {
       const t = times[i];
       let next = i + 1;
       while (next < to && times[next] === t) next++;
-      if (waiting.to > waiting.from && waiting.columns[2][waiting.from] + wait < t) settle(t);
-      for (let j = i; j < next; j++) if (energies[j] >= muon) muons.muon(t);
-      const covered = muons.covers(t);
+      if (clock[0] < t) settle(t);
+      for (let j = i; j < next; j++) {
+        if (!(energies[j] >= muon)) continue;
+        muons.muon(t);
+        clock[1] = t + cuts.veto;
+      }
+      const covered = t <= clock[1];
       // At one time all prompts first, so that a window that begins at zero sees them.
       for (let j = i; j < next; j++) {
         const energy = energies[j];
         if (energy >= quietLow && energy < quietHigh) spoils(t);
-        if (!covered && energy >= prompt0 && energy <= prompt1 && shapes[j] < promptShape) keep(block, j, events + j - i);
+        if (!covered && energy >= prompt0 && energy <= prompt1 && shapes[j] < promptShape) keep(block, j, before + j);
       }
       if (!covered)
         for (let j = i; j < next; j++)
-          if (energies[j] >= delayed0 && energies[j] <= delayed1 && shapes[j] >= delayedShape) search(block, j, events + j - i);
-      events += next - i;
+          if (energies[j] >= delayed0 && energies[j] <= delayed1 && shapes[j] >= delayedShape) search(block, j, before + j);
       i = next;
     }
   });
@@ -236,11 +243,11 @@ export function pairFinder(cuts: Cuts = CUTS, options: PairOptions = {}): PairFi
     delayed++;
     for (let k = windows; k >= 0; k--) {
       let a = low[k] < from ? from : low[k];
-      const most = far[k];
-      while (a < to && t - pt[a] > most) a++;
+      const first = t - far[k];
+      while (a < to && pt[a] < first) a++;
       let b = high[k] < a ? a : high[k];
-      const least = near[k];
-      while (b < to && t - pt[b] >= least) b++;
+      const last = t - near[k];
+      while (b < to && pt[b] <= last) b++;
       low[k] = a;
       high[k] = b;
       if (k < windows && !oneByOne) off[k] += b - a;
@@ -264,6 +271,7 @@ export function pairFinder(cuts: Cuts = CUTS, options: PairOptions = {}): PairFi
       if (!giveOff) return;
     }
     if (waiting.to === waiting.columns[0].length) room(waiting);
+    if (waiting.to === waiting.from) clock[0] = block.t[row] + wait;
     const w = waiting.columns;
     const at = waiting.to++;
     w[0][at] = window;
@@ -281,6 +289,7 @@ export function pairFinder(cuts: Cuts = CUTS, options: PairOptions = {}): PairFi
     const w = waiting.columns;
     while (waiting.from < waiting.to && w[2][waiting.from] + wait < until) decide(waiting.from++);
     if (waiting.from === waiting.to) waiting.from = waiting.to = 0;
+    clock[0] = waiting.to > waiting.from ? w[2][waiting.from] + wait : Number.POSITIVE_INFINITY;
   }
 
   function decide(row: number): void {
