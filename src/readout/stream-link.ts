@@ -144,7 +144,7 @@ export function localStream(inner: Link, plan: ReaderPlan, clock: Clock): Link {
     up = now;
   });
   const stop = every(clock, LOOK, () => {
-    if (up) say(language.tells.encode({ say: 'values', t: clock.now(), values: made.look(clock.now()) }));
+    if (up) say(language.tells.encode({ say: 'values', t: clock.now(), values: { ...made.look(clock.now()), recorded: 0, unrecorded: 0 } }));
   });
   return {
     framing: 'packets',

@@ -100,7 +100,7 @@ function keep(place: NonNullable<StreamOptions['session']>, name: string, clock:
 
 /** Bytes that came and are in no part: a channel of its own, for a raw stream stops silently never. */
 function lost(writer: SessionWriter | undefined): Values {
-  if (!writer) return {};
+  if (!writer) return { recorded: 0, unrecorded: 0 };
   const { dropped, written } = writer.stats();
   return { recorded: written.bytes, unrecorded: dropped.reduce((n, { bytes }) => n + bytes, 0) };
 }
