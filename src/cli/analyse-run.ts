@@ -4,8 +4,8 @@ import { dirname, join } from 'node:path';
 import { readWaveDumpConfig, type WaveDumpConfig } from '../../protocols/wavedump-config.ts';
 import { ABCD_TICK, type AbcdSource, abcdSource } from '../derive/abcd-source.ts';
 import { accidentals, coincidences } from '../derive/hit-coincidence.ts';
-import { LATE } from '../derive/hit-order.ts';
 import { type ChannelStatistics, hitStatistics, spanned } from '../derive/hit-statistics.ts';
+import { FLAG } from '../derive/hits.ts';
 import { WAVEDUMP_TICK, WAVEDUMP_TIME_BITS, type WaveDumpSource, waveDumpSource } from '../derive/wavedump-source.ts';
 import type { DetectorFile } from './analyse-file.ts';
 import { type Feed, feed, merged } from './analyse-hits.ts';
@@ -46,7 +46,7 @@ export async function analyseHits(files: readonly DetectorFile[], options: Analy
     ...(options.split === undefined ? {} : { split: options.split }),
     ...(options.charges ? { charges: options.charges } : {}),
   });
-  const search = coincidences(wanted, options.within, LATE);
+  const search = coincidences(wanted, options.within, FLAG.late);
   await merged(feeds, (block) => {
     statistics.take(block);
     search.take(block);

@@ -1,11 +1,5 @@
 /** Puts hits into the order of their times, as far as a bounded window reaches; none is lost. */
-import { type Hits, hits } from './hits.ts';
-
-/**
- * A flag beside those of FLAG: this hit came after later ones had been given on, or stands alone far off in time. It is given on where it
- * came, out of order, and belongs into no search that needs the order.
- */
-export const LATE = 128;
+import { FLAG, type Hits, hits } from './hits.ts';
 
 export interface HitOrderSettings {
   /** Nanoseconds that a hit may come after a later one. */
@@ -21,7 +15,7 @@ export interface HitOrderCounts {
   /** Hits with an earlier time than the one before them, and by how many nanoseconds at most. */
   backwardSteps: number;
   largestBackwardStep: number;
-  /** Given on out of order, flagged LATE. */
+  /** Given on where they came, out of order, with FLAG.late. */
   late: number;
   /** Of these, single hits far ahead of the others. */
   stray: number;
@@ -122,7 +116,7 @@ export function hitOrder(settings: HitOrderSettings = {}): HitOrder {
 
   const late = (block: Hits, i: number, give: (block: Hits) => void): void => {
     counts.late++;
-    emit(block, i, LATE, give);
+    emit(block, i, FLAG.late, give);
   };
 
   const one = (block: Hits, i: number, give: (block: Hits) => void): void => {

@@ -1,6 +1,5 @@
 /** What a stream of hits says per channel: counts, charges and pulse shapes, in a memory that does not grow with the hits. */
 import { addShape, figureOfMerit, type Shape, shape } from './figure-of-merit.ts';
-import { LATE } from './hit-order.ts';
 import { FLAG, type Hits } from './hits.ts';
 
 /** Bins of the pulse shape from 0 to 1: quantiles are good to half of their width. */
@@ -28,7 +27,7 @@ export interface Population {
 
 export interface ChannelStatistics {
   readonly events: number;
-  /** Nanoseconds of its first and last hit that is not LATE; infinite where there is none. */
+  /** Nanoseconds of its first and last hit that is not late; infinite where there is none. */
   readonly first: number;
   readonly last: number;
   readonly chargeSum: number;
@@ -140,7 +139,7 @@ class Tally {
   add(block: Hits, i: number): void {
     const [t, charge, tail, flags] = [block.t[i] ?? 0, block.charge[i] ?? 0, block.tail[i] ?? 0, block.flags[i] ?? 0];
     this.events++;
-    if ((flags & LATE) === 0) {
+    if ((flags & FLAG.late) === 0) {
       if (t < this.first) this.first = t;
       if (t > this.last) this.last = t;
     }

@@ -42,6 +42,8 @@ export const FLAG = {
   lostBefore: 32,
   /** More than one pulse in the gate. */
   pileUp: 64,
+  /** It came after later ones had been given on, or stands alone far off in time: it is out of order, and belongs into no search that needs the order. */
+  late: 128,
 } as const;
 
 export function hits(capacity: number): Hits {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { accidentals, coincidences } from '../../src/derive/hit-coincidence.ts';
-import { hitOrder, LATE } from '../../src/derive/hit-order.ts';
+import { hitOrder } from '../../src/derive/hit-order.ts';
 import { hitStatistics } from '../../src/derive/hit-statistics.ts';
 import { FLAG, type Hits, hits } from '../../src/derive/hits.ts';
 
@@ -30,7 +30,7 @@ function ordered(times: readonly number[], settings: Parameters<typeof hitOrder>
   const order = hitOrder(settings);
   const got: { t: number; frame: number; late: boolean }[] = [];
   const give = (b: Hits): void => {
-    for (let i = 0; i < b.count; i++) got.push({ t: b.t[i] ?? 0, frame: b.frame[i] ?? 0, late: ((b.flags[i] ?? 0) & LATE) !== 0 });
+    for (let i = 0; i < b.count; i++) got.push({ t: b.t[i] ?? 0, frame: b.frame[i] ?? 0, late: ((b.flags[i] ?? 0) & FLAG.late) !== 0 });
   };
   const rows = times.map((t, frame) => ({ t, frame }));
   for (let at = 0; at < rows.length; at += Math.max(1, split)) order.take(block(rows.slice(at, at + Math.max(1, split))), give);
@@ -168,12 +168,12 @@ test('coincidences are every combination of one hit of each channel, the window 
 });
 
 test('late and empty hits are skipped and counted; a clock that goes back begins anew', () => {
-  const search = coincidences([[0, 1]], 10, LATE);
+  const search = coincidences([[0, 1]], 10, FLAG.late);
   search.take(
     block([
       { t: 100, channel: 0 },
       { t: 101, channel: 1, flags: FLAG.empty },
-      { t: 102, channel: 1, flags: LATE },
+      { t: 102, channel: 1, flags: FLAG.late },
       { t: 5, channel: 1 },
       { t: 6, channel: 0 },
     ]),
