@@ -2,7 +2,7 @@
 import type { WriteStream } from 'node:tty';
 import type { Clock } from '../clock.ts';
 import type { Entry, Status } from '../entry.ts';
-import { type Reading, total } from '../reading.ts';
+import { type Reading, type Trace, total } from '../reading.ts';
 import type { Rig } from '../rig.ts';
 import { show } from '../units.ts';
 import type { Summary } from './recorder.ts';
@@ -19,6 +19,7 @@ import {
   type StopShown,
   stopLines,
 } from './view-head.ts';
+import { listText } from './view-list.ts';
 
 export interface View {
   see(entry: Entry): void;
@@ -31,6 +32,7 @@ export interface View {
 
 const EVERY = 0.25; // seconds between two pictures
 const WORDS = 6;
+const LIST = 8; // indices of a channel above which it is shown in one line
 const LEAST_ROWS = 6; // of readings, before links without trouble are shown
 const LEAST_BELOW = 3; // lines for leases, readings and words, below what is urgent
 
@@ -48,6 +50,12 @@ export function view(
 ): View {
   const { clock } = about;
   const latest = new Map<string, { r: Reading; n: number }>();
+  /** Of channels with indices: how many there are. */
+  const sizes = new Map<string, number>();
+  const place = (name: string): number => {
+    const r = latest.get(name)?.r;
+    return r?.index === undefined || (sizes.get(r.from) ?? 0) > LIST ? 0 : r.index;
+  };
   const words: string[] = [];
   let status: Status | undefined;
   let drawn = Number.NEGATIVE_INFINITY;
@@ -66,11 +74,20 @@ export function view(
     return group * 1000 + owners.findIndex((owner) => name.startsWith(`${owner}.`));
   };
 
-  const line = (r: Reading, now: number): string => {
-    const name = r.index === undefined ? r.from : `${r.from}[${r.index}]`;
+  const row = (name: string, shown: string, r: Reading, now: number): string => {
     const age = Math.max(0, (now - r.t) / 1e6);
-    const shown = printable(value(r));
-    const text = `${name.padEnd(30).slice(0, 30)} ${shown.padEnd(30).slice(0, 34)} ${ageText(age).padStart(6)}`;
+    return `${name.padEnd(30).slice(0, 30)} ${printable(shown).padEnd(30).slice(0, 34)} ${ageText(age).padStart(6)}`;
+  };
+  /** One channel with many indices. */
+  const listLine = (all: readonly Reading[], now: number): string => {
+    const oldest = all.reduce((a, b) => (b.t < a.t ? b : a));
+    const shown = listText(all);
+    const text = `${row(`${oldest.from}[0..${all.length - 1}]`, shown, oldest, now)}${shown.length > 34 ? `  ${printable(shown)}` : ''}`;
+    if (all.some((r) => r.quality === 'bad')) return paint('31', text);
+    return all.some((r) => r.quality === 'suspect') ? paint('33', text) : text;
+  };
+  const line = (r: Reading, now: number): string => {
+    const text = row(r.index === undefined ? r.from : `${r.from}[${r.index}]`, value(r), r, now);
     if (r.quality === 'bad') return paint('31', `${text} bad`);
     if (r.quality === 'suspect') return paint('33', `${text} suspect: ${printable(r.why ?? '')}`);
     return text;
@@ -88,6 +105,7 @@ export function view(
       const name = r.index === undefined ? r.from : `${r.from}[${r.index}]`;
       const had = latest.get(name);
       latest.set(name, { r, n: (had?.n ?? 0) + 1 });
+      if (r.index !== undefined) sizes.set(r.from, Math.max(sizes.get(r.from) ?? 0, r.index + 1));
     },
     tell(text) {
       words.push(`${new Date(clock.now() / 1000).toISOString().slice(11, 19)} ${printable(text)}`);
@@ -158,7 +176,21 @@ export function view(
           : `, InfluxDB ${influx}: ${summary.points.written} written, ${summary.points.spooled} waiting, ${summary.points.set_aside} set aside`;
       foot.push(`recorded ${(summary.bytes.recorded / 1e6).toFixed(1)} MB${db}${held}`);
       foot.push(paint('2', about.folder));
-      const names = [...latest.keys()].sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
+      const sorted = [...latest.keys()].sort((a, b) => rank(a) - rank(b) || place(a) - place(b) || (a < b ? -1 : 1));
+      // Of a long list the first index stands for all.
+      const names = sorted.filter((n) => {
+        const r = latest.get(n)?.r;
+        return r?.index === undefined || r.index === 0 || (sizes.get(r.from) ?? 0) <= LIST;
+      });
+      const shownAs = (n: string): string => {
+        const r = latest.get(n)?.r as Reading; // the name is one of its keys
+        const size = sizes.get(r.from) ?? 0;
+        if (r.index === undefined || size <= LIST) return line(r, now);
+        return listLine(
+          Array.from({ length: size }, (_, i) => latest.get(`${r.from}[${i}]`)?.r).flatMap((one) => (one ? [one] : [])),
+          now,
+        );
+      };
       const needed = Math.min(names.length, LEAST_ROWS);
       const spare = Math.max(0, height - 2 - head.length - foot.length - needed);
       const said = words.slice(-Math.max(1, Math.min(spare, words.length)));
@@ -166,7 +198,7 @@ export function view(
       foot.unshift('', ...(fits ? plain : []));
       foot.push(...said.map((w) => paint('2', w)));
       const room = Math.max(3, height - head.length - foot.length - 1);
-      const rows = names.slice(0, room).map((n) => line(latest.get(n)?.r as Reading, now)); // the name is one of its keys
+      const rows = names.slice(0, room).map(shownAs);
       if (names.length > room) rows[room - 1] = `... and ${names.length - room + 1} more channels`;
       const all = [...head, ...rows, ...foot].slice(0, height - 1);
       out.write(`\x1b[H${all.map((l) => `${clip(l, width)}\x1b[K`).join('\r\n')}\x1b[J`);
@@ -193,7 +225,7 @@ function clip(text: string, width: number): string {
 
 function value(r: Reading): string {
   if (r.quality === 'bad') return r.why;
-  if (r.kind === 'trace') return 'trace';
+  if (r.kind === 'trace') return `trace of ${(r.value as Trace).shape.join(' x ')}`; // of its kind
   if (r.kind === 'flag') return r.value ? 'yes' : 'no';
   if (r.kind === 'state') return String(r.value);
   return show(Number(r.value), r.kind, total(r.sigma));
