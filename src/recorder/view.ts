@@ -32,7 +32,7 @@ export interface View {
 
 const EVERY = 0.25; // seconds between two pictures
 const WORDS = 6;
-const LIST = 8; // indices of a channel above which it is shown in one line
+const LIST = 4; // indices of a channel above which it is shown in one line
 const LEAST_ROWS = 6; // of readings, before links without trouble are shown
 const LEAST_BELOW = 3; // lines for leases, readings and words, below what is urgent
 
@@ -76,18 +76,17 @@ export function view(
 
   const row = (name: string, shown: string, r: Reading, now: number): string => {
     const age = Math.max(0, (now - r.t) / 1e6);
-    return `${name.padEnd(30).slice(0, 30)} ${printable(shown).padEnd(30).slice(0, 34)} ${ageText(age).padStart(6)}`;
+    return `${name.padEnd(30).slice(0, 30)} ${shown} ${ageText(age).padStart(6)}`;
   };
   /** One channel with many indices. */
   const listLine = (all: readonly Reading[], now: number): string => {
     const oldest = all.reduce((a, b) => (b.t < a.t ? b : a));
-    const shown = listText(all);
-    const text = `${row(`${oldest.from}[0..${all.length - 1}]`, shown, oldest, now)}${shown.length > 34 ? `  ${printable(shown)}` : ''}`;
+    const text = row(`${oldest.from}[0..${all.length - 1}]`, printable(listText(all)).padEnd(30), oldest, now);
     if (all.some((r) => r.quality === 'bad')) return paint('31', text);
     return all.some((r) => r.quality === 'suspect') ? paint('33', text) : text;
   };
   const line = (r: Reading, now: number): string => {
-    const text = row(r.index === undefined ? r.from : `${r.from}[${r.index}]`, value(r), r, now);
+    const text = row(r.index === undefined ? r.from : `${r.from}[${r.index}]`, printable(value(r)).padEnd(30).slice(0, 34), r, now);
     if (r.quality === 'bad') return paint('31', `${text} bad`);
     if (r.quality === 'suspect') return paint('33', `${text} suspect: ${printable(r.why ?? '')}`);
     return text;
