@@ -13,6 +13,10 @@ export interface Exchanged {
   readonly came?: number;
   readonly reply?: Uint8Array;
   readonly fault?: string;
+  /** The number of the question among all that were submitted to this link, in that order; absent for proofs. */
+  readonly nth?: number;
+  /** Exchanges of this link that ended between its submission and its own end; absent for none. */
+  readonly behind?: number;
 }
 
 /** `sent`: whether its bytes may have gone. */
@@ -43,6 +47,8 @@ export interface Job {
   /** Asked just before the bytes go: a reason not to send them any more. */
   readonly void?: () => string | undefined;
   readonly done: (ended: Ended) => void;
+  /** Set by the exchange: its number among those submitted, and how many exchanges had ended then. */
+  put?: { readonly nth: number; readonly ended: number };
 }
 
 export interface Member {

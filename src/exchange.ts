@@ -89,6 +89,8 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
   const holders: { readonly token: object; readonly granted: () => void }[] = [];
   let count = 0;
   let ids = 0;
+  let submitted = 0;
+  let recorded = 0;
   let pace = 0;
   let readyAt = Number.NEGATIVE_INFINITY;
   let lastArrival = Number.NEGATIVE_INFINITY;
@@ -122,7 +124,10 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
       came,
       reply,
       fault,
+      nth: o.job?.put?.nth,
+      behind: o.job?.put && recorded > o.job.put.ended ? recorded - o.job.put.ended : undefined,
     };
+    recorded++;
     for (const listener of listeners) listener(exchanged);
   };
 
@@ -487,6 +492,7 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
       } else if (up) member.trusted({ proven: true });
     },
     submit(job) {
+      job.put = { nth: ++submitted, ended: recorded };
       let key: Key;
       try {
         key = keys.named(keyOf(job.q));

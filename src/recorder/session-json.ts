@@ -124,6 +124,8 @@ function exchangeJson(x: Exchanged): Uint8Array {
   if (came !== undefined) out.ascii(',"came":').number(came);
   if (reply) out.ascii(',"reply":').hex(reply);
   if (fault !== undefined) out.ascii(',"fault":').text(fault);
+  if (x.nth !== undefined) out.ascii(',"nth":').number(x.nth);
+  if (x.behind !== undefined) out.ascii(',"behind":').number(x.behind);
   return out.ascii('}').done();
 }
 
