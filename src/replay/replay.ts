@@ -1,0 +1,543 @@
+/**
+ * A session through today's drivers and derivations: its exchanges, streams and orders in its one order, on its own time. Nothing is asked
+ * again. What is made of them is compared with what the session says was made then.
+ */
+import type { Catalogue } from '../catalogue.ts';
+import { virtualClock } from '../clock.ts';
+import type { LedgerRecord } from '../derive/ledger.ts';
+import type { CalibrationEntry, OrderEntry } from '../entry.ts';
+import { type Graph, graph, type NodeSpec } from '../graph.ts';
+import type { Reading } from '../reading.ts';
+import type { McapMessage } from '../recorder/mcap-read.ts';
+import { readingOf, traceOf } from '../recorder/session-json.ts';
+import { chunksFrom, type Trouble } from '../recorder/session-read.ts';
+import type { Rig } from '../rig.ts';
+import { adapted, modelOf, parsed, wires } from '../rig-wires.ts';
+import { type Changed, Comparison, nameOf } from './compare.ts';
+import { learntFrom } from './learnt.ts';
+import { type Numbering, Player, type Recorded } from './player.ts';
+import { Schedule } from './schedule.ts';
+import { type Messages, messagesOf } from './stream.ts';
+import { Tape, type Told } from './tape.ts';
+
+/** Exchanges that are not as they were: asked otherwise, not to be read, or not what the raw bytes say. */
+export interface Difference {
+  readonly instrument: string;
+  readonly by: string;
+  readonly what: string;
+  readonly channels: readonly string[];
+  count: number;
+  readonly first: number;
+  last: number;
+}
+
+/** Readings that are not made again but taken from the recording, and so not counted as identical. */
+export interface TakenOver {
+  readonly channel: string;
+  readonly why: string;
+  count: number;
+}
+
+export interface Replayed {
+  readonly verdict: 'identical' | 'differs';
+  readonly readings: {
+    /** All of the recording. */
+    readonly recorded: number;
+    readonly identical: number;
+    readonly changed: number;
+    readonly missing: number;
+    readonly more: number;
+    /** Bad readings in the host's own words, where nothing was asked: taken as they are. */
+    readonly host: number;
+    readonly taken: number;
+  };
+  /** SHA-256 of all readings, of the recording and of today. */
+  readonly hash: { readonly recorded: string; readonly today: string };
+  readonly changes: readonly Changed[];
+  readonly exchanges: { readonly total: number; readonly checked: number; readonly differences: readonly Difference[] };
+  readonly taken: readonly TakenOver[];
+  /** Messages whose numbers are missing, by topic. */
+  readonly lost: Readonly<Record<string, number>>;
+  readonly trouble: readonly Trouble[];
+  /** False: the session has no end. */
+  readonly complete: boolean;
+  /** Seconds of the session. */
+  readonly duration: number;
+}
+
+export interface ReplayOptions {
+  readonly folder: string;
+  readonly rig: Rig;
+  readonly nodes: readonly NodeSpec[];
+  readonly catalogue: Catalogue;
+  /** Which calibrations that came while the rig ran are learnt; all unless given. */
+  readonly learns?: (record: LedgerRecord) => boolean;
+  /** Each reading as replay has it, in order; awaited where it gives a promise. */
+  readonly see?: (reading: Reading) => Promise<void> | undefined;
+}
+
+interface Made {
+  readonly reading: Reading;
+  /** The message of the session that it was made of, counted. */
+  readonly event: number;
+  fed: boolean;
+}
+
+/** One channel or index: what was made and has not met its recorded reading yet. */
+interface Slot {
+  readonly made: Made[];
+  /** Readings so far. */
+  seq: number;
+  /** Losses of the session up to which it is in step. */
+  clean: number;
+}
+
+const AHEAD = 10e6; // microseconds: no question waits longer for its turn
+const MOST_AHEAD = 256; // chunks
+const FAR = 10e6; // microseconds by which a reading may bear an earlier time than the arrival that it was made of
+const decoder = new TextDecoder();
+
+export async function replay(options: ReplayOptions): Promise<Replayed> {
+  const one = new Replay(options);
+  try {
+    return await one.run();
+  } finally {
+    await one.close();
+  }
+}
+
+class Replay {
+  readonly #options: ReplayOptions;
+  readonly #players = new Map<string, Player>();
+  /** instrument -> what it has made and nothing has heard yet. */
+  readonly #unheard = new Map<string, Made[]>();
+  /** instrument/role -> its link. */
+  readonly #tapes = new Map<string, Tape>();
+  /** Link -> whom its unasked messages are for. */
+  readonly #users = new Map<Tape, readonly { readonly player: Player; readonly role: string }[]>();
+  readonly #slots = new Map<string, Slot>();
+  readonly #schedules = new Map<string, Schedule>();
+  readonly #foreseen = new Map<McapMessage, Recorded>();
+  readonly #clock = virtualClock(0);
+  readonly #derive: Graph;
+  readonly #derived: ReadonlySet<string>;
+  readonly #origins = new Map<string, Reading['origin']>();
+  readonly #comparison = new Comparison();
+  readonly #differences = new Map<string, Difference>();
+  readonly #taken = new Map<string, TakenOver>();
+  readonly #trouble: Trouble[] = [];
+  readonly #told = new Set<string>();
+  readonly #lost = new Map<string, number>();
+  readonly #expected = new Map<string, number>();
+  readonly #traces: Messages;
+  readonly #calibrations: Messages;
+  #losses = 0;
+  #event = 0;
+  #recorded = 0;
+  #host = 0;
+  #exchanges = 0;
+  #checked = 0;
+  #ended = false;
+  #from = Number.POSITIVE_INFINITY;
+  #to = Number.NEGATIVE_INFINITY;
+
+  constructor(options: ReplayOptions) {
+    const { folder, rig, catalogue, nodes } = options;
+    this.#options = options;
+    const onTrouble = (trouble: Trouble): void => {
+      const key = JSON.stringify([trouble.part, trouble.offset, trouble.kind]);
+      if (!this.#told.has(key)) this.#trouble.push(trouble);
+      this.#told.add(key);
+    };
+    this.#traces = messagesOf(folder, 'raw-traces', onTrouble);
+    this.#calibrations = messagesOf(folder, 'raw-calibrations', onTrouble);
+    this.#derive = graph(nodes);
+    this.#derived = new Set(nodes.map(({ name }) => name));
+    const numbering = new Map<string, Numbering>();
+    for (const placed of rig.instruments) {
+      const model = adapted(modelOf(catalogue, placed), placed);
+      const roles = Object.fromEntries(
+        Object.entries(placed.links).map(([role, { wire }]) => {
+          const known = numbering.get(wire) ?? { offset: 0 };
+          numbering.set(wire, known);
+          return [role, known] as const;
+        }),
+      );
+      const player = new Player({
+        name: placed.name,
+        model,
+        options: parsed(model, placed),
+        numbering: roles,
+        clock: this.#clock,
+        origin: 'simulator', // until the recording tells: what is simulated must not pass for measured
+        reading: (r) => this.#made(placed.name, r),
+      });
+      this.#players.set(placed.name, player);
+    }
+    const { wires: plain, tunnels } = wires(rig, catalogue);
+    for (const wire of [...plain, ...tunnels]) {
+      const tape = new Tape(folder, wire.key, wire.users[0].protocol, onTrouble);
+      const users = wire.users.flatMap(({ instrument, role }) => {
+        const player = this.#players.get(instrument.name);
+        return player ? [{ player, role }] : [];
+      });
+      for (const { player, role } of users) this.#tapes.set(`${player.name}/${role}`, tape);
+      this.#users.set(tape, users);
+    }
+    this.#onTrouble = onTrouble;
+  }
+
+  readonly #onTrouble: (trouble: Trouble) => void;
+
+  async run(): Promise<Replayed> {
+    const ahead: (readonly McapMessage[])[] = [];
+    let last = Number.NEGATIVE_INFINITY;
+    for await (const { messages } of chunksFrom(this.#options.folder, undefined, { ended: true, onTrouble: this.#onTrouble })) {
+      for (const m of messages) {
+        if (m.topic === 'exchanges') this.#foresee(m);
+        last = Math.max(last, m.t);
+      }
+      ahead.push(messages);
+      while (ahead.length > 0 && ((ahead[0].at(-1)?.t ?? 0) < last - AHEAD || ahead.length > MOST_AHEAD))
+        await this.#take(ahead.shift() ?? []);
+    }
+    for (const messages of ahead) await this.#take(messages);
+    this.#leftOver();
+    return this.#result();
+  }
+
+  /** What is known before its turn: where its talk began. */
+  #foresee(m: McapMessage): void {
+    const x = JSON.parse(decoder.decode(m.bytes)) as Recorded; // written by session-json.ts
+    this.#foreseen.set(m, x);
+    const player = this.#players.get(x.instrument);
+    if (player) this.#scheduleOf(x).foresee(x, player);
+  }
+
+  #scheduleOf({ instrument, role }: Recorded): Schedule {
+    const link = this.#tapes.get(`${instrument}/${role}`)?.link ?? '';
+    let schedule = this.#schedules.get(link);
+    if (!schedule) {
+      schedule = new Schedule();
+      this.#schedules.set(link, schedule);
+    }
+    return schedule;
+  }
+
+  async #take(messages: readonly McapMessage[]): Promise<void> {
+    for (const message of messages) {
+      const { topic, sequence, bytes, t } = message;
+      this.#count(topic, sequence);
+      if (topic.startsWith('trend-')) continue;
+      this.#from = Math.min(this.#from, t);
+      this.#to = Math.max(this.#to, t);
+      this.#event++;
+      switch (topic) {
+        case 'readings': {
+          const waits = this.#reading(readingOf(bytes));
+          if (waits) await waits;
+          break;
+        }
+        case 'exchanges': {
+          const x = this.#foreseen.get(message);
+          this.#foreseen.delete(message);
+          const waits = x && this.#exchange(x);
+          if (waits) await waits;
+          break;
+        }
+        case 'orders': {
+          const order = JSON.parse(decoder.decode(bytes)) as OrderEntry; // written by session-json.ts
+          this.#order(order);
+          break;
+        }
+        case 'calibrations':
+          await this.#learn(JSON.parse(decoder.decode(bytes)) as CalibrationEntry & { readonly files: readonly string[] }); // as above
+          break;
+        case 'end':
+          this.#ended = true;
+          break;
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#traces.close();
+    await this.#calibrations.close();
+    for (const tape of this.#users.keys()) await tape.close();
+  }
+
+  /** A number below the one expected is a recorder that began anew, with nothing lost. */
+  #count(topic: string, sequence: number): void {
+    const missing = sequence - (this.#expected.get(topic) ?? 0);
+    this.#expected.set(topic, sequence + 1);
+    if (missing <= 0) return;
+    this.#lost.set(topic, (this.#lost.get(topic) ?? 0) + missing);
+    if (topic === 'readings' || topic === 'exchanges' || topic === 'orders') this.#losses++;
+  }
+
+  #slot(name: string): Slot {
+    let slot = this.#slots.get(name);
+    if (!slot) {
+      slot = { made: [], seq: 0, clean: 0 };
+      this.#slots.set(name, slot);
+    }
+    return slot;
+  }
+
+  /** A player has made this. */
+  #made(instrument: string, reading: Reading): void {
+    const made: Made = { reading, event: this.#event, fed: false };
+    this.#slot(nameOf(reading)).made.push(made);
+    const unheard = this.#unheard.get(instrument);
+    if (unheard) unheard.push(made);
+    else this.#unheard.set(instrument, [made]);
+  }
+
+  #differ(x: Recorded, what: string, channels: readonly string[]): void {
+    // One for each kind: what it was is that of the first.
+    const key = JSON.stringify([x.instrument, x.by, channels, what.replace(/[0-9a-f]{4,}|"[^"]*"|[\d.]+/g, '')]);
+    const known = this.#differences.get(key);
+    if (known) {
+      known.count++;
+      known.last = x.asked;
+    } else this.#differences.set(key, { instrument: x.instrument, by: x.by, what, channels, count: 1, first: x.asked, last: x.asked });
+  }
+
+  #exchange(x: Recorded): Promise<void> | undefined {
+    this.#exchanges++;
+    const tape = this.#tapes.get(`${x.instrument}/${x.role}`);
+    const waits = tape && x.came !== undefined ? tape.pull(x.came) : undefined;
+    if (waits) return waits.then(() => this.#exchanged(x, tape));
+    this.#exchanged(x, tape);
+    return undefined;
+  }
+
+  #exchanged(x: Recorded, tape: Tape | undefined): void {
+    const player = this.#players.get(x.instrument);
+    if (!player) {
+      this.#differ(x, `the rig has no instrument "${x.instrument}"`, [x.instrument]);
+      return;
+    }
+    let told: Told | undefined;
+    if (tape && x.came !== undefined && x.reply !== undefined) {
+      const found = tape.reply(x.came, x.reply, (before) => this.#unasked(tape, before));
+      if (found === false) this.#differ(x, `the raw bytes of ${tape.link} have another reply than ${x.reply}`, player.channelsOf(x.by));
+      else if (found) {
+        this.#checked++;
+        told = found;
+      }
+    }
+    const schedule = this.#scheduleOf(x);
+    this.#advance(x.asked);
+    const known = schedule.due(x);
+    if (x.came !== undefined) this.#advance(x.came);
+    const otherwise = player.exchange(x, known, told);
+    schedule.ended();
+    if (otherwise) this.#differ(x, otherwise.what, otherwise.channels);
+  }
+
+  /** What waits, waits by the recording's time. */
+  #advance(t: number): void {
+    const left = (t - this.#clock.now()) / 1e6;
+    if (left > 0) this.#clock.advance(left);
+  }
+
+  #order(order: OrderEntry): void {
+    const player = this.#players.get(order.instrument);
+    if (!player) return;
+    this.#advance(order.ended ?? order.t);
+    if (order.outcome === undefined) for (const schedule of this.#schedules.values()) schedule.before(player, `order:${order.command}`);
+    player.order(order);
+  }
+
+  #unasked(tape: Tape, told: Told): void {
+    this.#event++;
+    this.#advance(told.t);
+    this.#users.get(tape)?.some(({ player, role }) => player.unasked(role, told));
+  }
+
+  async #learn(entry: CalibrationEntry & { readonly files: readonly string[] }): Promise<void> {
+    const files: Record<string, Uint8Array> = {};
+    for (const path of entry.files) {
+      const found = await this.#calibrations.next(`file ${path}`, (m) => m.t === entry.t);
+      if (found) files[path] = found.bytes;
+    }
+    const record = learntFrom(entry, files);
+    if (typeof record === 'string') {
+      this.#trouble.push({ kind: 'missing', part: 'raw-calibrations', offset: 0, bytes: 0, why: record });
+      return;
+    }
+    if (this.#options.learns?.(record) ?? true) this.#derive.learn(record);
+  }
+
+  /** The recorded reading that replay has come to. */
+  #reading(r: Reading): Promise<void> | undefined {
+    this.#recorded++;
+    const name = nameOf(r);
+    const slot = this.#slot(name);
+    const at = r.from.indexOf('.');
+    const owner = r.from.slice(0, at);
+    const player = this.#players.get(owner);
+    const roles = player && slot.made.length === 0 ? player.streamRoles(r.from.slice(at + 1)) : [];
+    if (r.kind === 'trace' && r.quality !== 'bad') return this.#withTrace(r, slot, player, roles);
+    if (roles.length > 0 && player) return this.#heard(r, slot, player, roles).then(() => this.#met(r, slot, player));
+    this.#met(r, slot, player);
+    return undefined;
+  }
+
+  async #withTrace(r: Reading, slot: Slot, player: Player | undefined, roles: readonly string[]): Promise<void> {
+    if (player && roles.length > 0) await this.#heard(r, slot, player, roles);
+    const found = await this.#traces.next(r.from, (m) => {
+      const { seq, t, index } = traceOf(m.bytes);
+      return seq === r.seq && t === r.t && index === r.index;
+    });
+    if (found) {
+      this.#met(traceOf(found.bytes), slot, player);
+      return;
+    }
+    this.#lost.set('numbers of traces', (this.#lost.get('numbers of traces') ?? 0) + 1);
+    this.#takeOver(r, 'the numbers of the trace are not in the session');
+    slot.made.shift();
+    slot.seq = r.seq + 1;
+  }
+
+  /** Takes what came by itself until it has given this channel. */
+  async #heard(r: Reading, slot: Slot, player: Player, roles: readonly string[]): Promise<void> {
+    for (const until of r.quality === 'bad' ? [r.t] : [r.t, r.t + FAR]) {
+      for (const role of roles) {
+        const tape = this.#tapes.get(`${player.name}/${role}`);
+        if (!tape) continue;
+        const waits = tape.pull(until);
+        if (waits) await waits;
+        while (slot.made.length === 0) {
+          const told = tape.waiting.shift();
+          if (!told) break;
+          this.#unasked(tape, told);
+        }
+        if (slot.made.length > 0) return;
+      }
+    }
+  }
+
+  #met(r: Reading, slot: Slot, player: Player | undefined): void {
+    const owner = r.from.slice(0, r.from.indexOf('.'));
+    this.#origins.set(owner, r.origin);
+    if (slot.made.length === 0 && r.quality === 'bad' && player) player.failed(r.from.slice(owner.length + 1), r.why);
+    if (slot.clean < this.#losses && r.seq > slot.seq) slot.seq = r.seq; // those between are lost
+    const found = this.#choose(r, slot);
+    const seq = slot.seq++;
+    if (found) {
+      const { made } = found;
+      const t = Number.isNaN(made.reading.t) ? r.t : made.reading.t;
+      const today = { ...made.reading, t, seq, origin: this.#derived.has(owner) ? made.reading.origin : r.origin } as Reading;
+      if (!this.#derived.has(owner)) this.#hearBefore(owner, made);
+      // After a loss a derivation's state is another one than it was: what it makes then is not compared before it is the same again.
+      if (this.#derived.has(owner) && slot.clean < this.#losses && !alike(r, today)) this.#takeOver(r, 'made of readings that are lost');
+      else if (this.#comparison.pair(r, today)) slot.clean = this.#losses;
+      this.#see(today);
+      if (!made.fed) this.#feed(today);
+      made.fed = true;
+      return;
+    }
+    if (slot.clean < this.#losses) this.#takeOver(r, 'what it was made of is lost');
+    else if (this.#derived.has(owner)) this.#comparison.absent(r);
+    else if (!player) this.#takeOver(r, `the rig has nothing that is called "${owner}"`);
+    else if (r.quality === 'bad') {
+      this.#host++;
+      this.#comparison.taken(r);
+    } else if (!player.channels) this.#takeOver(r, 'the instrument has not identified itself in what there is of the session');
+    else {
+      this.#comparison.absent(r);
+      return;
+    }
+    if (!this.#derived.has(owner)) this.#feed(r);
+    this.#see(r);
+  }
+
+  /** What was made that this reading is, and what stands before it that the recording has not. */
+  #choose(r: Reading, slot: Slot): { readonly made: Made } | undefined {
+    const same = slot.made.findIndex(({ reading: { t } }) => t === r.t || Number.isNaN(t));
+    const at = same >= 0 ? same : slot.made.length > 0 && slot.made[0].reading.t < r.t && r.quality !== 'bad' ? 0 : -1;
+    if (at < 0) return undefined;
+    for (const { reading } of slot.made.splice(0, at)) this.#extra(reading, slot);
+    const [made] = slot.made.splice(0, 1);
+    return { made };
+  }
+
+  #extra(reading: Reading, slot: Slot): void {
+    const owner = reading.from.slice(0, reading.from.indexOf('.'));
+    // What came while the instrument was not trusted was not read then; and of what is lost the recording says nothing.
+    if (slot.clean < this.#losses) this.#takeOver(reading, 'made again; the recorded one is lost', true);
+    else this.#comparison.extra({ ...reading, origin: this.#origins.get(owner) ?? reading.origin });
+  }
+
+  /** What was made before this, and has no recorded reading, is heard before it. */
+  #hearBefore(owner: string, made: Made): void {
+    const unheard = this.#unheard.get(owner);
+    if (!unheard) return;
+    while (unheard.length > 0 && unheard[0] !== made && (unheard[0].fed || unheard[0].event < made.event)) {
+      const before = unheard.shift();
+      if (!before || before.fed || Number.isNaN(before.reading.t)) continue;
+      before.fed = true;
+      this.#feed({ ...before.reading, origin: this.#origins.get(owner) ?? before.reading.origin } as Reading);
+    }
+    const at = unheard.indexOf(made);
+    if (at >= 0) unheard.splice(at, 1);
+  }
+
+  #feed(reading: Reading): void {
+    for (const made of this.#derive(reading)) this.#slot(nameOf(made)).made.push({ reading: made, event: this.#event, fed: true });
+  }
+
+  #see(_reading: Reading): void {
+    this.#options.see?.(_reading);
+  }
+
+  #takeOver(r: Reading, why: string, made = false): void {
+    const key = JSON.stringify([nameOf(r), why]);
+    const known = this.#taken.get(key);
+    if (known) known.count++;
+    else this.#taken.set(key, { channel: nameOf(r), why, count: 1 });
+    if (!made) this.#comparison.taken(r);
+  }
+
+  /** What was made and never met: the last of a session that was cut has no reading any more. */
+  #leftOver(): void {
+    for (const slot of this.#slots.values())
+      for (const { reading } of slot.made.splice(0)) {
+        if (this.#ended) this.#extra(reading, slot);
+        else this.#takeOver(reading, 'made again; the session ends before its recorded one', true);
+      }
+  }
+
+  #result(): Replayed {
+    const { identical, changed, missing, more } = this.#comparison;
+    const differences = [...this.#differences.values()];
+    const differs = changed + missing + more > 0 || differences.length > 0;
+    const taken = [...this.#taken.values()];
+    return {
+      verdict: differs ? 'differs' : 'identical',
+      readings: {
+        recorded: this.#recorded,
+        identical,
+        changed,
+        missing,
+        more,
+        host: this.#host,
+        taken: taken.reduce((n, one) => n + one.count, 0),
+      },
+      hash: this.#comparison.hashes(),
+      changes: this.#comparison.changes(),
+      exchanges: { total: this.#exchanges, checked: this.#checked, differences },
+      taken,
+      lost: Object.fromEntries(this.#lost),
+      trouble: this.#trouble,
+      complete: this.#ended,
+      duration: Math.max(0, (this.#to - this.#from) / 1e6),
+    };
+  }
+}
+
+/** In all that a reader sees, but for its number. */
+const alike = (a: Reading, b: Reading): boolean =>
+  a.t === b.t && a.quality === b.quality && a.why === b.why && (a.quality === 'bad' || b.quality === 'bad' || a.value === b.value);

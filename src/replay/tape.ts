@@ -1,0 +1,110 @@
+/** What arrived on one link, from the session's raw part, message by message as its protocol reads it today. */
+import { type Decoder, Fault } from '../../protocols/protocol.ts';
+import type { AnyProtocol } from '../instrument.ts';
+import type { McapMessage } from '../recorder/mcap-read.ts';
+import { seriesName } from '../recorder/part-name.ts';
+import { NAMED, namedOf, seriesOf } from '../recorder/session-json.ts';
+import { chunksFrom, type Trouble } from '../recorder/session-read.ts';
+
+export interface Told {
+  /** When its last byte came, microseconds since 1970. */
+  readonly t: number;
+  /** Of a packet that has one, such as a file. */
+  readonly name?: string;
+  /** A message, or a Fault. */
+  readonly m: unknown;
+}
+
+const EMPTY = new Uint8Array(0);
+
+export class Tape {
+  readonly link: string;
+  readonly protocol: AnyProtocol;
+  /** What has come and has not been taken yet, in its order. */
+  readonly waiting: Told[] = [];
+  readonly #chunks: AsyncGenerator<{ readonly messages: readonly McapMessage[] }, void, undefined>;
+  readonly #heard: string;
+  readonly #said: string;
+  #messages: readonly McapMessage[] = [];
+  #at = 0;
+  #over = false;
+  #decoder: Decoder<unknown>;
+  /** Raw messages of this link met so far. */
+  count = 0;
+
+  constructor(folder: string, link: string, protocol: AnyProtocol, onTrouble: (trouble: Trouble) => void) {
+    const series = seriesName(seriesOf(link));
+    this.link = link;
+    this.protocol = protocol;
+    this.#chunks = chunksFrom(folder, undefined, { series, ended: true, onTrouble });
+    this.#heard = `${link} in`;
+    this.#said = `${link} out`;
+    this.#decoder = protocol.tells.decoder();
+  }
+
+  /** Reads on to a time, that time included. Resolves at once where that has been read already. */
+  pull(t: number): Promise<void> | undefined {
+    if (!this.#step(t)) return undefined;
+    return this.#pull(t);
+  }
+
+  async #pull(t: number): Promise<void> {
+    while (this.#step(t)) {
+      const { value, done } = await this.#chunks.next();
+      if (done) this.#over = true;
+      else {
+        this.#messages = value.messages;
+        this.#at = 0;
+      }
+    }
+  }
+
+  /** Takes what is in memory; true where more must be read to get there. */
+  #step(t: number): boolean {
+    for (; this.#at < this.#messages.length; this.#at++) {
+      const message = this.#messages[this.#at];
+      if (message.t > t) return false;
+      this.#take(message);
+    }
+    return !this.#over;
+  }
+
+  #take({ topic, t, bytes }: McapMessage): void {
+    if (topic === this.#heard || topic === this.#heard + NAMED) {
+      this.count++;
+      const packet = topic === this.#heard ? { bytes } : namedOf(bytes);
+      for (const m of this.#decoder(packet.bytes)) this.waiting.push({ t, ...('name' in packet ? { name: packet.name } : {}), m });
+    } else if (topic === this.#said && this.protocol.framing !== 'packets') this.#decoder(EMPTY); // a question: what was held is noise
+  }
+
+  /** The reply that the exchange says it was; what came before it goes to `unasked`. `false`: the raw bytes say something else. */
+  reply(t: number, hex: string, unasked: (told: Told) => void): Told | false | undefined {
+    if (this.count === 0) return undefined; // nothing of this link was recorded
+    const found = this.waiting.findIndex((told) => told.t === t && hexOf(told, this.protocol) === hex);
+    if (found >= 0) {
+      const [told] = this.waiting.splice(found, 1);
+      for (const before of this.waiting.splice(0, found)) unasked(before);
+      return told;
+    }
+    // What stands in its place is no message of a stream.
+    const at = this.waiting.findIndex((told) => told.t === t);
+    if (at >= 0) for (const before of this.waiting.splice(0, at + 1).slice(0, -1)) unasked(before);
+    return false;
+  }
+
+  async close(): Promise<void> {
+    await this.#chunks.return(undefined);
+  }
+}
+
+/** The bytes of a message as the exchange records them; of noise, what could not be read. */
+export function hexOf({ m }: Told, protocol: AnyProtocol): string {
+  try {
+    return hex(m instanceof Fault ? m.bytes : protocol.tells.encode(m));
+  } catch {
+    return ''; // a message that this protocol cannot say: it is no reply that was recorded
+  }
+}
+
+export const hex = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');
+export const unhex = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'hex'));
