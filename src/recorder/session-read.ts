@@ -171,7 +171,8 @@ async function* partChunks(
         const told = held.length > 0;
         tell();
         if (told) yield { messages: [], next: next(found.at) };
-        if (!found.whole && part.until === undefined) {
+        // One that was given up has no summary; it holds up to where it was.
+        if (!found.whole && (part.until === undefined || part.bytes < part.until)) {
           onTrouble({ kind: 'cut', part: part.name, offset: found.at, bytes: found.size - found.at, why: found.why });
         }
       }
