@@ -1,0 +1,176 @@
+/** `bridgman verify` and `bridgman repair`: what is whole is said to be, and what is not is named and left behind. */
+import { existsSync, readFileSync, rmSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { EXIT } from '../src/cli/command.ts';
+import { repair } from '../src/cli/session-repair.ts';
+import { verify } from '../src/cli/session-verify.ts';
+import type { Repaired } from '../src/recorder/repair.ts';
+import type { Verdict } from '../src/recorder/verify.ts';
+import { bytesOf, called, content, copied, made, partsIn, SMALL, scratchFolder } from './session-made.ts';
+
+const scratch = scratchFolder('verify');
+afterAll(() => rmSync(scratch, { recursive: true }));
+const whole = join(scratch, 'whole');
+beforeAll(async () => {
+  const keeper = await made(whole, { limits: SMALL });
+  writeFileSync(join(scratch, 'summary.json'), JSON.stringify(keeper.summary()));
+});
+
+let n = 0;
+const copy = (): string => copied(whole, join(scratch, `copy-${n++}`));
+const json = async (folder: string, ...more: string[]): Promise<Verdict> =>
+  JSON.parse((await called(verify, folder, '--json', ...more)).out) as Verdict;
+const kinds = (v: Verdict): readonly string[] => [...new Set(v.findings.map((f) => f.kind))].sort();
+function flip(folder: string, part: string, at: number): void {
+  const path = join(folder, part);
+  const bytes = readFileSync(path);
+  bytes[at] = (bytes[at] ?? 0) ^ 0x10;
+  writeFileSync(path, bytes);
+}
+const place = (folder: string, part: string, text: string): number => readFileSync(join(folder, part)).indexOf(text);
+
+describe('verify', () => {
+  test('a whole session of several parts is whole', async () => {
+    expect(partsIn(whole).filter((name) => name.startsWith('slow-')).length).toBeGreaterThan(1);
+    const { code, out } = await called(verify, whole, '--summary', join(scratch, 'summary.json'));
+    expect(out).toMatch(/\nwhole\n$/);
+    expect(code).toBe(EXIT.ok);
+    expect(await json(whole)).toMatchObject({ verdict: 'whole', whole: true, complete: true, findings: [], more: 0 });
+  });
+
+  test('a flipped byte of any place of any part is damage', async () => {
+    for (const part of partsIn(whole)) {
+      const { length } = readFileSync(join(whole, part));
+      for (let at = 3; at < length; at += 211) {
+        const folder = copy();
+        flip(folder, part, at);
+        const { code, out } = await called(verify, folder);
+        expect(code, `${part} ${at}`).toBe(EXIT.failed);
+        expect(out, `${part} ${at}`).toMatch(/\ndamaged\n$/);
+        expect(out).toContain(part.slice(0, -5));
+        rmSync(folder, { recursive: true });
+      }
+    }
+  });
+
+  test('a damaged chunk is named with what is lost of which topic and channel', async () => {
+    const folder = copy();
+    flip(folder, 'slow-0001.mcap', place(folder, 'slow-0001.mcap', '"seq":0'));
+    const verdict = await json(folder);
+    expect(kinds(verdict)).toEqual(['count', 'damage', 'lost']);
+    expect(verdict.findings).toContainEqual(expect.objectContaining({ kind: 'damage', where: 'slow-0001' }));
+    expect(verdict.findings).toContainEqual({
+      kind: 'lost',
+      where: 'gas.pressure',
+      text: expect.stringMatching(/^2 readings missing, before 2026-11-22T12:00:01.020Z$/),
+    });
+  });
+
+  test('each kind of loss has its name', async () => {
+    const cut = copy();
+    const last = partsIn(cut).findLast((name) => name.startsWith('slow-')) ?? '';
+    truncateSync(join(cut, last), readFileSync(join(cut, last)).length - 1);
+    expect((await json(cut)).findings).toMatchObject([{ kind: 'cut', where: last.slice(0, -5) }]);
+
+    const middle = copy();
+    unlinkSync(join(middle, 'slow-0002.mcap'));
+    expect(kinds(await json(middle))).toEqual(expect.arrayContaining(['lost', 'missing']));
+
+    const begin = copy();
+    unlinkSync(join(begin, 'slow-0001.mcap'));
+    expect((await json(begin)).findings).toContainEqual({ kind: 'missing', where: 'slow-0001', text: 'slow-0001 is not in the folder' });
+
+    const end = copy();
+    unlinkSync(join(end, last));
+    expect(kinds(await json(end))).toContain('end');
+
+    const traces = copy();
+    for (const name of partsIn(traces)) if (name.startsWith('raw-traces')) unlinkSync(join(traces, name));
+    expect((await json(traces)).findings).toMatchObject([
+      { kind: 'lost', where: 'camera.spectrum', text: expect.stringContaining('4 traces of 4') },
+    ]);
+
+    const link = copy();
+    for (const name of partsIn(link)) if (name.startsWith('raw-tcp')) unlinkSync(join(link, name));
+    expect((await json(link)).findings).toMatchObject([
+      { kind: 'count', text: "0 bytes in on tcp:10.0.0.1:5025; the session's end says 80" },
+      { kind: 'count', text: "0 bytes out on tcp:10.0.0.1:5025; the session's end says 56" },
+    ]);
+  });
+
+  test("a run's summary that says more is told", async () => {
+    const summary = JSON.parse(readFileSync(join(scratch, 'summary.json'), 'utf8')) as { channels: Record<string, { good: number }> };
+    const pressure = summary.channels['gas.pressure'];
+    if (pressure) pressure.good += 1;
+    writeFileSync(join(scratch, 'more.json'), JSON.stringify(summary));
+    expect((await json(whole, '--summary', join(scratch, 'more.json'))).findings).toEqual([
+      { kind: 'count', where: 'summary', text: '8 readings of gas.pressure; the summary says 9' },
+    ]);
+    writeFileSync(join(scratch, 'none.json'), '[1]');
+    expect(await called(verify, whole, '--summary', join(scratch, 'none.json'))).toMatchObject({ code: EXIT.usage });
+  });
+
+  test('what is no session is said in one sentence', async () => {
+    for (const path of [join(scratch, 'nowhere'), join(scratch, 'summary.json'), scratch])
+      expect(await called(verify, path)).toMatchObject({
+        code: EXIT.failed,
+        out: '',
+        err: expect.stringMatching(/^bridgman verify: .*\n$/),
+      });
+    expect(await called(verify)).toMatchObject({ code: EXIT.usage });
+    expect(await called(verify, whole, whole)).toMatchObject({ code: EXIT.usage });
+  });
+});
+
+describe('repair', () => {
+  const report = (folder: string): Repaired => JSON.parse(readFileSync(join(folder, 'repair.json'), 'utf8')) as Repaired;
+
+  test('a whole session becomes the same session, byte for byte', async () => {
+    const to = join(scratch, 'same');
+    const { code, out } = await called(repair, whole, to);
+    expect(out).toContain('nothing is lost');
+    expect(code).toBe(EXIT.ok);
+    expect(bytesOf(to)).toEqual(bytesOf(whole));
+    expect(await json(to)).toMatchObject({ whole: true });
+    expect(report(to)).toMatchObject({ unread: [], lost: [], twice: 0 });
+  });
+
+  test('of a damaged one all whole chunks are kept, the old folder is left alone, and what is lost is counted', async () => {
+    const folder = copy();
+    flip(folder, 'slow-0001.mcap', place(folder, 'slow-0001.mcap', '"seq":0'));
+    unlinkSync(join(folder, 'slow-0003.mcap'));
+    const raw = 'raw-tcp-10-0-0-1-5025-0001.mcap';
+    truncateSync(join(folder, raw), readFileSync(join(folder, raw)).length - 800);
+    writeFileSync(join(folder, 'influx.json'), '[]');
+    writeFileSync(join(folder, 'influx-rejected.jsonl'), 'x');
+    const before = bytesOf(folder);
+    const { out } = await called(repair, folder);
+    const to = `${folder}-repaired`;
+    expect(bytesOf(folder)).toEqual(before);
+    expect(await content(to)).toEqual(await content(folder));
+    const told = report(to);
+    expect(told.unread.map(({ part, kind }) => `${part} ${kind}`).sort()).toEqual([
+      `${raw.slice(0, -5)} cut`,
+      'slow-0001 damage',
+      'slow-0003 missing',
+    ]);
+    expect(told.unread.find((u) => u.part === 'slow-0001')).toMatchObject({
+      series: 'slow',
+      first: expect.any(Number),
+      bytes: expect.any(Number),
+    });
+    expect(told.lost).toContainEqual(expect.objectContaining({ series: 'slow', topic: 'readings', messages: expect.any(Number) }));
+    expect(told.left).toEqual(['influx.json']);
+    expect(existsSync(join(to, 'influx-rejected.jsonl'))).toBe(true);
+    expect(out).toContain('MESSAGES LOST');
+    // Its files are sound now; what is missing stays named.
+    expect(kinds(await json(to)).filter((kind) => !['lost', 'count'].includes(kind))).toEqual([]);
+  });
+
+  test('a folder that is there is not written over', async () => {
+    const folder = copy();
+    expect(await called(repair, folder, whole)).toMatchObject({ code: EXIT.refused, err: expect.stringContaining('is there already') });
+    expect(await called(repair, join(scratch, 'nowhere'))).toMatchObject({ code: EXIT.failed });
+  });
+});
