@@ -22,6 +22,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   note: async () => (await import('./cli/local.ts')).note,
   mark: async () => (await import('./cli/local.ts')).mark,
   inspect: async () => (await import('./cli/inspect.ts')).inspect,
+  verify: async () => (await import('./cli/session-verify.ts')).verify,
+  repair: async () => (await import('./cli/session-repair.ts')).repair,
   fit: async () => (await import('./cli/fit.ts')).fit,
   calc: async () => (await import('./cli/calc.ts')).calc,
 };
