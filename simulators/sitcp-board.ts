@@ -99,5 +99,6 @@ export default simulator({
   world: counters,
   state: power,
   answer: { control: (q, s) => [bus(q, s)] },
+  oneClient: ['data'],
   unasked: { data: { every: COUNTER_TICK, say: (s, w) => frames(s, w) } },
 });

@@ -267,6 +267,7 @@ export default simulator({
   world: detector,
   state: (p: Options, name): Board => new Board(p, name),
   answer: { control: (q, s, w, t) => [bus(q, s, w, t)] },
+  oneClient: ['data'],
   unasked: { data: { every: EVERY, say: (s, w, t) => s.say(w, t) } },
   tick(s, w) {
     if (s.told) return;

@@ -285,5 +285,6 @@ export default simulator({
     s.bias += (setPoint(s) - s.bias) * (1 - Math.exp(-dt / SLEW));
   },
   answer: { control: (q: RbcpAsk, s: State, _w: DetectorWorld, t: number) => [bus(q, s, t)] },
+  oneClient: ['data'],
   unasked: { data: { every: LOOK, say: (s: State, w: DetectorWorld) => events(s, w) } },
 });

@@ -53,6 +53,8 @@ export interface Simulator<P = Any, L extends Links = Any, S = Any, W extends Wo
   readonly tick?: (s: S, w: W, t: number, dt: number) => void;
   /** Seconds between a question's end and its answer's beginning. */
   readonly think: number;
+  /** Roles on which the device takes one TCP client at a time. */
+  readonly oneClient: readonly string[];
 }
 
 export interface DeclaredSimulator<P, L extends Links, S, W extends World> {
@@ -64,6 +66,7 @@ export interface DeclaredSimulator<P, L extends Links, S, W extends World> {
   readonly unasked?: { readonly [R in keyof L]?: Unasked<MOf<L[R]>, S, W> };
   readonly tick?: (s: S, w: W, t: number, dt: number) => void;
   readonly think?: number;
+  readonly oneClient?: readonly (keyof L & string)[];
 }
 
 const anything: Schema<Any> = { fields: {}, parse: (yaml) => yaml ?? {} };
@@ -82,6 +85,7 @@ export function simulator<L extends Links, S, W extends World, P = Readonly<Reco
     unasked: d.unasked,
     tick: d.tick,
     think: d.think ?? 0.001,
+    oneClient: d.oneClient ?? [],
   };
 }
 

@@ -123,6 +123,17 @@ describe('a model', () => {
     });
   });
 
+  test('takes one client for the stream of a SiTCP board, as the board does', async () => {
+    await served(['sitcp-board', '--udp', '127.0.0.1:0', '--tcp', ':0'], async (lines) => {
+      const port = portOf(lines.find((l) => l.includes(' tcp ')));
+      const one = await open(port);
+      const frames = new Promise((came) => one.once('data', came));
+      const other = await open(port);
+      await new Promise((refused) => other.on('error', () => {}).once('close', refused));
+      expect(Buffer.isBuffer(await frames)).toBe(true);
+    });
+  });
+
   test('with two links listens on both, each named', async () => {
     await served(['sitcp-board', '--udp', '127.0.0.1:0', '--tcp', ':0'], async (lines) => {
       expect(lines.map((l) => l.replace(/\d+$/, 'N')).sort()).toEqual([

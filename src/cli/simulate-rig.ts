@@ -109,7 +109,8 @@ export async function serveRig(path: string, known: Catalogue, wanted: RigServin
     if (ports.length === 0) continue;
     const [{ instrument, role, protocol }] = wire.users;
     const way = wayOf(all.simulators.get(instrument.model), role, { protocol });
-    const address = await serveWire(wire, ports, way, wanted, place, scene);
+    const alone = all.simulators.get(instrument.model)?.oneClient.includes(role) === true;
+    const address = await serveWire(wire, ports, way, wanted, place, { ...scene, oneClient: scene.oneClient || alone });
     served.set(wire.key, address);
   }
   for (const { address, users } of tunnels) {

@@ -187,7 +187,11 @@ async function serveModel(
     const ports = [port];
     // A second stream takes a free port beside the first.
     if (options.tcp !== undefined || options.pty === undefined)
-      await serve(name(role), serveTcp(ports, { ...tcp, port: i === 0 ? tcp.port : 0, oneClient }, clock), scene);
+      await serve(
+        name(role),
+        serveTcp(ports, { ...tcp, port: i === 0 ? tcp.port : 0, oneClient: oneClient || simulator.oneClient.includes(role) }, clock),
+        scene,
+      );
     if (options.pty !== undefined)
       await serve(name(role), serveTerminal(ports, i === 0 ? options.pty : `${options.pty}-${role}`, clock), scene);
   }
