@@ -24,6 +24,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   inspect: async () => (await import('./cli/inspect.ts')).inspect,
   verify: async () => (await import('./cli/session-verify.ts')).verify,
   repair: async () => (await import('./cli/session-repair.ts')).repair,
+  export: async () => (await import('./cli/export.ts')).exportCommand,
   fit: async () => (await import('./cli/fit.ts')).fit,
   calc: async () => (await import('./cli/calc.ts')).calc,
 };
