@@ -43,7 +43,7 @@ export interface Replayed {
   readonly readings: {
     /** All of the recording. */
     readonly recorded: number;
-    readonly identical: number;
+    readonly same: number;
     readonly changed: number;
     readonly missing: number;
     readonly more: number;
@@ -72,8 +72,8 @@ export interface ReplayOptions {
   readonly catalogue: Catalogue;
   /** Which calibrations that came while the rig ran are learnt; all unless given. */
   readonly learns?: (record: LedgerRecord) => boolean;
-  /** Each reading as replay has it, in order; awaited where it gives a promise. */
-  readonly see?: (reading: Reading) => Promise<void> | undefined;
+  /** Each reading as it is today, in the recording's order; `anew`: derived, or another one than was recorded. Awaited where it gives a promise. */
+  readonly see?: (reading: Reading, anew: boolean) => Promise<void> | undefined;
 }
 
 interface Made {
@@ -131,6 +131,7 @@ class Replay {
   readonly #expected = new Map<string, number>();
   readonly #traces: Messages;
   readonly #calibrations: Messages;
+  #waits: Promise<void> | undefined;
   #losses = 0;
   #event = 0;
   #recorded = 0;
@@ -236,6 +237,8 @@ class Replay {
         case 'readings': {
           const waits = this.#reading(readingOf(bytes));
           if (waits) await waits;
+          if (this.#waits) await this.#waits;
+          this.#waits = undefined;
           break;
         }
         case 'exchanges': {
@@ -431,10 +434,14 @@ class Replay {
       const t = Number.isNaN(made.reading.t) ? r.t : made.reading.t;
       const today = { ...made.reading, t, seq, origin: this.#derived.has(owner) ? made.reading.origin : r.origin } as Reading;
       if (!this.#derived.has(owner)) this.#hearBefore(owner, made);
+      let same = true;
       // After a loss a derivation's state is another one than it was: what it makes then is not compared before it is the same again.
       if (this.#derived.has(owner) && slot.clean < this.#losses && !alike(r, today)) this.#takeOver(r, 'made of readings that are lost');
-      else if (this.#comparison.pair(r, today)) slot.clean = this.#losses;
-      this.#see(today);
+      else {
+        same = this.#comparison.pair(r, today);
+        if (same) slot.clean = this.#losses;
+      }
+      this.#see(today, !same || this.#derived.has(owner));
       if (!made.fed) this.#feed(today);
       made.fed = true;
       return;
@@ -451,7 +458,7 @@ class Replay {
       return;
     }
     if (!this.#derived.has(owner)) this.#feed(r);
-    this.#see(r);
+    this.#see(r, false);
   }
 
   /** What was made that this reading is, and what stands before it that the recording has not. */
@@ -468,7 +475,11 @@ class Replay {
     const owner = reading.from.slice(0, reading.from.indexOf('.'));
     // What came while the instrument was not trusted was not read then; and of what is lost the recording says nothing.
     if (slot.clean < this.#losses) this.#takeOver(reading, 'made again; the recorded one is lost', true);
-    else this.#comparison.extra({ ...reading, origin: this.#origins.get(owner) ?? reading.origin });
+    else {
+      const today = { ...reading, origin: this.#origins.get(owner) ?? reading.origin } as Reading;
+      this.#comparison.extra(today);
+      this.#see(today, true);
+    }
   }
 
   /** What was made before this, and has no recorded reading, is heard before it. */
@@ -489,8 +500,9 @@ class Replay {
     for (const made of this.#derive(reading)) this.#slot(nameOf(made)).made.push({ reading: made, event: this.#event, fed: true });
   }
 
-  #see(_reading: Reading): void {
-    this.#options.see?.(_reading);
+  #see(reading: Reading, anew: boolean): void {
+    const waits = this.#options.see?.(reading, anew);
+    if (waits) this.#waits = waits;
   }
 
   #takeOver(r: Reading, why: string, made = false): void {
@@ -519,7 +531,7 @@ class Replay {
       verdict: differs ? 'differs' : 'identical',
       readings: {
         recorded: this.#recorded,
-        identical,
+        same: identical,
         changed,
         missing,
         more,

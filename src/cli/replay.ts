@@ -1,0 +1,231 @@
+/** `bridgman replay`: a session through today's drivers and derivations, compared with what was recorded. */
+import { readdir, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { type Catalogue, catalogue } from '../catalogue.ts';
+import { methods, nodesOf } from '../methods.ts';
+import { influxTarget } from '../recorder/influx-http.ts';
+import { parsePartName } from '../recorder/part-name.ts';
+import { SessionError } from '../recorder/session-error.ts';
+import { type Chosen, withCalibration } from '../replay/choose-calibration.ts';
+import { replay } from '../replay/replay.ts';
+import { rigIn, sessionRig } from '../replay/session-rig.ts';
+import { highestRevision, pointWriter, rebuild, type Sent } from '../replay/to-influx.ts';
+import { loadRig, type Message, printed, type Rig } from '../rig.ts';
+import { withUserDrivers } from '../rig-drivers.ts';
+import { version } from '../version.ts';
+import { type Command, EXIT, guarded, type Io, parse, Usage } from './command.ts';
+import { replayWords, sentWords } from './replay-words.ts';
+
+const HELP = `Examples:
+  bridgman replay rigs/demo/sessions/2026-11-22T12-56-50Z
+  bridgman replay rigs/demo/sessions/2026-11-22T12-56-50Z --rig rigs/demo      with the rig as it is now
+  bridgman replay rigs/demo/sessions/2026-11-22T12-56-50Z --calibration 3f9a0c1d22e4b567
+  bridgman replay rigs/demo/sessions/2026-11-22T12-56-50Z --influx http://localhost:8086/lab --rebuild
+  bridgman replay --all rigs/demo/sessions                                     a regression test of every session
+
+bridgman replay SESSION [--rig RIG] [--calibration ID] [--influx URL [--rebuild]] [--json]
+bridgman replay --all FOLDER [the same options]
+
+Takes what was recorded of the wires through today's drivers and derivations, without asking any instrument, and compares every reading
+with the recorded one, to the last bit. Says "identical" or "differs", and then each channel that has changed: how many readings, when, by
+how much. What cannot be made again, and what is lost in a damaged session, is named.
+
+Options:
+  --rig RIG          through this rig instead of the one in the session
+  --calibration ID   with this calibration instead of all others of its kind and channel
+  --influx URL       write what is derived anew as revision n + 1
+  --rebuild          with --influx: write the points as they were measured (revision 0), from the session alone
+  --all FOLDER       every session in the folder
+  --speed max        as fast as it goes (the only speed yet)
+  --json             the same as JSON: times in microseconds since 1970, values in SI
+
+Exit codes: 0 identical (or everything is in InfluxDB again); 1 it differs, or a session cannot be read; 2 wrong arguments; 4 the rig is wrong.
+`;
+
+interface Wanted {
+  readonly rig?: string;
+  readonly calibration?: string;
+  readonly influx?: string;
+  readonly rebuild: boolean;
+  readonly json: boolean;
+}
+
+/** One session's end: its code, its words, and the same as data. */
+interface Outcome {
+  readonly code: number;
+  readonly words: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+export const replayCommand: Command = {
+  name: 'replay',
+  summary: "takes a session through today's drivers, and says what comes out otherwise",
+  help: HELP,
+  run: (args, io) =>
+    guarded('replay', io, async () => {
+      const { options, flags, rest } = parse(args, {
+        json: 'boolean',
+        rebuild: 'boolean',
+        rig: 'string',
+        calibration: 'string',
+        influx: 'string',
+        speed: 'string',
+        all: 'string',
+      });
+      const { rig, calibration, influx, speed = 'max', all } = options;
+      const wanted: Wanted = {
+        ...(rig === undefined ? {} : { rig }),
+        ...(calibration === undefined ? {} : { calibration }),
+        ...(influx === undefined ? {} : { influx }),
+        rebuild: flags.has('rebuild'),
+        json: flags.has('json'),
+      };
+      if (speed !== 'max') throw new Usage(`--speed is max, not "${speed}"`);
+      if (wanted.rebuild && influx === undefined) throw new Usage('--rebuild needs --influx URL: where the points are to be');
+      if (wanted.rebuild && (rig !== undefined || calibration !== undefined))
+        throw new Usage('--rebuild writes what was measured: leave out --rig and --calibration, or leave out --rebuild');
+      if (influx !== undefined) {
+        const target = influxTarget(influx);
+        if (typeof target === 'string') throw new Usage(target);
+      }
+      const [path, ...others] = rest;
+      if (all !== undefined && path !== undefined) throw new Usage(`either --all ${all} or one session, not also ${path}`);
+      if (all !== undefined) return everyOne(all, wanted, io);
+      if (path === undefined) throw new Usage('a session is wanted: bridgman replay SESSION');
+      if (others.length > 0) throw new Usage(`one session at a time, not also ${others.join(' ')}; or --all FOLDER`);
+      const { code, words, data } = await one(path, wanted, await catalogue());
+      if (wanted.json) io.out(`${JSON.stringify(data, null, 2)}\n`);
+      else if ('failed' in data) io.err(words);
+      else io.out(words);
+      return code;
+    }),
+};
+
+const isSession = async (folder: string): Promise<boolean> => (await readdir(folder)).some((name) => parsePartName(name) !== undefined);
+
+async function everyOne(folder: string, wanted: Wanted, io: Io): Promise<number> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => undefined);
+  const names = (entries ?? []).filter((e) => !e.isFile()).map((e) => e.name);
+  const are = await Promise.all(names.map((name) => isSession(join(folder, name)).catch(() => false)));
+  const sessions = names.filter((_, i) => are[i]).sort();
+  if (sessions.length === 0) {
+    io.err(`bridgman replay: ${entries ? `${folder} holds no session` : `there is no folder ${folder}`}\n`);
+    return EXIT.failed;
+  }
+  const known = await catalogue();
+  const outcomes: Outcome[] = [];
+  for (const name of sessions) {
+    const outcome = await one(join(folder, name), wanted, known);
+    outcomes.push(outcome);
+    if (!wanted.json)
+      io.out(outcome.code === EXIT.ok ? `${name}: ${String(outcome.data.verdict ?? 'done')}\n` : `${name}: ${outcome.words}`);
+  }
+  const bad = outcomes.filter(({ code }) => code !== EXIT.ok);
+  const verdict = bad.length === 0 ? 'identical' : 'differs';
+  if (wanted.json) io.out(`${JSON.stringify({ verdict, sessions: outcomes.map(({ data }) => data) }, null, 2)}\n`);
+  else io.out(`\n${sessions.length} sessions, ${bad.length} of them not as they were\n${verdict}\n`);
+  return bad.length === 0 ? EXIT.ok : EXIT.failed;
+}
+
+function failure(session: string, why: string, code: number = EXIT.failed): Outcome {
+  return { code, words: `bridgman replay: ${why}\n`, data: { session, failed: why } };
+}
+
+async function one(path: string, wanted: Wanted, known: Catalogue): Promise<Outcome> {
+  const found = await stat(path).catch(() => undefined);
+  if (!found) return failure(path, `there is no folder ${path}; a session is a folder, such as rigs/demo/sessions/2026-11-22T12-56-50Z`);
+  if (!found.isDirectory())
+    return failure(path, `${path} is a file; a session is the folder that it lies in: bridgman replay ${resolve(path, '..')}`);
+  try {
+    if (!(await isSession(path)))
+      return failure(path, `${path} is no session: it has no parts such as slow-0001.mcap; all in a folder: --all ${path}`);
+    return await replayed(path, wanted, known);
+  } catch (error) {
+    if (!(error instanceof SessionError || (error instanceof Error && 'code' in error))) throw error;
+    return failure(path, error.message);
+  }
+}
+
+interface Ready extends Chosen {
+  readonly known: Catalogue;
+  readonly head: string;
+}
+
+const wrong = (messages: readonly Message[]): string => messages.map(printed).join('\n');
+
+/** The rig of the session, or another one, with the calibration that is wanted. */
+async function ready(session: string, wanted: Wanted, known: Catalogue): Promise<Ready | Outcome> {
+  const now = `bridgman ${await version()}`;
+  let rig: Rig;
+  let head: string;
+  if (wanted.rig === undefined) {
+    const read = await sessionRig(session, known, methods);
+    if (typeof read === 'string') return failure(session, `${session}: ${read}`);
+    const { loaded, said, outside } = read;
+    if (!loaded.ok) {
+      const files = outside.length > 0 ? `\n(files outside of the rig's folder are not laid out again: ${outside.join(', ')})` : '';
+      return failure(
+        session,
+        `${session}: today the rig of the session is refused; name another with --rig\n${wrong(loaded.messages)}${files}`,
+        EXIT.rig,
+      );
+    }
+    rig = loaded.rig;
+    head = `${session}: rig ${rig.name}, recorded by bridgman ${said.version ?? 'of an unknown version'}, through ${now}`;
+  } else {
+    const loaded = await loadRig(wanted.rig, known, methods);
+    if (!loaded.ok) return failure(session, wrong(loaded.messages), EXIT.rig);
+    rig = loaded.rig;
+    head = `${session}: through ${now} and the rig ${wanted.rig}`;
+  }
+  const own = dirname(dirname(resolve(session)));
+  const { catalogue: all } = await withUserDrivers(known, wanted.rig === undefined ? own : rig.folder);
+  if (wanted.calibration === undefined) return { rig, learns: () => true, known: all, head };
+  const chosen = await withCalibration(rig, wanted.calibration, wanted.rig === undefined ? [own] : [rig.folder, own]);
+  return typeof chosen === 'string'
+    ? failure(session, chosen)
+    : { ...chosen, known: all, head: `${head}, calibration ${wanted.calibration}` };
+}
+
+async function replayed(session: string, wanted: Wanted, known: Catalogue): Promise<Outcome> {
+  const shown = wanted.influx === undefined ? '' : shownTarget(wanted.influx);
+  if (wanted.rebuild && wanted.influx !== undefined) {
+    const name = (await rigIn(session))?.said.name;
+    if (name === undefined) return failure(session, `${session}: its beginning is missing, and with it the name of the rig`);
+    const sent = await rebuild(session, wanted.influx, name);
+    return { code: codeOf(sent), words: `${session}: rig ${name}\n${sentWords(sent, shown)}`, data: { session, rig: name, influx: sent } };
+  }
+  const set = await ready(session, wanted, known);
+  if ('code' in set) return set;
+  const { rig, learns, head } = set;
+  const options = { folder: session, rig, nodes: nodesOf(rig), catalogue: set.known, learns };
+  const began = performance.now();
+  const result = await replay(options);
+  const seconds = (performance.now() - began) / 1000;
+  if (result.readings.recorded === 0) return failure(session, `${session} has no readings that can be read`);
+  const sent = wanted.influx !== undefined && result.verdict === 'differs' ? await anew(options, rig, wanted.influx) : undefined;
+  if (typeof sent === 'string') return failure(session, sent);
+  const failed = sent && codeOf(sent) !== EXIT.ok;
+  return {
+    code: result.verdict === 'identical' && !failed ? EXIT.ok : EXIT.failed,
+    words: replayWords(head, result, seconds) + (sent ? sentWords(sent, shown) : ''),
+    data: { session, rig: rig.name, ...result, seconds, ...(sent ? { influx: sent } : {}) },
+  };
+}
+
+/** What is derived, and what reads otherwise, as the revision after the last. */
+async function anew(options: Parameters<typeof replay>[0], rig: Rig, url: string): Promise<Sent | string> {
+  const last = await highestRevision(url, rig.name);
+  if (typeof last === 'string') return last;
+  const writer = pointWriter(url, rig.name, Math.max(0, last) + 1);
+  await replay({ ...options, see: (reading, fresh) => (fresh ? writer.write(reading) : undefined) });
+  return writer.end();
+}
+
+const codeOf = ({ failed, rejected }: Sent): number => (failed === undefined && rejected.length === 0 ? EXIT.ok : EXIT.failed);
+
+/** Without its password. */
+function shownTarget(url: string): string {
+  const target = influxTarget(url);
+  return typeof target === 'string' ? url : target.shown;
+}
