@@ -22,6 +22,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   note: async () => (await import('./cli/local.ts')).note,
   mark: async () => (await import('./cli/local.ts')).mark,
   inspect: async () => (await import('./cli/inspect.ts')).inspect,
+  replay: async () => (await import('./cli/replay.ts')).replayCommand,
   verify: async () => (await import('./cli/session-verify.ts')).verify,
   repair: async () => (await import('./cli/session-repair.ts')).repair,
   export: async () => (await import('./cli/export.ts')).exportCommand,
