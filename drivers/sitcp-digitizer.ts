@@ -8,6 +8,7 @@ import {
 import { type RbcpAsk, rbcp } from '../protocols/rbcp.ts';
 import { READOUT_EXAMPLE, READOUT_GIVES, type ReadoutPlan, type ReadoutTell, readout, readoutValues } from '../protocols/readout.ts';
 import { DIGITIZER_64 } from '../protocols/waveform-layout.ts';
+import { GAMMA_SOURCES } from '../src/derive/compton.ts';
 import {
   type Actors,
   type Askers,
@@ -41,6 +42,8 @@ interface Options {
   readonly charge: Axis;
   readonly scale: readonly number[] | undefined;
   readonly energy: Axis;
+  readonly photoelectrons: Axis | undefined;
+  readonly edge: (Axis & { readonly source: string }) | undefined;
   readonly record: 'raw' | 'hits' | 'both' | 'nothing';
   readonly first_channel: number;
 }
@@ -58,6 +61,21 @@ const axis = (about: string, otherwise: Axis): Field<Axis> => ({
       : new Refused(`is written as { low: ${otherwise.low}, high: ${otherwise.high}, bins: ${otherwise.bins} }`);
   },
 });
+const photoelectrons: Field<Axis | undefined> = {
+  about: '{ low, high, bins } of charge in which peaks of single photoelectrons are looked for: gives the gain of each channel',
+  of: (yaml) => (yaml === undefined ? undefined : axis('charge', { low: -50, high: 500, bins: 275 }).of(yaml)),
+};
+const edge: Field<(Axis & { readonly source: string }) | undefined> = {
+  about: '{ source, low, high, bins } of charge around the Compton edge of a source (137Cs, 22Na, 60Co, AmBe): gives energy_scale',
+  of(yaml) {
+    if (yaml === undefined) return undefined;
+    const { source } = (yaml !== null && typeof yaml === 'object' ? yaml : {}) as { readonly source?: unknown }; // looked at below
+    const name = Object.keys(GAMMA_SOURCES).find((one) => one === source);
+    if (name === undefined) return new Refused(`source must be one of ${Object.keys(GAMMA_SOURCES).join(', ')}`);
+    const range = axis('charge', { low: 200, high: 900, bins: 200 }).of(yaml);
+    return range instanceof Refused ? range : { ...range, source: name };
+  },
+};
 const scale: Field<readonly number[] | undefined> = {
   about: `MeVee for one count of charge: a number for all channels, or a list of ${CHANNELS}; without it there is no energy`,
   of(yaml) {
@@ -87,6 +105,7 @@ function planOf(p: Options): ReadoutPlan {
       shape: { low: 0, high: 1, bins: 50 },
       ...(p.scale ? { scale: { slope: [...new Array<number>(p.first_channel).fill(0), ...p.scale] }, energy: { ...p.energy } } : {}),
     },
+    scale: { ...(p.photoelectrons ? { photoelectrons: p.photoelectrons } : {}), ...(p.edge ? { energy: p.edge } : {}) },
     perFrame: (SAMPLES * p.divider) / DIGITIZER_CLOCK,
     record: { raw: both || p.record === 'raw', hits: both || p.record === 'hits' },
   };
@@ -218,7 +237,13 @@ const COMMANDS = {
 
 /** What the readout process says, by the names that it says it under. */
 function stream(p: Options): Stream<Kinds, ReadoutTell> {
-  const gives: Kinds = { ...READOUT_GIVES, shape: 'trace', ...(p.scale ? { energy: 'trace' as const } : {}) };
+  const gives: Kinds = {
+    ...READOUT_GIVES,
+    shape: 'trace',
+    ...(p.scale ? { energy: 'trace' as const } : {}),
+    ...(p.photoelectrons ? { gain: '1' as const } : {}),
+    ...(p.edge ? { energy_scale: '1' as const } : {}),
+  };
   const values = (m: ReadoutTell): Values<Kinds> => readoutValues(m, gives) as Values<Kinds>; // as the process gives them; acquire looks at each
   return { gives, takes: (m) => m.say === 'values', read: values, silence: 5, example: [READOUT_EXAMPLE, values(READOUT_EXAMPLE)] };
 }
@@ -233,6 +258,8 @@ export default instrument<L, Options, { readonly version: string }>({
     least: whole('ADC counts below which a channel holds no pulse', 1, 4095, 10),
     divider: whole('of the sampling clock of 250 MHz, as it is set on the board', 1, 256, 1),
     charge: axis('the spectra of charge, in ADC counts times samples', { low: 0, high: 40_000, bins: 400 }),
+    photoelectrons,
+    edge,
     scale,
     energy: axis('the spectrum of energy, in MeVee', { low: 0, high: 10, bins: 500 }),
     record: word('what of the stream the session holds', ['raw', 'hits', 'both', 'nothing'] as const, 'both'),

@@ -3,6 +3,7 @@
  * process runs it beside both; a simulated run and the tests run it where they are.
  */
 
+import { type ChannelScale, type ChannelScaleOptions, channelScale, checkChannelScale } from '../derive/channel-scale.ts';
 import type { HitSource, Hits, SourceCounts } from '../derive/hits.ts';
 import { type LiveLook, type LiveTime, liveTime } from '../derive/live-time.ts';
 import { checkSpectra, type Spectra, type SpectraOptions, spectra } from '../derive/spectra.ts';
@@ -15,6 +16,8 @@ export interface ReaderPlan {
   readonly source: { readonly format: string } & Readonly<Record<string, unknown>>;
   readonly channels: number;
   readonly spectra: Omit<SpectraOptions, 'channels'>;
+  /** Gain and energy scale of each channel, where they are wanted. */
+  readonly scale?: Omit<ChannelScaleOptions, 'channels'>;
   /** Seconds after each frame in which the board takes no other. */
   readonly perFrame?: number;
   /** What of it the session holds: all bytes, and the features of all hits. */
@@ -45,15 +48,17 @@ export interface Reader {
 export function reader(options: ReaderOptions): Reader | string {
   const { plan, crc32, hits } = options;
   const wanted: SpectraOptions = { ...plan.spectra, channels: plan.channels };
-  const wrong = checkSpectra(wanted);
+  const scale: ChannelScaleOptions = { ...plan.scale, channels: plan.channels };
+  const wrong = checkSpectra(wanted) ?? checkChannelScale(scale);
   if (wrong !== undefined) return wrong;
   const source = sourceOf(plan.source, crc32);
-  return typeof source === 'string' ? source : new Reading(options, source, spectra(wanted), hits);
+  return typeof source === 'string' ? source : new Reading(options, source, spectra(wanted), channelScale(scale), hits);
 }
 
 class Reading implements Reader {
   readonly #source: HitSource;
   readonly #spectra: Spectra;
+  readonly #scale: ChannelScale;
   readonly #hits: ((block: Hits, t: number) => void) | undefined;
   readonly #give: (block: Hits) => void;
   readonly #live: LiveTime;
@@ -61,16 +66,24 @@ class Reading implements Reader {
   #begin: number;
   #before: { t: number; bytes: number; frames: number };
 
-  constructor(options: ReaderOptions, source: HitSource, all: Spectra, hits: ((block: Hits, t: number) => void) | undefined) {
+  constructor(
+    options: ReaderOptions,
+    source: HitSource,
+    all: Spectra,
+    scale: ChannelScale,
+    hits: ((block: Hits, t: number) => void) | undefined,
+  ) {
     const { plan, begin } = options;
     this.#source = source;
     this.#spectra = all;
+    this.#scale = scale;
     this.#hits = hits;
     this.#begin = begin;
     this.#before = { t: begin, bytes: 0, frames: 0 };
     this.#live = liveTime({ channels: plan.channels, begin, ...(plan.perFrame === undefined ? {} : { perFrame: plan.perFrame }) });
     this.#give = (block) => {
       this.#spectra.take(block);
+      this.#scale.take(block);
       this.#live.take(block);
       this.#hits?.(block, this.#now);
     };
@@ -91,6 +104,7 @@ class Reading implements Reader {
 
   clear(t: number): void {
     this.#spectra.clear();
+    this.#scale.clear();
     this.#begin = t;
   }
 
@@ -107,6 +121,7 @@ class Reading implements Reader {
       frame_rate: rate(counts.frames - frames),
       ...liveValues(live),
       ...this.#source.look?.(),
+      ...this.#scale.look(),
       frames: counts.frames,
       hits: counts.hits,
       missing: counts.missing,
