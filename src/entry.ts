@@ -131,7 +131,13 @@ export interface Wire {
   readonly t: number;
   readonly bytes: Uint8Array;
   readonly name?: string;
+  /** Of a fast stream that is read in the host's own process: its bytes, or the hits found in them. Each has a series of its own. */
+  readonly part?: StreamPart;
 }
+
+export type StreamPart = 'stream' | 'hits';
+/** Takes what the session is to hold of such a stream. The bytes are nobody else's. */
+export type Keep = (part: StreamPart, t: number, bytes: Uint8Array) => void;
 
 export interface LinkStatus {
   readonly link: string;

@@ -58,9 +58,9 @@ async function start(init: HostInit): Promise<void> {
     catalogue: known,
     nodes: nodesOf(init.rig),
     clock,
-    open(wire, told) {
+    open(wire, told, keep) {
       const link = isSimulated(wire.address)
-        ? simulated?.open(wire)
+        ? simulated?.open(wire, keep)
         : openWire(wire, clock, { base: init.rig.folder, told, session: { folder: init.session, rawOrder: rawSeries(init.rig) } });
       if (!link) throw new Error(`${wire.key}: an instrument on it has no simulator`);
       return link;

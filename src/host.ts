@@ -5,7 +5,7 @@ import { hostAlarms } from './alarm-host.ts';
 import { type CalibrationSent, heardCalibration } from './calibrate-live.ts';
 import type { Catalogue } from './catalogue.ts';
 import { type Clock, every } from './clock.ts';
-import type { AlarmState, Entry, LinkStatus, OrderEntry, Severity, Status } from './entry.ts';
+import type { AlarmState, Entry, Keep, LinkStatus, OrderEntry, Severity, Status } from './entry.ts';
 import { type Exchange, exchange } from './exchange.ts';
 import type { Feedbacks } from './feedback.ts';
 import { feedbacksOf } from './feedback-host.ts';
@@ -36,8 +36,8 @@ export interface HostOptions {
   readonly catalogue: Catalogue;
   readonly nodes: readonly NodeSpec[];
   readonly clock: Clock;
-  /** Opens a wire: a port, a socket, or a simulated link. Not called for tunnels. */
-  readonly open: (wire: Wire, told: (text: string) => void) => Link;
+  /** Opens a wire: a port, a socket, or a simulated link. Not called for tunnels. `keep` takes of a fast stream what the session is to hold. */
+  readonly open: (wire: Wire, told: (text: string) => void, keep: Keep) => Link;
   readonly emit: (entry: Entry) => void;
   readonly keeper: Keeper;
   /** Entries waiting and dropped on their way to the recorder. */
@@ -180,7 +180,10 @@ export function host(options: HostOptions): Host {
   };
   const origins = new Map<string, Link['origin']>();
   for (const wire of plain) {
-    const link = options.open(wire, (text) => alarm(wire.key, text.startsWith(`${wire.key}: `) ? text.slice(wire.key.length + 2) : text));
+    const told = (text: string): void => alarm(wire.key, text.startsWith(`${wire.key}: `) ? text.slice(wire.key.length + 2) : text);
+    const link = options.open(wire, told, (part, t, bytes) =>
+      emit({ kind: 'bytes', wire: { link: wire.key, direction: 'in', t, bytes, part } }),
+    );
     origins.set(wire.key, link.origin);
     connect(wire, link);
   }

@@ -1,6 +1,7 @@
 /** The links of a rig: real ones, or simulators in their place, all in one universe. */
 import type { Catalogue } from './catalogue.ts';
 import type { Clock } from './clock.ts';
+import type { Keep } from './entry.ts';
 import { type Link, wrapped } from './link.ts';
 import { LinkError } from './links/link-error.ts';
 import { type Address, openLink, parseAddress } from './links/open.ts';
@@ -14,8 +15,8 @@ import { type Device, type Universe, universe } from './simulate.ts';
 
 export interface SimulatedRig {
   readonly universe: Universe;
-  /** The simulated link of a wire; undefined where an instrument on it has no simulator. */
-  open(wire: Wire): Link | undefined;
+  /** The simulated link of a wire; undefined where an instrument on it has no simulator. A fast stream gives `keep` what is to be recorded. */
+  open(wire: Wire, keep?: Keep): Link | undefined;
   device(instrument: string): Device | undefined;
 }
 
@@ -44,7 +45,7 @@ export function simulatedRig(rig: Rig, catalogue: Catalogue, clock: Clock, seed:
   return {
     universe: all,
     device: (name) => devices.get(name),
-    open(wire) {
+    open(wire, keep) {
       const ports = wire.users.flatMap(({ instrument, role }) => {
         const port = devices.get(instrument.name)?.ports[role];
         return port ? [port] : [];
@@ -59,7 +60,7 @@ export function simulatedRig(rig: Rig, catalogue: Catalogue, clock: Clock, seed:
         ...(serial && address.baud !== undefined ? { baud: address.baud } : {}),
         ...(address.kind === 'serial' ? { halfDuplex: address.halfDuplex } : {}),
       });
-      return plan === undefined ? link : localStream(link, plan, clock);
+      return plan === undefined ? link : localStream(link, plan, clock, keep);
     },
   };
 }

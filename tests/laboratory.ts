@@ -54,8 +54,8 @@ export function laboratory(rig: Rig, catalogue: Catalogue, options: LaboratoryOp
     catalogue,
     nodes: nodesOf(rig),
     clock,
-    open(wire) {
-      const link = options.open?.(wire, clock) ?? simulated.open(wire);
+    open(wire, _, keep) {
+      const link = options.open?.(wire, clock) ?? simulated.open(wire, keep);
       if (!link) throw new Error(`${wire.key} has no simulator`);
       return options.wrap?.(link, wire, clock) ?? link;
     },

@@ -6,8 +6,11 @@ import { BehaviorSubject, Subject } from 'rxjs';
 import { Fault } from '../../protocols/protocol.ts';
 import { type ReadoutAsk, readout } from '../../protocols/readout.ts';
 import { type Clock, every, timeLine } from '../clock.ts';
+import type { Hits } from '../derive/hits.ts';
+import type { Keep, StreamPart } from '../entry.ts';
 import type { Arrival, Link } from '../link.ts';
 import { waits } from '../waits.ts';
+import { hitBytes } from './hit-bytes.ts';
 import { type ReaderPlan, reader } from './reader.ts';
 
 /** Where a readout process writes: the session's folder is shared, its parts have names of their own. */
@@ -131,20 +134,33 @@ export function streamLink(options: StreamOptions, clock: Clock): Link {
 
 export const SERVE = 'serve-stream';
 
-/** In this process, on any clock: for simulators and tests. `inner` carries the stream's own bytes. Throws where the plan is no plan. */
-export function localStream(inner: Link, plan: ReaderPlan, clock: Clock): Link {
-  const made = reader({ plan, begin: clock.now(), crc32 });
+/**
+ * In this process, on any clock: for simulators and tests. `inner` carries the stream's own bytes; what the plan records goes to `keep`.
+ * Throws where the plan is no plan.
+ */
+export function localStream(inner: Link, plan: ReaderPlan, clock: Clock, keep?: Keep): Link {
+  let recorded = 0;
+  const put = (part: StreamPart, t: number, bytes: Uint8Array): void => {
+    recorded += bytes.length;
+    keep?.(part, t, bytes);
+  };
+  const hits = keep && plan.record.hits ? { hits: (block: Hits, t: number) => put('hits', t, hitBytes(block)) } : {};
+  const made = reader({ plan, begin: clock.now(), crc32, ...hits });
   if (typeof made === 'string') throw new Error(made);
   const arrivals = new Subject<Arrival>();
   const say = (bytes: Uint8Array): void => arrivals.next({ bytes, t: clock.now(), mono: clock.mono() });
-  const heard = inner.arrivals.subscribe(({ bytes, t }) => made.take(bytes, t));
+  const raw = keep && plan.record.raw;
+  const heard = inner.arrivals.subscribe(({ bytes, t }) => {
+    if (raw) put('stream', t, bytes.slice());
+    made.take(bytes, t);
+  });
   const decode = language.asks.decoder();
   let up = false;
   const state = inner.up.subscribe((now) => {
     up = now;
   });
   const stop = every(clock, LOOK, () => {
-    if (up) say(language.tells.encode({ say: 'values', t: clock.now(), values: { ...made.look(clock.now()), recorded: 0, unrecorded: 0 } }));
+    if (up) say(language.tells.encode({ say: 'values', t: clock.now(), values: { ...made.look(clock.now()), recorded, unrecorded: 0 } }));
   });
   return {
     framing: 'packets',

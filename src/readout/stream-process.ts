@@ -7,7 +7,7 @@ import { type Clock, every, realClock } from '../clock.ts';
 import { inWords } from '../links/reconnecting.ts';
 import type { Values } from '../reading.ts';
 import { type SessionWriter, sessionWriter } from '../recorder/parts.ts';
-import { seriesOf } from '../recorder/session-json.ts';
+import { HITS, seriesOf } from '../recorder/session-json.ts';
 import { waits } from '../waits.ts';
 import { hitBytes } from './hit-bytes.ts';
 import { type Reader, reader } from './reader.ts';
@@ -82,8 +82,6 @@ function begin(options: Omit<StreamOptions, 'told'>, clock: Clock, say: (m: From
     },
   };
 }
-
-const HITS = 'application/x-bridgman-hits';
 
 function keep(place: NonNullable<StreamOptions['session']>, name: string, clock: Clock, told: (text: string) => void): SessionWriter {
   const order = place.rawOrder.flatMap((series) =>

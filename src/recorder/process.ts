@@ -12,7 +12,7 @@ import { alarmKeeper } from './alarm-keeper.ts';
 import { jsonLine } from './jsonl.ts';
 import { catchUp, recorder, type Summary } from './recorder.ts';
 import { replaceFile } from './replace-file.ts';
-import { rawSeries } from './session-json.ts';
+import { rawSeries, withStreams } from './session-json.ts';
 import { type View, view } from './view.ts';
 import type { StopShown } from './view-head.ts';
 
@@ -83,7 +83,7 @@ async function start(init: RecorderInit): Promise<void> {
     rig: { name: init.rig.name, text: init.rig.text, files },
     influx: init.influx,
     version: init.version,
-    rawOrder: rawSeries(init.rig),
+    rawOrder: withStreams(rawSeries(init.rig)),
     limits: init.rig.record.reserve === undefined ? undefined : { reserve: init.rig.record.reserve },
     now: () => clock.now(),
     mono: () => clock.mono() * 1000,

@@ -225,8 +225,8 @@ export async function recorder(options: RecorderOptions): Promise<Recorder> {
     if (outcome.kind !== 'ok') announced = false;
   };
 
-  const put: Put = (topic, klass, t, bytes) => {
-    session.write(topic, klass, t, bytes);
+  const put: Put = (topic, klass, t, bytes, encoding) => {
+    session.write(topic, klass, t, bytes, encoding);
   };
   const take = (entries: readonly Entry[]): void => {
     for (const entry of entries) {

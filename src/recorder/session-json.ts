@@ -10,7 +10,10 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /** Takes one message of the session; the bytes hold only until it returns. */
-export type Put = (topic: string, klass: 'slow' | `raw-${string}`, t: number, bytes: Uint8Array) => void;
+export type Put = (topic: string, klass: 'slow' | `raw-${string}`, t: number, bytes: Uint8Array, encoding?: string) => void;
+
+/** The encoding of messages that are blocks of hits (src/readout/hit-bytes.ts). */
+export const HITS = 'application/x-bridgman-hits';
 
 const out = new JsonBytes();
 const json = (value: unknown): Uint8Array => encoder.encode(JSON.stringify(value));
@@ -42,6 +45,10 @@ export const rawSeries = (rig: Pick<Rig, 'record' | 'instruments'>): readonly `r
   rig.record.rawOrder.flatMap((name) =>
     Object.values(rig.instruments.find((i) => i.name === name)?.links ?? {}).map(({ wire }) => seriesOf(wire)),
   );
+
+/** The same with the series of fast streams, which stop together with those of their links. */
+export const withStreams = (order: readonly `raw-${string}`[]): readonly `raw-${string}`[] =>
+  order.flatMap((series) => [series, `${series}-stream` as const, `${series}-hits` as const]);
 
 /** Where a link's bytes go. */
 interface Place {
@@ -75,7 +82,11 @@ export function write(entry: Entry, put: Put): void {
       put('exchanges', 'slow', entry.exchanged.asked, exchangeJson(entry.exchanged));
       return;
     case 'bytes': {
-      const { link, direction, t, bytes, name } = entry.wire;
+      const { link, direction, t, bytes, name, part } = entry.wire;
+      if (part !== undefined) {
+        put(`${link} ${part}`, `${seriesOf(link)}-${part}`, t, bytes, part === 'hits' ? HITS : undefined);
+        return;
+      }
       const { klass, in: heard, out: said } = placeOf(link);
       const topic = direction === 'in' ? heard : said;
       // Not a topic for each name: a file has 65,536 of them at most, and each stays in memory.

@@ -69,7 +69,8 @@ export function tally(): Tally & { see(entry: Entry): void } {
           t.notes++;
           return;
         case 'bytes': {
-          const { link, direction, bytes } = entry.wire;
+          const { link, direction, bytes, part } = entry.wire;
+          if (part !== undefined) return; // no bytes of a wire of the host's
           t.wire[link] ??= { in: 0, out: 0 };
           t.wire[link][direction] += bytes.length;
           return;

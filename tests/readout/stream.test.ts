@@ -3,12 +3,14 @@ import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
+import { Subject } from 'rxjs';
 import { expect, onTestFinished, test } from 'vitest';
 import { adcWord, eventBytes } from '../../protocols/easiroc-words.ts';
 import { Fault } from '../../protocols/protocol.ts';
 import { type ReadoutTell, readout } from '../../protocols/readout.ts';
 import { realClock, virtualClock } from '../../src/clock.ts';
 import { FLAG } from '../../src/derive/hits.ts';
+import { type Arrival, wrapped } from '../../src/link.ts';
 import { simulatedLink } from '../../src/links/simulated.ts';
 import { hitBytes, hitsOf } from '../../src/readout/hit-bytes.ts';
 import { type ReaderPlan, reader } from '../../src/readout/reader.ts';
@@ -85,6 +87,34 @@ test('in one process, on virtual time: once a second values, and spectra begin a
   clock.advance(0.1);
   expect(tells.decoder()(said[3] ?? new Uint8Array())).toEqual([{ say: 'cleared', n: 4 }]);
   link.close();
+});
+
+test('in one process: bytes and hits of the plan are handed on for the session, each with its part', () => {
+  const clock = virtualClock();
+  const arrivals = new Subject<Arrival>();
+  const inner = wrapped(simulatedLink([], clock, { framing: 'stream' }), { arrivals });
+  const put = (record: ReaderPlan['record']) => {
+    const kept: { part: string; t: number; bytes: Uint8Array }[] = [];
+    const link = localStream(inner, { ...plan, record }, clock, (part, t, bytes) => kept.push({ part, t, bytes }));
+    const said: Uint8Array[] = [];
+    link.arrivals.subscribe(({ bytes }) => said.push(bytes));
+    const bytes = event(100);
+    arrivals.next({ bytes, t: 5, mono: 0 });
+    bytes.fill(0); // whoever made them fills them again
+    clock.advance(1.5);
+    return { kept, recorded: valuesOf(said[0] ?? new Uint8Array()).recorded };
+  };
+  const { kept, recorded } = put({ raw: true, hits: true });
+  expect(kept.map(({ part, t }) => [part, t])).toEqual([
+    ['stream', 5],
+    ['hits', 5],
+  ]);
+  expect(kept[0]?.bytes).toEqual(event(100));
+  const block = hitsOf(kept[1]?.bytes ?? new Uint8Array());
+  expect(typeof block === 'string' ? block : [block.count, block.charge[7]]).toEqual([64, 107]);
+  expect(recorded).toBe(kept.reduce((n, { bytes }) => n + bytes.length, 0));
+  expect(put({ raw: false, hits: true }).kept.map(({ part }) => part)).toEqual(['hits']);
+  expect(put({ raw: false, hits: false })).toEqual({ kept: [], recorded: 0 });
 });
 
 test('in a process of its own: socket, values, parts of the session; a lost connection is told and made again', async () => {
