@@ -39,8 +39,8 @@ export interface EventCuts {
   readonly window?: number;
 }
 
-/** Throws Usage. */
-export function eventCuts({ options }: Parsed): EventCuts {
+/** `base`: what holds where an option is not given. Throws Usage. */
+export function eventCuts({ options }: Parsed, base: Cuts = CUTS): EventCuts {
   const at = (name: keyof typeof CUT_OPTIONS, example: string): number | undefined => timeOf(options[name], name, example, true);
   const energy = (name: keyof typeof CUT_OPTIONS): number | undefined => {
     const text = options[name];
@@ -53,18 +53,19 @@ export function eventCuts({ options }: Parsed): EventCuts {
     pairOf(options[name], name, form, ':', numberOf);
   const isolation = range('isolation-energy', 'LO:HI in MeVee, such as 0.38:20');
   const cuts: Cuts = {
-    muon: energy('muon') ?? CUTS.muon,
-    veto: at('veto', '1 ms') ?? CUTS.veto,
-    prompt: range('prompt', 'LO:HI in MeVee, such as 1:8') ?? CUTS.prompt,
-    promptShape: energy('prompt-psd') ?? CUTS.promptShape,
-    delayed: range('delayed', 'LO:HI in MeVee, such as 0.38:0.68') ?? CUTS.delayed,
-    delayedShape: energy('delayed-psd') ?? CUTS.delayedShape,
-    window: times(options.dt, 'dt', ':', ['1us', '150us']) ?? CUTS.window,
-    off: off(options.off) ?? CUTS.off,
+    ...base,
+    muon: energy('muon') ?? base.muon,
+    veto: at('veto', '1 ms') ?? base.veto,
+    prompt: range('prompt', 'LO:HI in MeVee, such as 1:8') ?? base.prompt,
+    promptShape: energy('prompt-psd') ?? base.promptShape,
+    delayed: range('delayed', 'LO:HI in MeVee, such as 0.38:0.68') ?? base.delayed,
+    delayedShape: energy('delayed-psd') ?? base.delayedShape,
+    window: times(options.dt, 'dt', ':', ['1us', '150us']) ?? base.window,
+    off: off(options.off) ?? base.off,
     isolation: {
-      time: at('isolation', '300 us') ?? CUTS.isolation.time,
-      low: isolation?.[0] ?? CUTS.isolation.low,
-      high: isolation?.[1] ?? CUTS.isolation.high,
+      time: at('isolation', '300 us') ?? base.isolation.time,
+      low: isolation?.[0] ?? base.isolation.low,
+      high: isolation?.[1] ?? base.isolation.high,
     },
   };
   const wrong = wrongCuts(cuts);

@@ -1,7 +1,7 @@
 /** Event lists in CSV: prompt-delayed pairs of a stream, and the direction of pairs with their places. Names of the JSON carry their units. */
 import { type Coincidences, type PairOptions, pairFinder } from '../derive/coincidence.ts';
 import { type Arrow, type Direction, direction } from '../derive/direction.ts';
-import { addDisplacement, type Displacements, displacements } from '../derive/direction-sums.ts';
+import { addDisplacement, displacements } from '../derive/direction-sums.ts';
 import { eventCuts } from './analyse-cuts.ts';
 import { CSV_COLUMNS, type DetectorFile } from './analyse-file.ts';
 import { numberOf, timeOf } from './analyse-options.ts';
@@ -15,10 +15,10 @@ export interface EventResult {
 }
 
 const PAIRS = 1000; // of them are in the JSON
-const degrees = (radians: number): number => (radians * 180) / Math.PI;
-const plural = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
-const digits = (value: number, n = 5): string => (Number.isFinite(value) ? String(Number(value.toPrecision(n))) : '-');
-const bar = (value: number, sigma: number): string => `${digits(value, 6)} ± ${digits(sigma, 3)}`;
+export const degrees = (radians: number): number => (radians * 180) / Math.PI;
+export const plural = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
+export const digits = (value: number, n = 5): string => (Number.isFinite(value) ? String(Number(value.toPrecision(n))) : '-');
+export const bar = (value: number, sigma: number): string => `${digits(value, 6)} ± ${digits(sigma, 3)}`;
 
 /** A sentence where the file has no event. Throws Usage for cuts that cannot be. */
 export function analyseEvents(file: DetectorFile, parsed: Parsed): Promise<EventResult | string> {
@@ -34,7 +34,8 @@ function tableWarnings({ path, size }: DetectorFile, t: TableCounts): readonly s
   if (t.openEnd) said.push(`${path}: its last line has no end; should it be cut, its last number is too`);
   return said;
 }
-const warned = (warnings: readonly string[]): string => (warnings.length === 0 ? '' : `\n${warnings.map((w) => `! ${w}\n`).join('')}`);
+export const warned = (warnings: readonly string[]): string =>
+  warnings.length === 0 ? '' : `\n${warnings.map((w) => `! ${w}\n`).join('')}`;
 
 async function pairsOf(file: DetectorFile, parsed: Parsed): Promise<EventResult | string> {
   const { cuts, duration, window } = eventCuts(parsed);
@@ -81,7 +82,7 @@ async function pairsOf(file: DetectorFile, parsed: Parsed): Promise<EventResult 
   return { json, text: `${coincidenceText(c, counts.rows)}${warned(warnings)}` };
 }
 
-function coincidenceJson(c: Coincidences): Readonly<Record<string, unknown>> {
+export function coincidenceJson(c: Coincidences): Readonly<Record<string, unknown>> {
   const { cuts } = c;
   return {
     duration_s: (c.run[1] - c.run[0]) / 1e9,
@@ -117,7 +118,7 @@ function coincidenceJson(c: Coincidences): Readonly<Record<string, unknown>> {
   };
 }
 
-function coincidenceText(c: Coincidences, events: number): string {
+export function coincidenceText(c: Coincidences, events: number): string {
   const duration = (c.run[1] - c.run[0]) / 1e9;
   return columns([
     ['events', `${events} in ${digits(duration, 9)} s`],
@@ -155,19 +156,21 @@ async function directionOf(file: DetectorFile, { options }: Parsed): Promise<Eve
   const [whole, cut] = [direction(all), direction(near)];
   const json = {
     ...{ file: file.path, format: file.format, events: counts.rows, cut_off_bytes: counts.cutOff, unreadable_lines: counts.unreadable },
-    all: directionJson(whole, all),
+    all: directionJson(whole),
     cuts: { max_dt_us: maxDt / 1e3, max_distance_cm: maxDistance },
-    cut: directionJson(cut, near),
+    cut: directionJson(cut),
     warnings,
   };
   const text = columns([
-    ['', 'pairs', 'mean displacement', 'theta', 'phi', '68 % cone', 'against none'],
+    DIRECTION_HEAD,
     directionRow('all', whole),
     directionRow(`< ${digits(maxDt / 1e3)} µs, < ${digits(maxDistance)} cm`, cut),
   ]);
   const none = [whole, cut].flatMap((d) => ('none' in d.stated ? [d.stated.none] : []));
   return { json, text: `${text}${none.length > 0 ? `\n${none.join('\n')}\n` : ''}${warned(warnings)}` };
 }
+
+export const DIRECTION_HEAD = ['', 'pairs', 'mean displacement', 'theta', 'phi', '68 % cone', 'against none'];
 
 const arrowJson = (a: Arrow): object => ({
   unit: a.unit,
@@ -181,9 +184,9 @@ const arrowJson = (a: Arrow): object => ({
 });
 
 /** The direction itself stands in `stated`, or why there is none; beside it what leads there. */
-function directionJson(d: Direction, of: Displacements): object {
+export function directionJson(d: Direction): object {
   return {
-    n: of.n,
+    n: d.pairs,
     mean_displacement_cm: d.mean,
     length_cm: d.length,
     length_noise_corrected_cm: d.lengthCorrected,
@@ -207,7 +210,7 @@ function directionJson(d: Direction, of: Displacements): object {
   };
 }
 
-function directionRow(name: string, d: Direction): readonly string[] {
+export function directionRow(name: string, d: Direction): readonly string[] {
   const stated = d.stated;
   const at =
     'none' in stated

@@ -9,11 +9,21 @@ export interface Feed {
   readonly order: HitOrder;
   /** Hits of this file in the order in which they stand in it. */
   readonly seen?: (block: Hits) => void;
+  /** What is read, a step at a time, in the place of the file's bytes: a session is no file. */
+  readonly steps?: (take: (block: Hits) => void) => AsyncGenerator<void>;
 }
 
-export function feed(path: string, source: HitSource, window: number, files: number, seen?: (block: Hits) => void): Feed {
+export function feed(
+  path: string,
+  source: HitSource,
+  window: number,
+  files: number,
+  seen?: (block: Hits) => void,
+  steps?: Feed['steps'],
+): Feed {
   // All files together hold no more than one alone would.
-  return { path, source, order: hitOrder({ window, capacity: Math.max(2 ** 14, Math.floor(2 ** 19 / files)) }), ...(seen ? { seen } : {}) };
+  const order = hitOrder({ window, capacity: Math.max(2 ** 14, Math.floor(2 ** 19 / files)) });
+  return { path, source, order, ...(seen ? { seen } : {}), ...(steps ? { steps } : {}) };
 }
 
 /** Gives the hits of all files, in the order of their times; blocks are filled again after the call. */
@@ -45,15 +55,18 @@ export async function merged(feeds: readonly Feed[], give: (block: Hits) => void
 
 const OUT = 4096;
 
-/** One step a piece of the file: what is ready after it has been given. */
+/** One step a piece of the file, or a chunk of the session: what is ready after it has been given. */
 async function* through(one: Feed, give: (block: Hits) => void): AsyncGenerator<void> {
   const take = (block: Hits): void => {
     one.seen?.(block);
     one.order.take(block, give);
   };
-  for await (const piece of pieces(one.path)) {
-    one.source.take(piece, 0, take);
-    yield;
+  if (one.steps) yield* one.steps(take);
+  else {
+    for await (const piece of pieces(one.path)) {
+      one.source.take(piece, 0, take);
+      yield;
+    }
   }
   one.source.end(take);
   one.order.end(give);

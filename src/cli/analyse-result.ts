@@ -17,6 +17,8 @@ export interface FileResult {
   readonly damaged: number;
   readonly junk_bytes: number;
   readonly zero_events?: number;
+  /** Of a recorded stream: what its readout process had counted by the end. */
+  readonly counted?: Readonly<Record<string, number>>;
   readonly samples?: { readonly least: number; readonly most: number };
 }
 
@@ -89,13 +91,14 @@ export function channelResult(c: ChannelStatistics, duration: number, gates: boo
 const digits = (value: number, n = 5): string => (Number.isFinite(value) ? String(Number(value.toPrecision(n))) : '-');
 const plural = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
 
-/** The same for people. */
-export function asText(r: HitResult, channels: ReadonlyMap<string, ChannelStatistics>, gates: boolean): string {
+/** The same for people, `more` before the warnings. */
+export function asText(r: HitResult, channels: ReadonlyMap<string, ChannelStatistics>, gates: boolean, more = ''): string {
   const { duration } = r;
-  const name = { abcd: 'ABCD list mode', wavedump: 'WaveDump waveforms' }[r.format] ?? r.format;
+  const name = { abcd: 'ABCD list mode', wavedump: 'WaveDump waveforms', session: 'recorded session' }[r.format] ?? r.format;
+  const kind = r.format === 'session' ? 'stream' : 'file';
   const head = columns([
     ['format', name],
-    ['events', `${r.events} in ${plural(r.files.length, 'file')}`],
+    ['events', `${r.events} in ${plural(r.files.length, kind)}`],
     ['time', `${show(duration, 's')} from the first to the last`],
     [
       'order',
@@ -130,9 +133,9 @@ export function asText(r: HitResult, channels: ReadonlyMap<string, ChannelStatis
     r.files.length === 1
       ? ''
       : `\n${columns([
-          ['FILE', 'bytes', 'events', 'backward steps', 'cut off'],
+          [kind.toUpperCase(), 'bytes', 'events', 'backward steps', 'cut off'],
           ...r.files.map((f) => [f.file, String(f.bytes), String(f.events), String(f.backward_steps), plural(f.cut_off_bytes, 'byte')]),
         ])}`;
   const warnings = r.warnings.length === 0 ? '' : `\n${r.warnings.map((w) => `! ${w}\n`).join('')}`;
-  return `${head}\n${table}${pairs}${files}${warnings}`;
+  return `${head}\n${table}${pairs}${files}${more}${warnings}`;
 }

@@ -126,7 +126,7 @@ function ofWaveDump(
 }
 
 /** When each channel has its first and last hit in each file. */
-function span(seen: Map<number, { first: number; last: number; file: number }[]>, file: number): Feed['seen'] {
+export function span(seen: Map<number, { first: number; last: number; file: number }[]>, file: number): Feed['seen'] {
   const own = new Map<number, { first: number; last: number; file: number }>();
   return (block) => {
     for (let i = 0; i < block.count; i++) {

@@ -1,6 +1,7 @@
 /** What is suspicious in detector files, as sentences: nothing of it has been left out of the counts. */
 import type { WaveDumpConfig } from '../../protocols/wavedump-config.ts';
 import { ABCD_TICK, type AbcdSource } from '../derive/abcd-source.ts';
+import type { HitOrderCounts } from '../derive/hit-order.ts';
 import type { ChannelStatistics } from '../derive/hit-statistics.ts';
 import type { HitSource } from '../derive/hits.ts';
 import type { WaveDumpSource } from '../derive/wavedump-source.ts';
@@ -40,21 +41,7 @@ export function fileWarnings(
     said.push(
       `${path}: ${plural(source.zeros.count, 'event')} of nothing but zeros, the first at byte ${source.zeros.at}; most likely pages that were never written`,
     );
-  if (counts.stray > 0)
-    said.push(`${path}: ${plural(counts.stray, 'single time stamp')} far ahead of the others; most likely damaged bytes`);
-  if (counts.restarts > 0) said.push(`${path}: the clock went back for good ${plural(counts.restarts, 'time')}, as where runs were joined`);
-  const behind = counts.late - counts.stray;
-  // Damaged bytes go back by days: no window is meant for that.
-  const far = counts.largestBackwardStep / 1e9;
-  const wider = far < 1000 ? ` (--window ${show(far * 1.01, 's').replaceAll(' ', '')} would take them in)` : '';
-  if (behind > 0)
-    said.push(
-      `${path}: ${plural(behind, 'event')} came more than ${show(options.window / 1e9, 's')} after later ones; they count in the channels, not in coincidences${wider}`,
-    );
-  if (counts.crowded > 0)
-    said.push(
-      `${path}: more events within the window than are held; ${plural(counts.crowded, 'event')} ${were(counts.crowded)} given on before it was over`,
-    );
+  said.push(...orderWarnings(path, counts, options.window));
   const asked = config?.config.recordLength;
   if (isWaveDump(source) && asked !== undefined && result.samples && (result.samples.least !== asked || result.samples.most !== asked)) {
     const { least, most } = result.samples;
@@ -65,6 +52,30 @@ export function fileWarnings(
   return said;
 }
 
+/** Of hits that do not come in the order of their times; `window` in nanoseconds. */
+export function orderWarnings(path: string, counts: HitOrderCounts, window: number): readonly string[] {
+  const said: string[] = [];
+  if (counts.stray > 0)
+    said.push(`${path}: ${plural(counts.stray, 'single time stamp')} far ahead of the others; most likely damaged bytes`);
+  if (counts.restarts > 0) said.push(`${path}: the clock went back for good ${plural(counts.restarts, 'time')}, as where runs were joined`);
+  const behind = counts.late - counts.stray;
+  // Damaged bytes go back by days: no window is meant for that.
+  const far = counts.largestBackwardStep / 1e9;
+  const wider = far < 1000 ? ` (--window ${show(far * 1.01, 's').replaceAll(' ', '')} would take them in)` : '';
+  if (behind > 0)
+    said.push(
+      `${path}: ${plural(behind, 'event')} came more than ${show(window / 1e9, 's')} after later ones; they count in the channels, not in coincidences${wider}`,
+    );
+  if (counts.crowded > 0)
+    said.push(
+      `${path}: more events within the window than are held; ${plural(counts.crowded, 'event')} ${were(counts.crowded)} given on before it was over`,
+    );
+  return said;
+}
+
+/** Of each channel, from when to when (ns) it is in which file. */
+export type Spans = ReadonlyMap<number, readonly { readonly first: number; readonly last: number; readonly file: number }[]>;
+
 /** So few events of a channel are suspicious where another has so many; and so many channels are named. */
 const [RARE, MANY, SHOWN] = [2, 1000, 5];
 
@@ -73,7 +84,7 @@ export function runWarnings(
   files: readonly DetectorFile[],
   boards: readonly number[],
   channels: ReadonlyMap<string, ChannelStatistics>,
-  seen: ReadonlyMap<number, readonly { readonly first: number; readonly last: number; readonly file: number }[]>,
+  seen: Spans,
   nameOf: (n: number) => string,
 ): readonly string[] {
   const said: string[] = [];
@@ -85,6 +96,12 @@ export function runWarnings(
     said.push(
       `${rare.length === 1 ? 'channel' : 'channels'} ${rare.slice(0, SHOWN).join(', ')}${more} ${rare.length === 1 ? 'has' : 'have'} hardly an event, others up to ${most}; most likely damaged bytes`,
     );
+  return [...said, ...overlaps(files, seen, nameOf)];
+}
+
+/** Channels that are in two of the files at the same time. */
+export function overlaps(files: readonly { readonly path: string }[], seen: Spans, nameOf: (n: number) => string): readonly string[] {
+  const said: string[] = [];
   for (const [channel, spans] of seen) {
     const inTime = [...spans].sort((a, b) => a.first - b.first);
     for (const [i, later] of inTime.entries()) {

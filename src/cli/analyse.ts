@@ -3,8 +3,11 @@ import { CUT_OPTIONS, CUTS_HELP, DIRECTION_OPTIONS } from './analyse-cuts.ts';
 import { analyseEvents } from './analyse-events.ts';
 import { cannot, type DetectorFile, type DetectorFormat, detectorFile } from './analyse-file.ts';
 import { ANALYSE_OPTIONS, type AnalyseOptions, analyseOptions } from './analyse-options.ts';
+import { PHYSICS_HELP, PHYSICS_OPTIONS } from './analyse-physics.ts';
 import { asText } from './analyse-result.ts';
 import { analyseHits } from './analyse-run.ts';
+import { isSession, openSession } from './analyse-session.ts';
+import { analyseSession } from './analyse-session-run.ts';
 import { sureOf } from './analyse-warnings.ts';
 import { type Command, EXIT, guarded, type Io, type Parsed, parse, Usage } from './command.ts';
 import { only } from './fit-read.ts';
@@ -14,8 +17,9 @@ const HELP = `Examples:
   bridgman analyse wave0.dat wave1.dat --coincidence 0,1 --within 100ns
   bridgman analyse run1_events.ade --split 0.25 --charge 500:20000 --json
   bridgman analyse EVENTS.csv --duration 20s
+  bridgman analyse rigs/detector/sessions/2026-03-04T10-00-00Z --coincidence 0,1 --scale 1e-5
 
-bridgman analyse FILE... [--json]
+bridgman analyse FILE...|SESSION... [--json]
 
 Reads files of CAEN WaveDump (binary, with headers) and ABCD (list mode, .ade) and says what is in them: events, charges and pulse
 shapes per channel, coincidences between channels, what was cut off or is suspicious. The kind is known by content, not by name. Several
@@ -23,6 +27,9 @@ files of one kind are one run: their hits are merged by time. Files may be large
 
 Reads event lists in CSV too, each by itself. Of t_ns,E_MeVee,psd it finds the prompt-delayed pairs; of the places of pairs,
 px_cm,py_cm,pz_cm,dx_cm,dy_cm,dz_cm with dt_us, the direction with its cone, or says that there is none.
+
+Of a recorded session it reads the streams of digitizers and EASIROC boards: the hits as they were found then, or the bytes once more.
+Where there is an energy for a charge, it looks for pairs as the readout process does, with the cuts below. Each session is by itself.
 
 Options:
   --json              the same as JSON: times in seconds, charges in the counts of the board
@@ -48,6 +55,7 @@ Options for waveforms:
   --sample-bytes N    1 for the 8-bit boards 721 and 731 (otherwise 2)
 
 ${CUTS_HELP}
+${PHYSICS_HELP}
 Exit codes: 0 there are events, whatever is cut off or damaged; 1 a file cannot be read or holds none; 2 wrong arguments.
 `;
 
@@ -57,9 +65,12 @@ export const analyse: Command = {
   help: HELP,
   run: (args, io) =>
     guarded('analyse', io, async () => {
-      const parsed = parse(args, { ...ANALYSE_OPTIONS, ...CUT_OPTIONS, ...DIRECTION_OPTIONS });
+      const parsed = parse(args, { ...ANALYSE_OPTIONS, ...CUT_OPTIONS, ...DIRECTION_OPTIONS, ...PHYSICS_OPTIONS, from: 'string' });
       if (parsed.rest.length === 0) throw new Usage('a file is wanted: bridgman analyse FILE...');
       const options = analyseOptions(parsed);
+      const which = await Promise.all(parsed.rest.map(isSession));
+      if (which.every((is) => is)) return sessions([...new Set(parsed.rest)], options, parsed, io);
+      if (which.some((is) => is)) throw new Usage('sessions and files are not analysed together');
       const files: DetectorFile[] = [];
       const failures: string[] = [];
       for (const path of new Set(parsed.rest)) {
@@ -94,6 +105,44 @@ const NAMES: Readonly<Record<DetectorFormat, string>> = {
   'coincidence-csv': 'event lists t_ns,E_MeVee,psd',
   'direction-csv': 'event lists px_cm,...,dz_cm',
 };
+
+const SESSION = [
+  ...['json', 'help', 'separate', 'window', 'coincidence', 'within', 'split', 'charge', 'from'],
+  ...Object.keys(PHYSICS_OPTIONS).filter((name) => name !== 'duration'),
+];
+
+/** Recorded sessions, each by itself; with --separate each of their streams. */
+async function sessions(paths: readonly string[], options: AnalyseOptions, parsed: Parsed, io: Io): Promise<number> {
+  only(parsed, 'recorded sessions', SESSION);
+  const results: object[] = [];
+  let failed = false;
+  for (const path of paths) {
+    const session = await openSession(path);
+    const parts = typeof session === 'string' ? [] : options.separate ? session.streams.map((one) => [one]) : [session.streams];
+    if (typeof session === 'string') {
+      io.err(`bridgman analyse: ${session}\n`);
+      failed = true;
+      continue;
+    }
+    for (const streams of parts) {
+      const result = await analyseSession(session, streams, options, parsed);
+      if (typeof result === 'string') {
+        io.err(`bridgman analyse: ${result}\n`);
+        failed = true;
+        continue;
+      }
+      const several = paths.length > 1 || parts.length > 1;
+      if (!parsed.flags.has('json'))
+        io.out(
+          `${results.length > 0 ? '\n' : ''}${several ? `${path} ${streams.map((one) => one.link).join(', ')}\n` : ''}${asText(result.json, result.channels, false, result.text)}`,
+        );
+      results.push(result.json);
+    }
+  }
+  const several = paths.length > 1 || options.separate;
+  if (parsed.flags.has('json') && results.length > 0) io.out(`${JSON.stringify(several ? results : results[0], null, 2)}\n`);
+  return failed ? EXIT.failed : EXIT.ok;
+}
 
 /** Event lists, each by itself. */
 async function lists(files: readonly DetectorFile[], parsed: Parsed, io: Io): Promise<number> {

@@ -1,0 +1,206 @@
+/** Recorded sessions of fast streams: recorded in this process on virtual time, then analysed as files on the disk. */
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { adcWord, eventBytes } from '../protocols/easiroc-words.ts';
+import { catalogue } from '../src/catalogue.ts';
+import { analyse } from '../src/cli/analyse.ts';
+import { EXIT } from '../src/cli/command.ts';
+import { easirocSource } from '../src/derive/easiroc-source.ts';
+import { methods } from '../src/methods.ts';
+import { hitBytes } from '../src/readout/hit-bytes.ts';
+import { sessionWriter } from '../src/recorder/parts.ts';
+import { HITS, write } from '../src/recorder/session-json.ts';
+import { loadRig } from '../src/rig.ts';
+import { laboratory } from './laboratory.ts';
+
+const known = await catalogue();
+const folder = mkdtempSync(join(tmpdir(), 'bridgman-analyse-session-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+async function run(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  let [out, err] = ['', ''];
+  const code = await analyse.run(args, { out: (t) => (out += t), err: (t) => (err += t) });
+  expect(out + err).not.toMatch(/\bat .*\(?.*:\d+:\d+|node:internal|undefined|[^"]NaN/);
+  return { code, out, err };
+}
+async function json(...args: string[]) {
+  const { code, out, err } = await run(...args, '--json');
+  expect([code, err]).toEqual([EXIT.ok, '']);
+  return JSON.parse(out);
+}
+
+const RIG = `rig: box
+instruments:
+  board:
+    model: sitcp-digitizer
+    links: { control: udp:192.168.10.16:4660, data: tcp:192.168.10.16:24 }
+    options: { OPTIONS }
+    simulate:
+      sources:
+        - { kind: pairs, rate: 25, direction: { theta: 70 deg, phi: 50 deg } }
+        - { kind: gammas, rate: 4 }
+        - { kind: muons, rate: 0.5 }
+`;
+const LINK = 'tcp:192.168.10.16:24';
+const HITS_PART = 'raw-tcp-192-168-10-16-24-hits-0001.mcap';
+
+/** A run of so many seconds, as the recorder puts it on the disk. */
+async function recorded(name: string, options: string, seconds: number): Promise<string> {
+  const place = join(folder, name);
+  mkdirSync(place);
+  const yaml = RIG.replace('OPTIONS', options);
+  writeFileSync(join(place, 'rig.yaml'), yaml);
+  const loaded = await loadRig(place, known, methods);
+  if (!loaded.ok) throw new Error(JSON.stringify(loaded.messages));
+  const lab = laboratory(loaded.rig, known);
+  lab.clock.advance(seconds);
+  const session = join(place, 'sessions', 'one');
+  mkdirSync(session, { recursive: true });
+  const writer = sessionWriter({ folder: session, now: () => lab.clock.mono() * 1000, limits: { rawChunk: 65_536 } });
+  writer.write('rig', 'slow', 1, new TextEncoder().encode(JSON.stringify({ name: 'box', yaml })));
+  for (const entry of lab.entries) {
+    write(entry, (topic, klass, t, bytes, encoding) => {
+      writer.write(topic, klass, t, bytes, encoding);
+    });
+  }
+  await writer.close();
+  return session;
+}
+
+let session = '';
+beforeAll(async () => {
+  session = await recorded('both', 'scale: 1.0e-4', 12);
+}, 60_000);
+
+/** The same session in a folder of its own, one of its files changed. */
+function copied(name: string, change: (file: string, bytes: Uint8Array) => Uint8Array | undefined): string {
+  const to = join(folder, name);
+  mkdirSync(to);
+  for (const file of readdirSync(session)) {
+    const bytes = change(file, readFileSync(join(session, file)));
+    if (bytes) writeFileSync(join(to, file), bytes);
+  }
+  return to;
+}
+
+describe('a digitizer', () => {
+  test('a run with --simulate holds the hits and the bytes of its stream', () => {
+    const files = readdirSync(session);
+    expect(files).toContain(HITS_PART);
+    expect(files).toContain(HITS_PART.replace('hits', 'stream'));
+  });
+
+  test('hits as they were found, and the bytes once more: the same counts, charges, shapes and pairs', async () => {
+    const [hits, stream] = [await json(session, '--coincidence', '0,1'), await json(session, '--coincidence', '0,1', '--from', 'stream')];
+    expect(hits).toMatchObject({ format: 'session', rig: 'box', cut_off_bytes: 0, warnings: [], settings: { from: ['hits'] } });
+    expect(hits.files).toMatchObject([{ file: LINK, missing: 0, damaged: 0 }]);
+    expect(hits.events).toBeGreaterThan(300);
+    expect(Object.keys(hits.channels)).toHaveLength(64);
+    expect(hits.coincidences[0].count).toBeGreaterThan(100);
+    for (const name of ['events', 'hits', 'duration', 'channels', 'charge_sum', 'coincidences', 'physics'])
+      expect([name, stream[name]]).toEqual([name, hits[name]]);
+    // The last readings of the run are a second old at most.
+    expect(hits.files[0].counted.frames).toBeGreaterThan(0.8 * hits.events);
+    expect(hits.files[0].counted.frames).toBeLessThanOrEqual(hits.events);
+  });
+
+  test('pairs with the cuts of the options, and the direction of the source within its cone', async () => {
+    const map = ['--map', 'walls:32,32,32', '--photoelectron', '62'];
+    const { physics } = await json(session, ...map);
+    const [p] = physics;
+    expect(p.on_time_pairs).toBeGreaterThan(60);
+    expect(p.accidentals_agree.word).not.toBe('disagree');
+    expect(p.capture_time_fit.tau_us).toBeGreaterThan(20);
+    expect(p.capture_time_fit.tau_us).toBeLessThan(80);
+    const { unit, cone_68_deg: cone } = p.direction;
+    const [t, f] = [(70 * Math.PI) / 180, (50 * Math.PI) / 180];
+    const off = Math.acos(unit[0] * Math.sin(t) * Math.cos(f) + unit[1] * Math.sin(t) * Math.sin(f) + unit[2] * Math.cos(t));
+    expect((off * 180) / Math.PI).toBeLessThan(2.5 * cone);
+    const narrow = await json(session, '--dt', '1us:30us');
+    expect(narrow.physics[0].on_time_pairs).toBeLessThan(p.on_time_pairs);
+    expect(narrow.physics[0].cuts.dt_us).toEqual([1, 30]);
+    expect(narrow.physics[0].direction.none).toMatch(/no map/);
+    expect((await json(session, '--scale', '1e-6')).physics[0].on_time_pairs).toBe(0);
+    const near = await json(session, ...map, '--max-distance', '4');
+    expect(near.physics[0].on_time_pairs).toBeLessThan(p.on_time_pairs);
+    const { out } = await run(session, ...map);
+    expect(out).toMatch(/recorded session/);
+    expect(out).toMatch(/pairs +\d+ on time/);
+    expect(out).toMatch(/isolated pairs/);
+  });
+
+  test('a flipped byte, a cut and a missing part are named, and the rest is there', async () => {
+    const whole = await json(session);
+    for (const [name, change] of [
+      ['flipped', (b: Uint8Array) => b.with(Math.floor(b.length / 2), b[Math.floor(b.length / 2)] ^ 1)],
+      ['cut', (b: Uint8Array) => b.subarray(0, Math.floor(b.length / 2))],
+    ] as const) {
+      const path = copied(name, (file, bytes) => (file === HITS_PART ? change(bytes) : bytes));
+      const got = await json(path);
+      expect(got.hits).toBeLessThan(whole.hits);
+      expect(got.hits).toBeGreaterThan(0);
+      expect(got.warnings.join('\n')).toContain(HITS_PART.slice(0, -5));
+    }
+    const torn = await run(copied('torn', (file, bytes) => (file === HITS_PART ? bytes.subarray(0, 300) : bytes)));
+    expect([torn.code, torn.err]).toEqual([EXIT.failed, expect.stringMatching(/no hit in its stream.*hits-0001 is cut/)]);
+    const without = copied('no-slow', (file, bytes) => (file.startsWith('slow-') ? undefined : bytes));
+    const got = await json(without);
+    expect(got).toMatchObject({ hits: whole.hits, charge_sum: whole.charge_sum, rig: null });
+    expect(got.physics).toBeUndefined();
+    expect(got.warnings.join('\n')).toMatch(/its beginning is missing/);
+    expect((await run(without, '--from', 'stream')).err).toMatch(/no instrument on it that says how its bytes are read/);
+    expect((await json(without, '--scale', '1e-4')).physics[0].on_time_pairs).toBe(whole.physics[0].on_time_pairs);
+  });
+
+  test('what cannot be is one sentence', async () => {
+    const wrong = async (code: number, ...args: string[]): Promise<string> => {
+      const got = await run(...args);
+      expect([got.code, got.out]).toEqual([code, '']);
+      expect(got.err.trim().split('\n')).toHaveLength(code === EXIT.usage ? 2 : 1); // with where there is help
+      return got.err;
+    };
+    mkdirSync(join(folder, 'empty'));
+    expect(await wrong(EXIT.failed, join(folder, 'empty'))).toMatch(/is a folder/);
+    const slow = copied('slow-only', (file, bytes) => (file.startsWith('slow-') ? bytes : undefined));
+    expect(await wrong(EXIT.failed, slow)).toMatch(/holds no stream of a detector.*inspect/);
+    expect(await wrong(EXIT.usage, session, '--tick', '2ns')).toMatch(/--tick is not for recorded sessions/);
+    expect(await wrong(EXIT.usage, session, '--coincidence', '0,99')).toMatch(/there is no channel 99/);
+    expect(await wrong(EXIT.usage, session, '--from', 'memory')).toMatch(/--from is hits or stream/);
+    expect(await wrong(EXIT.usage, session, '--max-distance', '4')).toMatch(/--map/);
+    expect(await wrong(EXIT.usage, session, '--map', join(folder, 'none.json'))).toMatch(/cannot be read/);
+    writeFileSync(join(folder, 'map.json'), '{"box":[1,2]}');
+    expect(await wrong(EXIT.usage, session, '--map', join(folder, 'map.json'))).toMatch(/is written as/);
+    expect(await wrong(EXIT.usage, session, '--prompt', '8:1')).toMatch(/prompt ends/);
+    const file = join(folder, 'some.csv');
+    writeFileSync(file, 't_ns,E_MeVee,psd\n1,1,0.1\n');
+    expect(await wrong(EXIT.usage, session, file)).toMatch(/not analysed together/);
+  });
+});
+
+test('without a scale there are no pairs, and a cut says so; what the plan does not record is not there', async () => {
+  const hits = await recorded('hits', 'record: hits', 2);
+  expect(readdirSync(hits).some((file) => file.includes('-stream-'))).toBe(false);
+  expect((await json(hits)).physics).toBeUndefined();
+  expect((await run(hits, '--prompt', '1:8')).err).toMatch(/--prompt needs energies: board had no scale/);
+  expect((await run(hits, '--from', 'stream')).err).toMatch(/has no bytes in the session; --from hits/);
+}, 30_000);
+
+test('a reading process that began anew: its times go on by the clock of the session', async () => {
+  const path = join(folder, 'anew');
+  mkdirSync(path);
+  const event = eventBytes([adcWord('high', 3, 100)], 'packed');
+  for (const start of [10e6, 20e6]) {
+    const writer = sessionWriter({ folder: path, now: () => 0 });
+    const source = easirocSource({ form: 'packed' });
+    for (let i = 0; i < 4; i++) {
+      const t = start + i * 1e6;
+      source.take(event, t, (block) => void writer.write('tcp:b:24 hits', 'raw-tcp-b-24-hits', t, hitBytes(block), HITS));
+    }
+    await writer.close();
+  }
+  const got = await json(path);
+  expect(got).toMatchObject({ hits: 8, duration: 13, late: 0 });
+  expect(got.warnings.join('\n')).toMatch(/began anew 1 time/);
+});
