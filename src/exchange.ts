@@ -223,8 +223,14 @@ export function exchange(link: Link, protocol: Protocol<unknown, unknown>, clock
     readyAt = mono + pace;
     if (!job) key.sent++;
     if (!link.write(sent, reply)) {
+      // The link went down with it, or a safe order took its place: it has been ended, and must not go out again.
+      if (reply && open !== o) return;
       shut();
       if (!job) key.sent--;
+      if (job && !up) {
+        finish(job, { ok: false, why: 'link down', sent: false });
+        return;
+      }
       // A port whose last write has not been called back yet takes the next in a moment; one that is stuck takes none.
       stuckSince ??= mono;
       if (mono - stuckSince < STUCK) {
