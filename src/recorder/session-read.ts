@@ -199,15 +199,20 @@ export interface SessionMessage extends McapMessage {
 
 /**
  * All messages of a session. The slow parts come in the order in which they were written; with `raw` the streams (all, or those
- * named) are merged in by time: bytes before what was made of them. A last part without its end is told as a cut.
+ * named) are merged in by time: bytes before what was made of them. `slow: false` leaves the slow parts out. A last part without its end is
+ * told as a cut.
  */
 export async function* readSession(
   folder: string,
-  options: { readonly raw?: boolean | readonly string[]; readonly onTrouble?: (trouble: Trouble) => void } = {},
+  options: {
+    readonly raw?: boolean | readonly string[];
+    readonly slow?: boolean;
+    readonly onTrouble?: (trouble: Trouble) => void;
+  } = {},
 ): AsyncGenerator<SessionMessage, void, undefined> {
-  const { raw = false, onTrouble } = options;
+  const { raw = false, slow = true, onTrouble } = options;
   const parts = await listParts(folder);
-  const wanted = (series: string) => series === 'slow' || (raw === true ? true : raw !== false && raw.includes(series));
+  const wanted = (series: string) => (series === 'slow' ? slow : raw === true ? true : raw !== false && raw.includes(series));
   const all = [...new Set(parts.map(({ series }) => series))].filter(wanted).reverse(); // slow last: it gives way where times are equal
   const heads: { readonly stream: AsyncGenerator<SessionMessage>; message: SessionMessage }[] = [];
   try {
