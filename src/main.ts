@@ -25,6 +25,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   replay: async () => (await import('./cli/replay.ts')).replayCommand,
   verify: async () => (await import('./cli/session-verify.ts')).verify,
   repair: async () => (await import('./cli/session-repair.ts')).repair,
+  grep: async () => (await import('./cli/session-grep.ts')).grep,
+  trend: async () => (await import('./cli/session-trend.ts')).trend,
   export: async () => (await import('./cli/export.ts')).exportCommand,
   fit: async () => (await import('./cli/fit.ts')).fit,
   calc: async () => (await import('./cli/calc.ts')).calc,
