@@ -12,6 +12,7 @@ import { faultyLink } from '../src/links/faulty.ts';
 import type { Recorded } from '../src/links/recording.ts';
 import { replayedLink } from '../src/links/replayed.ts';
 import type { Kinds, Measured, Reading, Trace, Values } from '../src/reading.ts';
+import { wires } from '../src/rig-wires.ts';
 import { universe } from '../src/simulate.ts';
 import { laboratory, rigOf } from './laboratory.ts';
 
@@ -78,16 +79,21 @@ describe.each(simulated)('%s on its simulator', (name) => {
 
   test('every channel is good, of its kind, and within a minute', () => {
     const lab = laboratory(rigOf(name, known), known);
+    const statistical = wires(rigOf(name, known), known).wires.some(({ users }) => users[0]?.protocol.readout !== undefined);
     lab.clock.advance(SECONDS);
     const one = lab.host.acquired.get(name);
     const channels = Object.entries(one?.channels ?? {});
     expect(channels.length).toBeGreaterThan(0);
     for (const [channel, kind] of channels) {
-      const good = lab.readings(`${name}.${channel}`).filter((r) => r.quality !== 'bad');
-      expect(good.length, `${channel} has no good reading`).toBeGreaterThan(0);
+      const all = lab.readings(`${name}.${channel}`);
+      const good = all.filter((r) => r.quality !== 'bad');
+      // A fit of what a stream brings may want more than a minute: until then it says why there is none.
+      expect(statistical ? all.length : good.length, `${channel} has no good reading`).toBeGreaterThan(0);
       for (const r of good) expect(kindOf(r.value)).toBe(plain(kind));
     }
-    expect(lab.readings().filter((r) => r.quality === 'bad')).toEqual([]);
+    const bad = lab.readings().filter((r) => r.quality === 'bad');
+    if (statistical) expect(bad.filter((r) => r.quality === 'bad' && r.why === '')).toEqual([]);
+    else expect(bad).toEqual([]);
     expect(lab.readings().every((r) => r.origin === 'simulator')).toBe(true);
   });
 

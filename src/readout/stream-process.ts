@@ -51,7 +51,11 @@ function begin(options: Omit<StreamOptions, 'told'>, clock: Clock, say: (m: From
       raw?.(bytes, t);
       made.take(bytes, t);
     },
-    up: (now) => say({ is: 'up', now }),
+    up(now) {
+      // What has come since the last look is told before the link is down.
+      if (!now) look();
+      say({ is: 'up', now });
+    },
     closed: (from, to) => made.closed(from, to),
   });
   const look = (): void =>

@@ -10,7 +10,7 @@ import { realClock } from '../../src/clock.ts';
 import type { Entry } from '../../src/entry.ts';
 import { host } from '../../src/host.ts';
 import type { Instrument } from '../../src/instrument.ts';
-import { openReal } from '../../src/rig-open.ts';
+import { openWire } from '../../src/rig-open.ts';
 import { type Served, serveFolder, servePty, serveTcp, serveUdp } from '../../src/serve.ts';
 import { universe } from '../../src/simulate.ts';
 import { hasSocat, needs } from '../bench-top.ts';
@@ -31,13 +31,15 @@ async function run(name: string, way: 'socket' | 'terminal'): Promise<void> {
   if (!simulator) throw new Error(`no simulator ${name}`);
   const device = universe(1, clock).device(name, simulator, simulator.options.parse(leastOptions(model) ?? {}));
   try {
+    // A stream that is too fast for the host is read over TCP, in a process of its own.
+    const fast = (role: string): boolean => model.links(model.options.parse(leastOptions(model) ?? {}))[role]?.readout !== undefined;
     const links: Record<string, { address: string; wire: string }> = {};
     for (const [role, port] of Object.entries(device.ports)) {
       const kind = wayOf(simulator, role, port);
       const serving = {
         files: () => serveFolder([port], join(folder, role)),
         packets: () => serveUdp([port], { port: 0 }, clock),
-        stream: () => (way === 'socket' ? serveTcp([port], { port: 0 }, clock) : servePty([port], join(folder, role), clock)),
+        stream: () => (way === 'socket' || fast(role) ? serveTcp([port], { port: 0 }, clock) : servePty([port], join(folder, role), clock)),
       };
       const one = await serving[kind]();
       served.push(one);
@@ -50,12 +52,14 @@ async function run(name: string, way: 'socket' | 'terminal'): Promise<void> {
       catalogue: known,
       nodes: [],
       clock,
-      open: (wire, told) => openReal(wire.address, clock, { base: folder, inProcess: true, told }),
+      open: (wire, told) => openWire(wire, clock, { base: folder, inProcess: true, told }),
       emit: (entry) => void entries.push(entry),
       keeper: keeperHere(),
     });
+    // Fits of a stream want their time, and say so until then.
+    const waits = Object.keys(links).some(fast);
     const good = (channel: string): boolean =>
-      entries.some((e) => e.kind === 'reading' && e.reading.from === `${name}.${channel}` && e.reading.quality !== 'bad');
+      entries.some((e) => e.kind === 'reading' && e.reading.from === `${name}.${channel}` && (waits || e.reading.quality !== 'bad'));
     const channels = (): readonly string[] => Object.keys(lab.acquired.get(name)?.channels ?? {});
     await new Promise<void>((done, failed) => {
       const limit = clock.after(20, () =>
@@ -75,7 +79,7 @@ async function run(name: string, way: 'socket' | 'terminal'): Promise<void> {
       };
       look();
     });
-    expect(entries.some((e) => e.kind === 'reading' && e.reading.origin === 'hardware')).toBe(true);
+    expect(entries.some((e) => e.kind === 'reading' && e.reading.origin === 'hardware' && e.reading.quality !== 'bad')).toBe(true);
     await new Promise<void>((done) => lab.close(1, () => done()));
   } finally {
     device.close();
