@@ -39,7 +39,14 @@ export const exportCommand: Command = {
   run: (args, io) =>
     guarded('export', io, async () => {
       const { channels, rest: others } = withoutChannels(args);
-      const { options, flags, rest } = parse(others, { to: 'string', from: 'string', until: 'string', force: 'boolean', json: 'boolean' });
+      const { options, flags, rest } = parse(others, {
+        to: 'string',
+        channel: 'string',
+        from: 'string',
+        until: 'string',
+        force: 'boolean',
+        json: 'boolean',
+      });
       const [session, target, ...more] = rest;
       if (session === undefined || target === undefined)
         throw new Usage('a session and a target are wanted: bridgman export SESSION --to nexus FILE');

@@ -88,7 +88,7 @@ async function through(options: ExportOptions, wanted: Choice, sink: Sink): Prom
   const channels: Record<string, number> = {};
   const left: Record<string, number> = {};
   let hits = 0;
-  for await (const item of walk(options.session, wanted, found)) {
+  for await (const item of walk(options.session, wanted, found, options.form !== 'line')) {
     const word = await sink.take(item);
     if (word !== undefined) left[word] = (left[word] ?? 0) + count(item);
     else if (item.kind === 'reading') channels[item.name] = (channels[item.name] ?? 0) + 1;

@@ -141,6 +141,12 @@ function attempt<T>(what: string, act: () => T): T {
     return act();
   } catch (cause) {
     const said = cause instanceof Error ? cause.message : String(cause);
-    throw new Hdf5Error(`HDF5 cannot write ${what}: ${said.trim().split('\n').at(0)}`, { cause });
+    throw new Hdf5Error(`HDF5 cannot write ${what}: ${reason(said)}`, { cause });
   }
+}
+
+/** The innermost line of the library's stack of errors, or what was said by something else. */
+function reason(said: string): string {
+  const [, innermost] = [...said.matchAll(/^\s*#\d+: .*\): (.*)$/gm)].at(-1) ?? [];
+  return innermost ?? said.trim().split('\n')[0] ?? '';
 }

@@ -21,7 +21,7 @@ export function lineSink(file: ByteFile, whole: boolean): Sink {
         await flush();
         writer = lineWriter({ rig: rig.name });
       }
-      if (item.kind !== 'reading') return item.kind === 'hits' ? 'no point' : undefined;
+      if (item.kind !== 'reading') return undefined;
       if (!writer.write(item.reading)) return 'no point';
       if (writer.size > BLOCK) await flush();
       return undefined;

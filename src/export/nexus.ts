@@ -130,11 +130,11 @@ export async function nexusSink(path: string, session: string): Promise<Sink> {
     async end(found: Found) {
       const all = [...channels.values()];
       const at = begun(found.began ?? 0);
+      file.flush(true); // links are made to what is there
       for (const { log, traces } of all) {
         log?.end();
         for (const stack of traces?.stacks ?? []) stack.end();
       }
-      file.flush(true);
       at.end(all, found);
       const first = at.all.map(
         (entry) =>

@@ -45,7 +45,14 @@ export function rigLines(rig: RigText | undefined): RigLines {
   const inputs = new Map(derive.map(([name, spec]) => [name, inputsOf(spec, known)]));
   const lines = new Map<string, Set<Line>>();
   const order: Line[] = [];
+  const home = new Map(
+    derive.flatMap(([name, { method }]) =>
+      METHODS[String(method)] === undefined ? [] : [[name, String(METHODS[String(method)])] as const],
+    ),
+  );
   const join = (name: string, line: Line): void => {
+    // Another line may use what one has derived; that does not take it, nor what it was made of, away.
+    if ((home.get(name) ?? line) !== line) return;
     const own = lines.get(name) ?? new Set();
     lines.set(name, own);
     if (own.has(line)) return;
@@ -53,10 +60,7 @@ export function rigLines(rig: RigText | undefined): RigLines {
     if (!order.includes(line)) order.push(line);
     for (const input of inputs.get(name) ?? []) join(input, line);
   };
-  for (const [name, { method }] of derive) {
-    const line = METHODS[String(method)];
-    if (line !== undefined) join(name, line);
-  }
+  for (const [name, line] of home) join(name, line);
   for (const [name, { model }] of instruments) if (DETECTORS.has(model)) join(name, 'detector');
   for (const spec of Object.values(table(read.feedback))) {
     const held = inputsOf({ holds: table(spec).holds }, known).flatMap((name) => [...(lines.get(name) ?? [])]);

@@ -50,12 +50,15 @@ const HITS = /^raw-.*-hits$/;
 const SAID = new Set(['orders', 'gaps', 'alarms', 'alarm-states', 'interlocks', 'notes', 'marks', 'calibrations']);
 const decoder = new TextDecoder();
 
-/** Throws a SessionError where the folder cannot be read, and for nothing that is in it. Memory does not grow with the session. */
-export async function* walk(folder: string, wanted: Choice, found: Found): AsyncGenerator<Item, void, undefined> {
+/**
+ * Throws a SessionError where the folder cannot be read, and for nothing that is in it. Memory does not grow with the session. Without
+ * `takesRaw` the slow parts alone are read, in the session's order: no hits, no files, and traces without their numbers.
+ */
+export async function* walk(folder: string, wanted: Choice, found: Found, takesRaw: boolean): AsyncGenerator<Item, void, undefined> {
   const parts = await listParts(folder);
   const series = new Set(['slow', ...parts.map((part) => part.series)]);
   const first = new Map(parts.toReversed().map((part) => [part.series, part.number]));
-  const raw = [...series].filter((one) => one === TRACES || one === FILES || HITS.test(one));
+  const raw = [...series].filter((one) => takesRaw && (one === TRACES || one === FILES || HITS.test(one)));
   for (const one of ['slow', ...raw]) {
     const name = partName(one, 1);
     const why = `${name} is not in the folder`;
@@ -94,7 +97,7 @@ export async function* walk(folder: string, wanted: Choice, found: Found): Async
       }
       const name = nameOf(reading);
       if (!wanted.wants(name) || !wanted.within(reading.t)) continue;
-      if (reading.kind !== 'trace' || reading.quality === 'bad') yield { kind: 'reading', name, reading };
+      if (reading.kind !== 'trace' || reading.quality === 'bad' || !takesRaw) yield { kind: 'reading', name, reading };
       else if (!((latest.get(name) ?? -1) >= reading.seq)) {
         found.empty++;
         const { value: _, sigma: __, ...rest } = reading;
@@ -133,11 +136,16 @@ function attempt<T>(read: () => T): T | undefined {
   }
 }
 
+const VALUES: Readonly<Record<string, string>> = { flag: 'boolean', state: 'string', trace: 'object' };
+
 function isReading(r: Reading): boolean {
   if (r === null || typeof r !== 'object' || typeof r.from !== 'string' || typeof r.kind !== 'string') return false;
   if (!Number.isFinite(r.t) || !Number.isFinite(r.seq)) return false;
   if (r.quality === 'bad') return typeof r.why === 'string';
-  return r.quality === 'good' || r.quality === 'suspect';
+  if (r.quality !== 'good' && r.quality !== 'suspect') return false;
+  const { value } = r as { readonly value?: unknown }; // the session's JSON has null for a number that is none
+  if (value === null) return r.kind !== 'trace';
+  return typeof value === (VALUES[r.kind] ?? 'number');
 }
 
 function rigOf(m: SessionMessage): RigText {
