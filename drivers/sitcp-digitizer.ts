@@ -9,6 +9,9 @@ import { type RbcpAsk, rbcp } from '../protocols/rbcp.ts';
 import { READOUT_EXAMPLE, READOUT_GIVES, type ReadoutPlan, type ReadoutTell, readout, readoutValues } from '../protocols/readout.ts';
 import { DIGITIZER_64 } from '../protocols/waveform-layout.ts';
 import { GAMMA_SOURCES } from '../src/derive/compton.ts';
+import { type PhysicsPart, physicsField } from '../src/derive/detector-fields.ts';
+import { PHYSICS_GIVES, SOURCE_GIVES } from '../src/derive/detector-values.ts';
+import { WATCH_GIVES } from '../src/derive/detector-watch.ts';
 import {
   type Actors,
   type Askers,
@@ -44,6 +47,7 @@ interface Options {
   readonly energy: Axis;
   readonly photoelectrons: Axis | undefined;
   readonly edge: (Axis & { readonly source: string }) | undefined;
+  readonly physics: PhysicsPart | undefined;
   readonly record: 'raw' | 'hits' | 'both' | 'nothing';
   readonly first_channel: number;
 }
@@ -91,6 +95,8 @@ const scale: Field<readonly number[] | undefined> = {
 /** What the readout process makes of the frames. */
 function planOf(p: Options): ReadoutPlan {
   const both = p.record === 'both';
+  const byNumber = p.scale && { slope: [...new Array<number>(p.first_channel).fill(0), ...p.scale] };
+  const mine = { channels: CHANNELS, firstChannel: p.first_channel };
   return {
     source: {
       format: 'waveforms',
@@ -103,9 +109,11 @@ function planOf(p: Options): ReadoutPlan {
     spectra: {
       charge: { ...p.charge },
       shape: { low: 0, high: 1, bins: 50 },
-      ...(p.scale ? { scale: { slope: [...new Array<number>(p.first_channel).fill(0), ...p.scale] }, energy: { ...p.energy } } : {}),
+      ...(byNumber ? { scale: byNumber, energy: { ...p.energy } } : {}),
     },
     scale: { ...(p.photoelectrons ? { photoelectrons: p.photoelectrons } : {}), ...(p.edge ? { energy: p.edge } : {}) },
+    watch: mine,
+    ...(p.physics ? { physics: { ...mine, ...p.physics, ...(byNumber ? { scale: byNumber } : {}) } } : {}),
     perFrame: (SAMPLES * p.divider) / DIGITIZER_CLOCK,
     record: { raw: both || p.record === 'raw', hits: both || p.record === 'hits' },
   };
@@ -228,7 +236,7 @@ const COMMANDS = {
   test_height: number('testHeight', 'test_height', 'of the test pulse, in ADC counts'),
   clear: command<'nothing'>({
     takes: 'nothing',
-    about: 'spectra begin anew',
+    about: 'spectra, pairs and direction begin anew, and channels are held to be as they should',
     *talk(act) {
       yield* act.data.exchange({ do: 'clear' });
     },
@@ -239,6 +247,9 @@ const COMMANDS = {
 function stream(p: Options): Stream<Kinds, ReadoutTell> {
   const gives: Kinds = {
     ...READOUT_GIVES,
+    ...WATCH_GIVES,
+    ...(p.physics ? PHYSICS_GIVES : {}),
+    ...(p.physics?.source ? SOURCE_GIVES : {}),
     shape: 'trace',
     ...(p.scale ? { energy: 'trace' as const } : {}),
     ...(p.photoelectrons ? { gain: '1' as const } : {}),
@@ -261,6 +272,7 @@ export default instrument<L, Options, { readonly version: string }>({
     photoelectrons,
     edge,
     scale,
+    physics: physicsField(CHANNELS),
     energy: axis('the spectrum of energy, in MeVee', { low: 0, high: 10, bins: 500 }),
     record: word('what of the stream the session holds', ['raw', 'hits', 'both', 'nothing'] as const, 'both'),
     first_channel: whole('number of the first channel, where several boards are one detector', 0, 65_000, 0),

@@ -88,7 +88,7 @@ const FITS = 100;
 const REFRESH = 10;
 const ROWS = 256;
 /** Events of a fit of the separation. */
-const SEPARATED = 500;
+const SEPARATED = 300;
 
 /** What is wrong with the options, in a sentence; undefined where nothing is. */
 export function checkChain(o: ChainOptions): string | undefined {

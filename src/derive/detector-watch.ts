@@ -8,9 +8,9 @@ export interface DetectorWatchOptions extends ChannelWatchOptions {
   readonly firstChannel?: number;
 }
 
-/** `channels` is a sentence, `channel` a word of CHANNEL_WORDS for each, `levels` rate, charge, baseline and noise of each. */
+/** `channels` is a sentence, `channel` a word of CHANNEL_WORDS for each by its number (`absent`: before the first), `levels` rate, charge, baseline and noise of each. */
 export const WATCH_GIVES = { channels: 'state', channel: 'state', levels: 'trace' } as const satisfies Kinds;
-export const CHANNEL_WORDS = ['well', 'learning', 'dead', 'low', 'high', 'hot', 'silent', 'charge', 'baseline', 'noise'] as const;
+export const CHANNEL_WORDS = ['well', 'learning', 'dead', 'low', 'high', 'hot', 'silent', 'charge', 'baseline', 'noise', 'absent'] as const;
 type Word = (typeof CHANNEL_WORDS)[number];
 
 export interface DetectorWatch {
@@ -44,8 +44,8 @@ export function detectorWatch({ firstChannel = 0, ...options }: DetectorWatchOpt
       for (const key of keys) if (!since.has(key)) since.set(key, end);
       return {
         channels: sentence(look, firstChannel, (f) => since.get(keyOf(f)) ?? end),
-        channel: words(look, options.channels),
-        levels: look.trace,
+        channel: [...new Array<Word>(firstChannel).fill('absent'), ...words(look, options.channels)],
+        levels: { ...look.trace, settings: { ...look.trace.settings, first_channel: firstChannel } },
       };
     },
     accept() {

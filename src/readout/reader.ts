@@ -1,9 +1,11 @@
 /**
- * From a stream's bytes to what people look at: source, spectra, rates and live time in one place, without a socket or a file. The readout
- * process runs it beside both; a simulated run and the tests run it where they are.
+ * From a stream's bytes to what people look at: source, spectra, rates, live time and physics in one place, without a socket or a file. The
+ * readout process runs it beside both; a simulated run and the tests run it where they are.
  */
 
 import { type ChannelScale, type ChannelScaleOptions, channelScale, checkChannelScale } from '../derive/channel-scale.ts';
+import { chainOf, type Physics, type PhysicsPlan } from '../derive/detector-plan.ts';
+import { type DetectorWatch, type DetectorWatchOptions, detectorWatch } from '../derive/detector-watch.ts';
 import type { HitSource, Hits, SourceCounts } from '../derive/hits.ts';
 import { type LiveLook, type LiveTime, liveTime } from '../derive/live-time.ts';
 import { checkSpectra, type Spectra, type SpectraOptions, spectra } from '../derive/spectra.ts';
@@ -20,6 +22,10 @@ export interface ReaderPlan {
   readonly scale?: Omit<ChannelScaleOptions, 'channels'>;
   /** Seconds after each frame in which the board takes no other. */
   readonly perFrame?: number;
+  /** Channels that die, get hot or drift are named. */
+  readonly watch?: DetectorWatchOptions;
+  /** Events, pairs and their direction. */
+  readonly physics?: PhysicsPlan;
   /** What of it the session holds: all bytes, and the features of all hits. */
   readonly record: { readonly raw: boolean; readonly hits: boolean };
 }
@@ -39,7 +45,7 @@ export interface Reader {
   closed(from: number, to: number): void;
   /** What there is to say now; t in microseconds since 1970. */
   look(t: number): Values;
-  /** Spectra begin anew; the counts of what was lost go on. */
+  /** Spectra and physics begin anew, and channels are held to be as they should; the counts of what was lost go on. */
   clear(t: number): void;
   readonly counts: SourceCounts;
 }
@@ -51,8 +57,10 @@ export function reader(options: ReaderOptions): Reader | string {
   const scale: ChannelScaleOptions = { ...plan.scale, channels: plan.channels };
   const wrong = checkSpectra(wanted) ?? checkChannelScale(scale);
   if (wrong !== undefined) return wrong;
+  const physics = plan.physics && chainOf(plan.physics);
+  if (typeof physics === 'string') return `physics: ${physics}`;
   const source = sourceOf(plan.source, crc32);
-  return typeof source === 'string' ? source : new Reading(options, source, spectra(wanted), channelScale(scale), hits);
+  return typeof source === 'string' ? source : new Reading(options, source, spectra(wanted), channelScale(scale), physics, hits);
 }
 
 class Reading implements Reader {
@@ -62,15 +70,18 @@ class Reading implements Reader {
   readonly #hits: ((block: Hits, t: number) => void) | undefined;
   readonly #give: (block: Hits) => void;
   readonly #live: LiveTime;
+  readonly #watch: DetectorWatch | undefined;
+  readonly #physics: Physics | undefined;
   #now = 0;
   #begin: number;
-  #before: { t: number; bytes: number; frames: number };
+  #before: { t: number; bytes: number; frames: number; live: number };
 
   constructor(
     options: ReaderOptions,
     source: HitSource,
     all: Spectra,
     scale: ChannelScale,
+    physics: Physics | undefined,
     hits: ((block: Hits, t: number) => void) | undefined,
   ) {
     const { plan, begin } = options;
@@ -79,12 +90,16 @@ class Reading implements Reader {
     this.#scale = scale;
     this.#hits = hits;
     this.#begin = begin;
-    this.#before = { t: begin, bytes: 0, frames: 0 };
+    this.#before = { t: begin, bytes: 0, frames: 0, live: 0 };
+    this.#physics = physics;
+    this.#watch = plan.watch && detectorWatch(plan.watch);
     this.#live = liveTime({ channels: plan.channels, begin, ...(plan.perFrame === undefined ? {} : { perFrame: plan.perFrame }) });
     this.#give = (block) => {
       this.#spectra.take(block);
       this.#scale.take(block);
       this.#live.take(block);
+      this.#watch?.take(block);
+      this.#physics?.take(block);
       this.#hits?.(block, this.#now);
     };
   }
@@ -105,6 +120,8 @@ class Reading implements Reader {
   clear(t: number): void {
     this.#spectra.clear();
     this.#scale.clear();
+    this.#physics?.clear();
+    this.#watch?.accept();
     this.#begin = t;
   }
 
@@ -114,8 +131,8 @@ class Reading implements Reader {
     const rate = (n: number): Given<Kind> => (seconds > 0 ? n / seconds : bad('no time has passed'));
     const live = this.#live.look(t, counts);
     const seen = this.#spectra.look(this.#begin, t);
-    const { bytes, frames } = this.#before;
-    this.#before = { t, bytes: counts.bytes, frames: counts.frames };
+    const { bytes, frames, live: lived, t: last } = this.#before;
+    this.#before = { t, bytes: counts.bytes, frames: counts.frames, live: live.whole.live };
     return {
       byte_rate: rate(counts.bytes - bytes),
       frame_rate: rate(counts.frames - frames),
@@ -135,9 +152,13 @@ class Reading implements Reader {
       charge: seen.charge,
       ...(seen.energy ? { energy: seen.energy } : {}),
       ...(seen.plane ? { shape: seen.plane } : {}),
+      ...this.#watch?.look(Math.max(0, live.whole.live - lived), last, t),
+      ...this.#physics?.look(this.#begin, t, deadOf(live)),
     };
   }
 }
+
+const deadOf = ({ whole: { dead } }: LiveLook): number => dead.closed + dead.missing + dead.board + dead.busy;
 
 function liveValues({ whole, recent }: LiveLook): Values {
   const fraction = recent.elapsed > 0 ? recent.live / recent.elapsed : Number.NaN;
