@@ -144,8 +144,9 @@ const send: Field<Options['send']> = {
   },
 };
 const watch: Field<boolean> = {
-  about: 'whether the voltages of the 64 input DACs are looked at, one after the other (true | false, otherwise true)',
-  of: (yaml = true) => (typeof yaml === 'boolean' ? yaml : new Refused('must be true or false')),
+  about:
+    'whether the voltages of the 64 input DACs are looked at, one after the other (true | false, otherwise false: it takes half a minute)',
+  of: (yaml = false) => (typeof yaml === 'boolean' ? yaml : new Refused('must be true or false')),
 };
 
 function* read(ask: Askers<L>, what: string, address: number, length: number): Talk<Uint8Array> {

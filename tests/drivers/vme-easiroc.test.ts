@@ -26,7 +26,7 @@ const LED: Partial<Given> = { sources: [{ ...SOURCE, kind: 'led', rate: 20, pe: 
 const BIAS = { per_volt: 483.183, offset: 780 };
 
 function bench(given: Readonly<Record<string, unknown>> = {}, device: Readonly<Record<string, unknown>> = {}) {
-  const options = driver.options.parse(given);
+  const options = driver.options.parse({ watch_input_dacs: true, ...given });
   const other: unknown = simulated.options.parse(device);
   if (options instanceof Refused || other instanceof Refused)
     throw new Error(`options: ${[options, other].map((o) => (o instanceof Refused ? o.why : '')).join('')}`);
