@@ -131,6 +131,30 @@ describe('a digitizer', () => {
     expect(out).toMatch(/isolated pairs/);
   });
 
+  test('the physics of the rig holds where no option is given, and a source is tested', async () => {
+    const options = 'scale: 1.0e-4, physics: { photoelectron: 62, map: { box: [32 cm, 32 cm, 32 cm] }, cuts: { window: [1 us, 60 us] } }';
+    const place = await recorded('physics', options, 6);
+    const got = await json(place);
+    const plain = await recorded('plain', 'scale: 1.0e-4', 6);
+    const asked = await json(plain, '--map', 'walls:32,32,32', '--photoelectron', '62', '--dt', '1us:60us');
+    expect(got.physics).toEqual(asked.physics);
+    expect(got.physics[0].cuts.dt_us).toEqual([1, 60]);
+    expect((await json(place, '--dt', '1us:150us')).physics[0].cuts.dt_us).toEqual([1, 150]);
+    const [sin, cos] = [Math.sin((70 * Math.PI) / 180), Math.cos((70 * Math.PI) / 180)];
+    const f = (50 * Math.PI) / 180;
+    const behind = [-100 * sin * Math.cos(f), -100 * sin * Math.sin(f), -100 * cos].map((x) => x.toFixed(3)).join(',');
+    const there = (await json(session, '--map', 'walls:32,32,32', '--photoelectron', '62', '--source', behind)).physics[0];
+    expect(there.source.p_value).toBeGreaterThan(1e-3);
+    expect(there.source.within_cone).toBe(there.source.angle_deg <= there.direction.cone_68_deg);
+    const opposite = behind
+      .split(',')
+      .map((x) => -Number(x))
+      .join(',');
+    const wrong = (await json(session, '--map', 'walls:32,32,32', '--photoelectron', '62', '--source', opposite)).physics[0];
+    expect(wrong.source).toMatchObject({ within_cone: false, dof: 3 });
+    expect(wrong.source.p_value).toBeLessThan(1e-3);
+  }, 30_000);
+
   test('a flipped byte, a cut and a missing part are named, and the rest is there', async () => {
     const whole = await json(session);
     for (const [name, change] of [
@@ -172,6 +196,7 @@ describe('a digitizer', () => {
     expect(await wrong(EXIT.usage, session, '--map', join(folder, 'none.json'))).toMatch(/cannot be read/);
     writeFileSync(join(folder, 'map.json'), '{"box":[1,2]}');
     expect(await wrong(EXIT.usage, session, '--map', join(folder, 'map.json'))).toMatch(/is written as/);
+    expect(await wrong(EXIT.usage, session, '--source', '0,0,0')).toMatch(/X,Y,Z/);
     expect(await wrong(EXIT.usage, session, '--prompt', '8:1')).toMatch(/prompt ends/);
     const file = join(folder, 'some.csv');
     writeFileSync(file, 't_ns,E_MeVee,psd\n1,1,0.1\n');

@@ -3,10 +3,12 @@ import { readFile } from 'node:fs/promises';
 import { CUTS, type Cuts } from '../derive/coincidence-cuts.ts';
 import { type ChainOptions, type ChainState, checkChain, type DetectorChain, detectorChain } from '../derive/detector-chain.ts';
 import { ARRANGEMENTS, type MapPlan, mapOf } from '../derive/detector-map.ts';
+import { flightFrom, type SourceTest } from '../derive/direction.ts';
+import { unit, type Vector } from '../derive/direction-cone.ts';
 import type { Hits } from '../derive/hits.ts';
 import type { EnergyScale } from '../derive/spectra.ts';
 import { CUT_OPTIONS, eventCuts } from './analyse-cuts.ts';
-import { bar, coincidenceJson, coincidenceText, DIRECTION_HEAD, directionJson, directionRow } from './analyse-events.ts';
+import { bar, coincidenceJson, coincidenceText, DIRECTION_HEAD, degrees, directionJson, directionRow } from './analyse-events.ts';
 import { numberOf } from './analyse-options.ts';
 import type { Recorded } from './analyse-session.ts';
 import { type Parsed, Usage } from './command.ts';
@@ -17,6 +19,7 @@ export const PHYSICS_OPTIONS = {
   scale: 'string',
   map: 'string',
   photoelectron: 'string',
+  source: 'string',
   'max-distance': 'string',
 } as const;
 
@@ -25,7 +28,9 @@ export const PHYSICS_HELP = `Options for recorded sessions
   --scale E           MeVee for one count of charge, of all channels (otherwise as the rig has it): with it there are pairs, by the cuts below
   --map M             where the channels look from: walls:32,32,32 or plane:32,32,32 (64 channels, sides of the box in cm), or a JSON file (docs/detector.md)
   --photoelectron Q   charge of one photoelectron: events have a place by likelihood (otherwise by the centroid, too near to the centre)
+  --source X,Y,Z      where a source stands (cm from the middle of the detector): the found direction is held against it
   --max-distance CM   between prompt and delayed
+                      What is not given of these, of the map and of the cuts is as the rig's physics has it.
 `;
 
 export interface Physics {
@@ -38,32 +43,50 @@ export interface Physics {
 export async function physicsOf(stream: Recorded, parsed: Parsed): Promise<Physics | undefined> {
   const { options } = parsed;
   const planned = stream.plan;
-  const scale = scaleOf(options.scale) ?? planned?.spectra.scale;
+  const own = planned?.physics;
+  const scale = scaleOf(options.scale) ?? own?.scale ?? planned?.spectra.scale;
   if (!scale) {
     const asked = Object.keys(PHYSICS_OPTIONS).find((name) => options[name] !== undefined && name !== 'window');
     if (asked !== undefined)
       throw new Usage(`--${asked} needs energies: ${stream.instrument ?? stream.link} had no scale in its rig; --scale E gives one`);
     return undefined;
   }
-  const map = options.map === undefined ? undefined : await mapFrom(options.map);
+  const map = options.map !== undefined ? await mapFrom(options.map) : own?.map && mapOf(own.map);
+  if (typeof map === 'string') throw new Usage(`the map of the rig is none: ${map}`);
   const { firstChannel = 0, first = firstChannel } = (planned?.source ?? {}) as { readonly firstChannel?: number; readonly first?: number }; // as drivers plan it
   const channels = map?.channels ?? (planned ? planned.channels - first : MOST);
   const distance = above(options['max-distance'], 'max-distance', 'in cm');
   if (distance !== undefined && !map) throw new Usage('--max-distance needs the places of events: --map says where the channels are');
-  const photoelectron = above(options.photoelectron, 'photoelectron', 'a charge');
-  if (photoelectron !== undefined && !map) throw new Usage('--photoelectron goes with --map');
-  const base: Cuts = distance === undefined ? CUTS : { ...CUTS, apart: distance };
+  const photoelectron = above(options.photoelectron, 'photoelectron', 'a charge') ?? own?.photoelectron;
+  if (options.photoelectron !== undefined && !map) throw new Usage('--photoelectron goes with --map');
+  const base: Cuts = { ...(own?.cuts ?? CUTS), ...(distance === undefined ? {} : { apart: distance }) };
+  const { dark, excess, energy, shape } = own ?? {};
+  const flight = flightOf(options.source) ?? (own?.source && ('at' in own.source ? flightFrom(own.source.at) : unit(own.source.flight)));
   const wanted: ChainOptions = {
     channels,
     firstChannel: first,
     scale: ofAll(scale, first + channels),
     cuts: eventCuts(parsed, base).cuts,
     fits: Number.POSITIVE_INFINITY,
-    ...(map ? { vertex: { map, ...(photoelectron === undefined ? {} : { photoelectron }) } } : {}),
+    ...given({ energy, shape, flight }),
+    ...(map ? { vertex: { map, ...given({ photoelectron, dark, excess }) } } : {}),
   };
   const wrong = checkChain(wanted);
   if (wrong !== undefined) throw new Usage(`pairs cannot be looked for: ${wrong}`);
   return running(detectorChain(wanted));
+}
+
+/** Without what is undefined. */
+const given = <T extends object>(all: T): { [N in keyof T]?: Exclude<T[N], undefined> } =>
+  Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as { [N in keyof T]?: Exclude<T[N], undefined> }; // the same keys, fewer of them
+
+/** From a source to the middle of the detector. */
+function flightOf(text: string | undefined): Vector | undefined {
+  if (text === undefined) return undefined;
+  const [x = Number.NaN, y = Number.NaN, z = Number.NaN, ...more] = text.split(',').map(numberOf);
+  if (more.length > 0 || ![x, y, z].every(Number.isFinite) || Math.hypot(x, y, z) === 0)
+    throw new Usage(`--source is X,Y,Z in cm from the middle of the detector, and not the middle itself, such as -80,0,10, not "${text}"`);
+  return flightFrom([x, y, z]);
 }
 
 const MOST = 1024; // channels of a stream of which the rig says nothing
@@ -82,17 +105,27 @@ function running(chain: DetectorChain): Physics {
         pairs_without_place: unlocated,
         direction: 'stated' in found ? directionJson(found) : found,
         ...('stated' in found ? { centroids: state.centroids } : {}),
+        ...(state.source ? { source: sourceJson(state.source) } : {}),
         figure_of_merit: separation === undefined ? null : 'refused' in separation ? null : separation.merit,
         figure_of_merit_sigma: separation === undefined ? null : 'refused' in separation ? null : separation.meritSigma,
       };
       const rows =
         'stated' in found
-          ? `\n${columns([DIRECTION_HEAD, directionRow('isolated pairs', found)])}${'none' in stated ? `${stated.none}\n` : ''}`
+          ? `\n${columns([DIRECTION_HEAD, directionRow('isolated pairs', found)])}${'none' in stated ? `${stated.none}\n` : sourceText(state.source)}`
           : '';
       return { json, text: `${coincidenceText(c, events)}${merit(state)}${rows}`, warnings: warningsOf(state) };
     },
   };
 }
+
+const sourceJson = (s: SourceTest): object => ({
+  ...{ angle_deg: degrees(s.angle), within_cone: s.within },
+  ...{ chi2: s.chi2, dof: s.dof, p_value: s.p },
+});
+const sourceText = (s: SourceTest | undefined): string =>
+  s === undefined
+    ? ''
+    : `the source's particles fly ${degrees(s.angle).toFixed(1)}° from it: ${s.within ? 'within' : 'outside of'} the cone, p ${Number(s.p.toPrecision(3))}\n`;
 
 const merit = ({ separation }: ChainState): string =>
   separation && !('refused' in separation) ? columns([['figure of merit', bar(separation.merit, separation.meritSigma)]]) : '';
