@@ -32,8 +32,8 @@ test.each([true, false])('reply wanted: %s', (reply) => {
   const e = exchange(link, text('\n'), clock);
   e.join({ instrument: 'laser', role: 'main', pace: 0, within: 1, trusted() {} });
   const ends: Ended[] = [];
-  const job = { instrument: 'laser', role: 'main', by: 'order:emission', reply, within: 1, urgency: ORDER };
-  e.submit({ ...job, q: 'EMON', done: (end) => ends.push(end) });
+  const job = { instrument: 'laser', role: 'main', by: 'order:emission', reply, within: 1, urgency: ORDER } as const;
+  e.submit({ ...job, q: 'EMON', done: (end) => void ends.push(end) });
   clock.advance(0.5);
   expect(ends).toMatchObject([{ ok: false, why: 'link down' }]);
   breaks = false;

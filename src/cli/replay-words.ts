@@ -78,7 +78,7 @@ export function replayWords(head: string, r: Replayed, seconds: number): string 
       '\nlost\n',
       list([
         ...r.trouble.map((t) => `  ${t.part}${t.bytes > 0 ? `, ${t.bytes} bytes from ${t.offset}` : ''}: ${t.kind}: ${t.why}`),
-        ...lost.map(([topic, many]) => `  ${count(many, 'message')} of ${topic}`),
+        ...lost.map(([what, many]) => `  ${count(many, 'message')}: ${what}`),
         ...(r.complete ? [] : ['  the end: the session was cut off, or is still being written']),
       ]),
     );

@@ -89,7 +89,7 @@ export class Player {
   #body: Body<Links> | undefined;
   #identity: string | undefined;
   #refused: string | undefined;
-  /** It has identified itself since its link was last distrusted. */
+  /** It has identified itself since its link was last distrusted: what it sends by itself is read. */
   running = false;
 
   constructor(options: PlayerOptions) {
@@ -121,8 +121,9 @@ export class Player {
     return Object.entries(this.#body?.streams ?? {}).flatMap(([role, list]) => (list?.some((s) => channel in s.gives) ? [role] : []));
   }
 
-  get streaming(): boolean {
-    return Object.values(this.#body?.streams ?? {}).some((list) => (list?.length ?? 0) > 0);
+  /** The roles in which something comes by itself. */
+  get streaming(): readonly string[] {
+    return Object.entries(this.#body?.streams ?? {}).flatMap(([role, list]) => (list && list.length > 0 ? [role] : []));
   }
 
   /** The channels that an exchange of this kind gives today. */
@@ -137,14 +138,13 @@ export class Player {
     if (told.m instanceof Fault) return false;
     const stream = (this.#body?.streams?.[role] ?? []).find((one) => takes(one, told.m));
     if (!stream) return false;
-    this.#read(stream, told.m, { asked: told.t, t: told.t, ...(told.name === undefined ? {} : { name: told.name }) });
+    if (this.running) this.#read(stream, told.m, { asked: told.t, t: told.t, ...(told.name === undefined ? {} : { name: told.name }) });
     return true;
   }
 
   /** One recorded exchange, and the talk that it belongs to, where that is known. `told`: its reply as the raw bytes have it. */
   exchange(x: Recorded, known: Open | undefined, told: Told | undefined): Otherwise | undefined {
     if (x.by === 'proof') return this.#proof(x);
-    if (x.fault !== undefined && x.fault !== GIVEN_UP) this.running = false;
     if (isSilent(x.by)) return undefined;
     const open = known?.job ? known : (this.going(x) ?? this.fresh(x));
     if (!open) return { what: this.#whyNone(x.by), channels: this.channelsOf(x.by) };

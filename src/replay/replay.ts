@@ -5,17 +5,17 @@
 import type { Catalogue } from '../catalogue.ts';
 import { virtualClock } from '../clock.ts';
 import type { LedgerRecord } from '../derive/ledger.ts';
-import type { CalibrationEntry, OrderEntry } from '../entry.ts';
+import type { Alarm, OrderEntry } from '../entry.ts';
 import { type Graph, graph, type NodeSpec } from '../graph.ts';
 import type { Reading } from '../reading.ts';
 import type { McapMessage } from '../recorder/mcap-read.ts';
-import { readingOf, traceOf } from '../recorder/session-json.ts';
 import { chunksFrom, type Trouble } from '../recorder/session-read.ts';
 import type { Rig } from '../rig.ts';
 import { adapted, modelOf, parsed, wires } from '../rig-wires.ts';
 import { type Changed, Comparison, nameOf } from './compare.ts';
 import { learntFrom } from './learnt.ts';
-import { type Numbering, Player, type Recorded } from './player.ts';
+import { alarmIn, calibrationIn, exchangeIn, type LearntEntry, orderIn, readingIn, traceIn } from './messages.ts';
+import { type Numbering, Player, type Recorded, shownHex } from './player.ts';
 import { Schedule } from './schedule.ts';
 import { type Messages, messagesOf } from './stream.ts';
 import { Tape, type Told } from './tape.ts';
@@ -94,8 +94,10 @@ interface Slot {
 
 const AHEAD = 10e6; // microseconds: no question waits longer for its turn
 const MOST_AHEAD = 256; // chunks
+const THERE = 'is there'; // how host.ts says that an instrument has identified itself; anything else says why it is not there
+const DOWN = 'link down'; // exchange.ts
+const NOT_SAFE = 'is not there to be made safe'; // safety.ts, in the same name
 const FAR = 10e6; // microseconds by which a reading may bear an earlier time than the arrival that it was made of
-const decoder = new TextDecoder();
 
 export async function replay(options: ReplayOptions): Promise<Replayed> {
   const one = new Replay(options);
@@ -133,6 +135,7 @@ class Replay {
   readonly #calibrations: Messages;
   #waits: Promise<void> | undefined;
   #losses = 0;
+  #stranger = false;
   #event = 0;
   #recorded = 0;
   #host = 0;
@@ -209,7 +212,8 @@ class Replay {
 
   /** What is known before its turn: where its talk began. */
   #foresee(m: McapMessage): void {
-    const x = JSON.parse(decoder.decode(m.bytes)) as Recorded; // written by session-json.ts
+    const x = exchangeIn(m);
+    if (!x) return;
     this.#foreseen.set(m, x);
     const player = this.#players.get(x.instrument);
     if (player) this.#scheduleOf(x).foresee(x, player);
@@ -227,7 +231,7 @@ class Replay {
 
   async #take(messages: readonly McapMessage[]): Promise<void> {
     for (const message of messages) {
-      const { topic, sequence, bytes, t } = message;
+      const { topic, sequence, t } = message;
       this.#count(topic, sequence);
       if (topic.startsWith('trend-')) continue;
       this.#from = Math.min(this.#from, t);
@@ -235,7 +239,8 @@ class Replay {
       this.#event++;
       switch (topic) {
         case 'readings': {
-          const waits = this.#reading(readingOf(bytes));
+          const r = readingIn(message);
+          const waits = r ? this.#reading(r) : this.#strange(topic);
           if (waits) await waits;
           if (this.#waits) await this.#waits;
           this.#waits = undefined;
@@ -244,18 +249,28 @@ class Replay {
         case 'exchanges': {
           const x = this.#foreseen.get(message);
           this.#foreseen.delete(message);
-          const waits = x && this.#exchange(x);
+          const waits = x ? this.#exchange(x) : this.#strange(topic);
           if (waits) await waits;
           break;
         }
         case 'orders': {
-          const order = JSON.parse(decoder.decode(bytes)) as OrderEntry; // written by session-json.ts
-          this.#order(order);
+          const order = orderIn(message);
+          if (order) this.#order(order);
+          else this.#strange(topic);
           break;
         }
-        case 'calibrations':
-          await this.#learn(JSON.parse(decoder.decode(bytes)) as CalibrationEntry & { readonly files: readonly string[] }); // as above
+        case 'calibrations': {
+          const entry = calibrationIn(message);
+          if (entry) await this.#learn(entry);
+          else this.#strange(topic);
           break;
+        }
+        case 'alarms': {
+          const alarm = alarmIn(message);
+          if (alarm) await this.#state(alarm);
+          else this.#strange(topic);
+          break;
+        }
         case 'end':
           this.#ended = true;
           break;
@@ -276,6 +291,15 @@ class Replay {
     if (missing <= 0) return;
     this.#lost.set(topic, (this.#lost.get(topic) ?? 0) + missing);
     if (topic === 'readings' || topic === 'exchanges' || topic === 'orders') this.#losses++;
+  }
+
+  /** A message that is none of ours, though its checksum holds. */
+  #strange(topic: string): undefined {
+    const name = `${topic} that cannot be read`;
+    this.#lost.set(name, (this.#lost.get(name) ?? 0) + 1);
+    this.#losses++;
+    this.#stranger = true;
+    return undefined;
   }
 
   #slot(name: string): Slot {
@@ -324,8 +348,12 @@ class Replay {
     let told: Told | undefined;
     if (tape && x.came !== undefined && x.reply !== undefined) {
       const found = tape.reply(x.came, x.reply, (before) => this.#unasked(tape, before));
-      if (found === false) this.#differ(x, `the raw bytes of ${tape.link} have another reply than ${x.reply}`, player.channelsOf(x.by));
-      else if (found) {
+      if (found === 'other')
+        this.#differ(x, `the raw bytes of ${tape.link} have another reply than ${shownHex(x.reply)}`, player.channelsOf(x.by));
+      else if (found === 'lost') {
+        const name = `raw bytes of ${tape.link}, replies that gave ${player.channelsOf(x.by).join(', ')}`;
+        this.#lost.set(name, (this.#lost.get(name) ?? 0) + 1);
+      } else {
         this.#checked++;
         told = found;
       }
@@ -359,7 +387,7 @@ class Replay {
     this.#users.get(tape)?.some(({ player, role }) => player.unasked(role, told));
   }
 
-  async #learn(entry: CalibrationEntry & { readonly files: readonly string[] }): Promise<void> {
+  async #learn(entry: LearntEntry): Promise<void> {
     const files: Record<string, Uint8Array> = {};
     for (const path of entry.files) {
       const found = await this.#calibrations.next(`file ${path}`, (m) => m.t === entry.t);
@@ -381,7 +409,7 @@ class Replay {
     const at = r.from.indexOf('.');
     const owner = r.from.slice(0, at);
     const player = this.#players.get(owner);
-    const roles = player && slot.made.length === 0 ? player.streamRoles(r.from.slice(at + 1)) : [];
+    const roles = player ? player.streamRoles(r.from.slice(at + 1)) : [];
     if (r.kind === 'trace' && r.quality !== 'bad') return this.#withTrace(r, slot, player, roles);
     if (roles.length > 0 && player) return this.#heard(r, slot, player, roles).then(() => this.#met(r, slot, player));
     this.#met(r, slot, player);
@@ -391,11 +419,12 @@ class Replay {
   async #withTrace(r: Reading, slot: Slot, player: Player | undefined, roles: readonly string[]): Promise<void> {
     if (player && roles.length > 0) await this.#heard(r, slot, player, roles);
     const found = await this.#traces.next(r.from, (m) => {
-      const { seq, t, index } = traceOf(m.bytes);
-      return seq === r.seq && t === r.t && index === r.index;
+      const one = traceIn(m);
+      return one?.seq === r.seq && one.t === r.t && one.index === r.index;
     });
-    if (found) {
-      this.#met(traceOf(found.bytes), slot, player);
+    const whole = found && traceIn(found);
+    if (whole) {
+      this.#met(whole, slot, player);
       return;
     }
     this.#lost.set('numbers of traces', (this.#lost.get('numbers of traces') ?? 0) + 1);
@@ -406,19 +435,44 @@ class Replay {
 
   /** Takes what came by itself until it has given this channel. */
   async #heard(r: Reading, slot: Slot, player: Player, roles: readonly string[]): Promise<void> {
+    const there = (): boolean => slot.made.some(({ reading: { t } }) => t >= r.t || Number.isNaN(t));
     for (const until of r.quality === 'bad' ? [r.t] : [r.t, r.t + FAR]) {
+      // One that bears an earlier time than the arrival that it was made of is looked for further on.
+      if (until > r.t && slot.made.length > 0) return;
       for (const role of roles) {
         const tape = this.#tapes.get(`${player.name}/${role}`);
         if (!tape) continue;
         const waits = tape.pull(until);
         if (waits) await waits;
-        while (slot.made.length === 0) {
+        while (!there()) {
           const told = tape.waiting.shift();
           if (!told) break;
           this.#unasked(tape, told);
         }
-        if (slot.made.length > 0) return;
+        if (there()) return;
       }
+    }
+  }
+
+  /** An instrument comes or goes: what it sent by itself before that was read, or not, as it was then. */
+  async #state({ t, from, text }: Alarm): Promise<void> {
+    const player = this.#players.get(from);
+    if (!player || text === NOT_SAFE) return;
+    for (const role of player.streaming) {
+      const tape = this.#tapes.get(`${from}/${role}`);
+      if (!tape) continue;
+      await tape.pull(t);
+      for (let told = tape.waiting[0]; told !== undefined && told.t <= t; told = tape.waiting[0]) {
+        tape.waiting.shift();
+        this.#unasked(tape, told);
+      }
+    }
+    player.running = text === THERE;
+    if (text !== DOWN) return;
+    for (const role of Object.keys(player.languages)) {
+      const tape = this.#tapes.get(`${from}/${role}`);
+      await tape?.pull(t);
+      tape?.reset();
     }
   }
 
@@ -525,7 +579,7 @@ class Replay {
   #result(): Replayed {
     const { identical, changed, missing, more } = this.#comparison;
     const differences = [...this.#differences.values()];
-    const differs = changed + missing + more > 0 || differences.length > 0;
+    const differs = changed + missing + more > 0 || differences.length > 0 || this.#stranger;
     const taken = [...this.#taken.values()];
     return {
       verdict: differs ? 'differs' : 'identical',

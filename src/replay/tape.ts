@@ -15,6 +15,7 @@ export interface Told {
   readonly m: unknown;
 }
 
+const TIMES = 1 << 16; // kept of a link that is seldom asked
 const EMPTY = new Uint8Array(0);
 
 export class Tape {
@@ -29,8 +30,8 @@ export class Tape {
   #at = 0;
   #over = false;
   #decoder: Decoder<unknown>;
-  /** Raw messages of this link met so far. */
-  count = 0;
+  /** When something came, of what has not been asked for yet. */
+  #times: number[] = [];
 
   constructor(folder: string, link: string, protocol: AnyProtocol, onTrouble: (trouble: Trouble) => void) {
     const series = seriesName(seriesOf(link));
@@ -71,15 +72,26 @@ export class Tape {
 
   #take({ topic, t, bytes }: McapMessage): void {
     if (topic === this.#heard || topic === this.#heard + NAMED) {
-      this.count++;
-      const packet = topic === this.#heard ? { bytes } : namedOf(bytes);
+      if (this.#times.at(-1) !== t) this.#times.push(t);
+      if (this.#times.length > TIMES) this.#times.splice(0, TIMES / 2);
+      const packet = topic === this.#heard ? { bytes } : named(bytes);
+      if (!packet) return;
       for (const m of this.#decoder(packet.bytes)) this.waiting.push({ t, ...('name' in packet ? { name: packet.name } : {}), m });
     } else if (topic === this.#said && this.protocol.framing !== 'packets') this.#decoder(EMPTY); // a question: what was held is noise
   }
 
-  /** The reply that the exchange says it was; what came before it goes to `unasked`. `false`: the raw bytes say something else. */
-  reply(t: number, hex: string, unasked: (told: Told) => void): Told | false | undefined {
-    if (this.count === 0) return undefined; // nothing of this link was recorded
+  /** The link has gone down: what was half said is never ended. */
+  reset(): void {
+    this.#decoder = this.protocol.tells.decoder();
+  }
+
+  /**
+   * The reply that the exchange says it was; what came before it goes to `unasked`. 'other': the raw bytes of that moment say something
+   * else; 'lost': there are none.
+   */
+  reply(t: number, hex: string, unasked: (told: Told) => void): Told | 'other' | 'lost' {
+    const came = this.#times.includes(t);
+    this.#times = this.#times.filter((time) => time >= t);
     const found = this.waiting.findIndex((told) => told.t === t && hexOf(told, this.protocol) === hex);
     if (found >= 0) {
       const [told] = this.waiting.splice(found, 1);
@@ -89,11 +101,20 @@ export class Tape {
     // What stands in its place is no message of a stream.
     const at = this.waiting.findIndex((told) => told.t === t);
     if (at >= 0) for (const before of this.waiting.splice(0, at + 1).slice(0, -1)) unasked(before);
-    return false;
+    return came ? 'other' : 'lost';
   }
 
   async close(): Promise<void> {
     await this.#chunks.return(undefined);
+  }
+}
+
+/** Undefined where there is no name before the bytes: it is none of ours. */
+function named(bytes: Uint8Array): ReturnType<typeof namedOf> | undefined {
+  try {
+    return namedOf(bytes);
+  } catch {
+    return undefined;
   }
 }
 

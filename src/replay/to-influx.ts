@@ -5,8 +5,8 @@ import { influxSink, type Rejected, type Sink } from '../recorder/influx.ts';
 import { type After, influxTarget, later } from '../recorder/influx-http.ts';
 import { sessionLine } from '../recorder/influx-session.ts';
 import { type Lines, lineWriter } from '../recorder/line.ts';
-import { readingOf } from '../recorder/session-json.ts';
 import { chunksFrom } from '../recorder/session-read.ts';
+import { readingIn } from './messages.ts';
 
 export interface Sent {
   readonly points: number;
@@ -76,7 +76,8 @@ export async function rebuild(session: string, url: string, rig: string): Promis
   for await (const { messages } of chunksFrom(session, undefined, { ended: true })) {
     for (const { topic, bytes, t } of messages) {
       if (topic === 'readings') {
-        const waits = writer.write(readingOf(bytes));
+        const reading = readingIn({ bytes });
+        const waits = reading && writer.write(reading);
         if (waits) await waits;
       } else if (topic === 'rig')
         about ??= { version: (JSON.parse(decoder.decode(bytes)) as { version?: string }).version ?? 'unknown', began: t }; // written by recorder()
