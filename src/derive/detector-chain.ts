@@ -83,8 +83,8 @@ export interface DetectorChain {
 
 const ENERGY: Axis = { low: 0, high: 10, bins: 200 };
 const SHAPE: Axis = { low: 0, high: 0.6, bins: 120 };
-/** At some 2 ms each a fifth of a core. */
-const FITS = 100;
+/** At some 2 ms each a tenth of a core. */
+const FITS = 50;
 const REFRESH = 10;
 const ROWS = 256;
 /** Events of a fit of the separation. */

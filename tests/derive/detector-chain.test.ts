@@ -99,6 +99,12 @@ describe('a simulated detector', () => {
     expect('unit' in got.stated && angleBetween(got.stated.unit, along(70, 50))).toBeLessThan(2 * (got.arrow?.cone ?? 0));
     expect(got.length).toBeGreaterThan(3);
     expect(got.length).toBeLessThan(5);
+    // Every isolated pair, on time and off time, has a say or is counted as unlocated; those off time are taken away.
+    const { isolated, offIsolated } = chain.now(0, SECOND);
+    expect(got.background?.windows).toBe(20);
+    expect(got.background?.pairs).toBeGreaterThan(0);
+    expect(got.pairs + (got.background?.pairs ?? 0) + chain.counts.unlocated).toBe(isolated + offIsolated);
+    expect(got.n).toBeCloseTo(got.pairs - (got.background?.pairs ?? 0) / 20, 9);
     const said = chain.look(0, 30 * SECOND);
     expect(said).toMatchObject({
       direction: 'stated',

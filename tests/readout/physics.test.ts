@@ -3,14 +3,18 @@ import { crc32 } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import driver from '../../drivers/sitcp-digitizer.ts';
 import digitizer from '../../simulators/sitcp-digitizer.ts';
+import { catalogue } from '../../src/catalogue.ts';
 import { virtualClock } from '../../src/clock.ts';
 import { CUTS } from '../../src/derive/coincidence-cuts.ts';
 import { PHYSICS_GIVES, SOURCE_GIVES } from '../../src/derive/detector-values.ts';
+import { WATCH_GIVES } from '../../src/derive/detector-watch.ts';
 import type { Values } from '../../src/reading.ts';
 import { type Reader, type ReaderPlan, reader } from '../../src/readout/reader.ts';
 import { universe } from '../../src/simulate.ts';
 import { Refused } from '../../src/talk.ts';
+import { laboratory, rigOf } from '../laboratory.ts';
 
+const known = await catalogue();
 type Yaml = Readonly<Record<string, unknown>>;
 const CUBE = { box: ['32 cm', '32 cm', '32 cm'], attenuation: '150 cm', scattered: 0.3, radius: '3.2 cm' };
 /** 800 photoelectrons per MeVee, of 16 counts each. */
@@ -127,6 +131,22 @@ test('without a scale there are no energies: each reading says so, once in ten s
   for (const name of Object.keys(PHYSICS_GIVES))
     expect(said[0]?.[name], name).toMatchObject({ quality: 'bad', why: expect.stringMatching(/scale/) });
   expect(said[1]).not.toHaveProperty('theta');
+});
+
+test('in a rig every channel has readings of its kind', () => {
+  const options = { ...PHYSICS, record: 'nothing', physics: { ...PHYSICS.physics, source: { theta: '70 deg', phi: '50 deg' } } };
+  const rig = rigOf('sitcp-digitizer', known, { options, simulate: { sources: [flying(70, 50)] } });
+  const lab = laboratory(rig, known);
+  lab.clock.advance(12.5);
+  for (const [name, kind] of Object.entries({ ...PHYSICS_GIVES, ...SOURCE_GIVES, ...WATCH_GIVES })) {
+    const all = lab.readings(`sitcp-digitizer.${name}`);
+    expect(all.length, name).toBeGreaterThan(0);
+    for (const r of all) expect(r.kind, name).toBe(kind);
+    const end = all.at(-1);
+    if (name !== 'figure_of_merit') expect(end?.quality, `${name}: ${end?.quality === 'bad' ? end.why : ''}`).toBe('good');
+  }
+  const [theta] = lab.readings('sitcp-digitizer.theta').slice(-1);
+  expect(theta?.quality === 'good' && Math.abs(Number(theta.value) - (70 * Math.PI) / 180)).toBeLessThan(0.3);
 });
 
 describe('what a rig says of the physics', () => {
