@@ -94,7 +94,14 @@ describe('a digitizer', () => {
 
   test('hits as they were found, and the bytes once more: the same counts, charges, shapes and pairs', async () => {
     const [hits, stream] = [await json(session, '--coincidence', '0,1'), await json(session, '--coincidence', '0,1', '--from', 'stream')];
-    expect(hits).toMatchObject({ format: 'session', rig: 'box', cut_off_bytes: 0, warnings: [], settings: { from: ['hits'] } });
+    expect(hits).toMatchObject({
+      format: 'session',
+      rig: 'box',
+      cut_off_bytes: 0,
+      backward_steps: 0,
+      warnings: [],
+      settings: { from: ['hits'] },
+    });
     expect(hits.files).toMatchObject([{ file: LINK, missing: 0, damaged: 0 }]);
     expect(hits.events).toBeGreaterThan(300);
     expect(Object.keys(hits.channels)).toHaveLength(64);
@@ -226,6 +233,6 @@ test('a reading process that began anew: its times go on by the clock of the ses
     await writer.close();
   }
   const got = await json(path);
-  expect(got).toMatchObject({ hits: 8, duration: 13, late: 0 });
+  expect(got).toMatchObject({ hits: 8, events: 8, duration: 13, late: 0, backward_steps: 0 });
   expect(got.warnings.join('\n')).toMatch(/began anew 1 time/);
 });

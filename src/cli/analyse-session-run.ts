@@ -24,8 +24,15 @@ interface Run {
   readonly tape: Tape;
   readonly feed: Feed;
   readonly physics: Physics | undefined;
-  /** Frames that have a hit. */
-  readonly frames: { count: number };
+  readonly frames: Frames;
+}
+
+/** Frames that have a hit, and steps back between their first ones: within a frame hits stand by channel. */
+interface Frames {
+  count: number;
+  backward: number;
+  /** Nanoseconds. */
+  largest: number;
 }
 
 /** Throws Usage; a sentence where no hit can be read. `streams` are those of the session, or some of them. */
@@ -132,13 +139,18 @@ async function run(
   const physics = await physicsOf(stream, parsed);
   const opened = tape(session, stream, from);
   if (typeof opened === 'string') return opened;
-  const frames = { count: 0 };
-  let last = -1;
+  const frames: Frames = { count: 0, backward: 0, largest: 0 };
+  let [last, before] = [-1, Number.NEGATIVE_INFINITY];
   const seen = (block: Hits): void => {
     for (let i = 0; i < block.count; i++) {
-      const frame = block.frame[i] as number; // i < count
-      if (frame !== last) frames.count++;
-      last = frame;
+      const [frame, t] = [block.frame[i] as number, block.t[i] as number]; // i < count
+      if (frame === last) continue;
+      if (t < before) {
+        frames.backward++;
+        frames.largest = Math.max(frames.largest, before - t);
+      }
+      [last, before] = [frame, t];
+      frames.count++;
     }
     times?.(block);
     physics?.take(block);
@@ -150,8 +162,8 @@ function resultOf({ stream, tape: { source, found }, feed: { order }, frames }: 
   const { missing, doubled, damaged, junk, cutOff } = source.counts;
   return {
     ...{ file: stream.link, bytes: found.bytes, events: frames.count },
-    backward_steps: order.counts.backwardSteps,
-    largest_backward_step: order.counts.largestBackwardStep / 1e9,
+    backward_steps: frames.backward,
+    largest_backward_step: frames.largest / 1e9,
     cut_off_bytes: cutOff,
     ...{ late: order.counts.late, restarts: order.counts.restarts },
     ...{ missing, doubled, damaged, junk_bytes: junk },

@@ -48,7 +48,7 @@ export async function isSession(path: string): Promise<boolean> {
     (s) => s.isDirectory(),
     () => false,
   );
-  return folder && (await listParts(path)).length > 0;
+  return folder && (await listParts(path).catch(() => [])).length > 0;
 }
 
 const SERIES = /^(raw-.+)-(hits|stream)$/;
@@ -105,14 +105,14 @@ async function slowly(path: string, trouble: Trouble[]) {
       began = Math.min(began ?? t, t);
       ended = Math.max(ended ?? t, t);
       if (topic === 'rig' && rig === undefined) {
-        const said = JSON.parse(new TextDecoder().decode(bytes)) as { readonly name?: string; readonly yaml?: string }; // written by the recorder
-        rig = said.name ?? '';
-        places = await placesOf(said.yaml ?? '', path);
+        const said = quietly(() => JSON.parse(new TextDecoder().decode(bytes)) as { readonly name?: string; readonly yaml?: string }); // written by the recorder
+        rig = said?.name ?? '';
+        places = await placesOf(said?.yaml ?? '', path);
       } else if (topic === 'readings') {
         const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
         if (!wanted.some((name) => text.includes(name))) continue;
-        const reading = readingOf(bytes);
-        if (reading.quality !== 'bad' && typeof reading.value === 'number') {
+        const reading = quietly(() => readingOf(bytes));
+        if (reading && reading.quality !== 'bad' && typeof reading.value === 'number') {
           if (!first.has(reading.from)) first.set(reading.from, reading.value);
           last.set(reading.from, reading.value);
         }

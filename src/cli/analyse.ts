@@ -61,7 +61,7 @@ Exit codes: 0 there are events, whatever is cut off or damaged; 1 a file cannot 
 
 export const analyse: Command = {
   name: 'analyse',
-  summary: 'reads detector files: counts, charges, pulse shapes, coincidences',
+  summary: 'reads detector files and sessions: counts, charges, pulse shapes, coincidences',
   help: HELP,
   run: (args, io) =>
     guarded('analyse', io, async () => {
