@@ -27,6 +27,8 @@ export interface Take extends LaboratoryOptions {
   /** Called after each tenth of a second. */
   readonly meanwhile?: (lab: Laboratory, second: number) => void;
   readonly before?: (entry: Entry) => Entry;
+  /** Address of a database: the points go there as in a live run. */
+  readonly influx?: string;
   /** The run is cut off: no orderly end. */
   readonly cut?: boolean;
 }
@@ -42,6 +44,7 @@ export async function recorded(rig: Rig, known: Catalogue, take: Take): Promise<
     folder,
     rig: { name: rig.name, text: rig.text, files },
     version: 'test',
+    ...(take.influx === undefined ? {} : { influx: take.influx }),
     now: () => clock.now(),
     mono: () => clock.mono() * 1000,
     told: () => {},
@@ -67,6 +70,6 @@ export async function recorded(rig: Rig, known: Catalogue, take: Take): Promise<
     clock.advance(4);
     flush();
   }
-  await keeper.close(0);
+  await keeper.close(take.influx === undefined ? 0 : 60);
   return { folder, rig, lab, remove: () => rm(parent, { recursive: true, force: true }) };
 }

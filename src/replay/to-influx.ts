@@ -26,7 +26,7 @@ export interface Writer {
 }
 
 const POINTS = 5000; // of a request
-const TRIES = 5;
+const TRIES = 4;
 const PAUSE = 0.5; // seconds before the second try, doubled for each
 
 /** Writes in order, one request at a time; a server that does not answer is tried again, and given up with its words. */
