@@ -26,6 +26,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   verify: async () => (await import('./cli/session-verify.ts')).verify,
   repair: async () => (await import('./cli/session-repair.ts')).repair,
   grep: async () => (await import('./cli/session-grep.ts')).grep,
+  diff: async () => (await import('./cli/session-diff.ts')).diff,
   trend: async () => (await import('./cli/session-trend.ts')).trend,
   export: async () => (await import('./cli/export.ts')).exportCommand,
   fit: async () => (await import('./cli/fit.ts')).fit,
