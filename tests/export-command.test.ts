@@ -167,15 +167,15 @@ describe('a session that is not whole', () => {
   });
 
   test('any byte of any part wrong: never an exception, and never silence', async () => {
+    const before = await all(session);
     for (const file of readdirSync(session)) {
       const bytes = readFileSync(join(session, file));
-      for (let i = 0; i < 6; i++) {
+      for (let i = 0; i < 4; i++) {
         const folder = copied();
         const flipped = Uint8Array.from(bytes);
-        const place = Math.floor((bytes.length * (i + 0.5)) / 6);
+        const place = Math.floor((bytes.length * (i + 0.5)) / 4);
         flipped[place] = (flipped[place] ?? 0) ^ 0x55;
         writeFileSync(join(folder, file), flipped);
-        const before = await all(session);
         for (const [k, { trouble, lost, strange, channels, hits }] of (await all(folder)).entries()) {
           const same = JSON.stringify([channels, hits]) === JSON.stringify([before[k]?.channels, before[k]?.hits]);
           const told = trouble.length + Object.keys(lost).length + strange > 0;
