@@ -21,7 +21,7 @@ let copies = 0;
 beforeAll(async () => {
   recording = await recorded(await rigNamed('demo', known), known, { seconds: 12 });
   scratch = await mkdtemp(join(tmpdir(), 'bridgman-changed-'));
-});
+}, 120_000);
 afterAll(async () => {
   await recording.remove();
   await rm(scratch, { recursive: true, force: true });
