@@ -2,11 +2,14 @@
 import { existsSync, readFileSync, rmSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { catalogue } from '../src/catalogue.ts';
 import { EXIT } from '../src/cli/command.ts';
 import { repair } from '../src/cli/session-repair.ts';
 import { verify } from '../src/cli/session-verify.ts';
+import type { Reading } from '../src/reading.ts';
 import type { Repaired } from '../src/recorder/repair.ts';
 import type { Verdict } from '../src/recorder/verify.ts';
+import { recorded, rigNamed } from './replay-session.ts';
 import { bytesOf, called, content, copied, made, partsIn, SMALL, scratchFolder } from './session-made.ts';
 
 const scratch = scratchFolder('verify');
@@ -20,7 +23,7 @@ beforeAll(async () => {
 let n = 0;
 const copy = (): string => copied(whole, join(scratch, `copy-${n++}`));
 const json = async (folder: string, ...more: string[]): Promise<Verdict> =>
-  JSON.parse((await called(verify, folder, '--json', ...more)).out) as Verdict;
+  JSON.parse((await called(verify, folder, '--json', '--files-only', ...more)).out) as Verdict;
 const kinds = (v: Verdict): readonly string[] => [...new Set(v.findings.map((f) => f.kind))].sort();
 function flip(folder: string, part: string, at: number): void {
   const path = join(folder, part);
@@ -33,7 +36,7 @@ const place = (folder: string, part: string, text: string): number => readFileSy
 describe('verify', () => {
   test('a whole session of several parts is whole', async () => {
     expect(partsIn(whole).filter((name) => name.startsWith('slow-')).length).toBeGreaterThan(1);
-    const { code, out } = await called(verify, whole, '--summary', join(scratch, 'summary.json'));
+    const { code, out } = await called(verify, whole, '--files-only', '--summary', join(scratch, 'summary.json'));
     expect(out).toMatch(/\nwhole\n$/);
     expect(code).toBe(EXIT.ok);
     expect(await json(whole)).toMatchObject({ verdict: 'whole', whole: true, complete: true, findings: [], more: 0 });
@@ -45,7 +48,7 @@ describe('verify', () => {
       for (let at = 3; at < length; at += 211) {
         const folder = copy();
         flip(folder, part, at);
-        const { code, out } = await called(verify, folder);
+        const { code, out } = await called(verify, folder, '--files-only');
         expect(code, `${part} ${at}`).toBe(EXIT.failed);
         expect(out, `${part} ${at}`).toMatch(/\ndamaged\n$/);
         expect(out).toContain(part.slice(0, -5));
@@ -121,6 +124,32 @@ describe('verify', () => {
     expect(await called(verify)).toMatchObject({ code: EXIT.usage });
     expect(await called(verify, whole, whole)).toMatchObject({ code: EXIT.usage });
   });
+});
+
+test('the readings of a whole session come out again, or it is said that they do not', async () => {
+  const known = await catalogue();
+  const rig = await rigNamed('demo', known);
+  const taken = await recorded(rig, known, { seconds: 3 });
+  const other = await recorded(rig, known, {
+    seconds: 3,
+    before: (entry) =>
+      entry.kind === 'reading' && entry.reading.from === 'gas.pressure' && entry.reading.quality === 'good'
+        ? { kind: 'reading', reading: { ...entry.reading, value: 7 } as Reading } // a number as before
+        : entry,
+  });
+  try {
+    const { out, code } = await called(verify, taken.folder);
+    expect(out).toMatch(/\nreadings from the wires again: identical\nwhole\n$/);
+    expect(code).toBe(EXIT.ok);
+    expect(await called(verify, other.folder)).toMatchObject({
+      code: EXIT.failed,
+      out: expect.stringMatching(/\nreadings from the wires again: differs\nwhole\n$/),
+    });
+  } finally {
+    await taken.remove();
+    await other.remove();
+  }
+  expect((await called(verify, whole)).out).toContain('readings from the wires again: not looked at: '); // its rig is none
 });
 
 describe('repair', () => {
