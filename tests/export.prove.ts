@@ -151,6 +151,27 @@ describe.skipIf(!h5py)('sessions of rigs, skipped where python3-h5py and python3
   });
 });
 
+test('a disk that is full: the system says so, and nothing is left', async () => {
+  const session = await large(join(scratch, 'some'), 5e6);
+  for (const form of ['nexus', 'csv', 'line']) {
+    // Files of more than 500 blocks are refused.
+    const script = `ulimit -f 500; exec "$0" "$@"`;
+    const { status, stderr } = spawnSync(
+      'bash',
+      ['-c', script, process.execPath, main, 'export', session, '--to', form, join(scratch, 'full')],
+      {
+        encoding: 'utf8',
+      },
+    );
+    expect({ form, status, stderr }).toEqual({
+      form,
+      status: 1,
+      stderr: expect.stringMatching(/^bridgman export: .*(file write failed|EFBIG).*\n$/),
+    });
+  }
+  expect(readdirSync(scratch).filter((name) => name.includes('full'))).toEqual([]);
+});
+
 const MB = 1e6;
 
 /** Slow readings of 200 channels, frames of a camera and hits, about a third each. */

@@ -1,4 +1,5 @@
 /** A session as files that other programs open: finds what is wanted, writes it beside the target, and puts it there when it is whole. */
+import { rmSync } from 'node:fs';
 import { access, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Trouble } from '../recorder/session-read.ts';
@@ -7,6 +8,8 @@ import { csvSink } from './csv.ts';
 import { lineSink } from './line.ts';
 import { byteFile, type Sink } from './sink.ts';
 import { type Found, type Item, walk } from './walk.ts';
+
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 export const FORMS = ['nexus', 'csv', 'line'] as const;
 export type Form = (typeof FORMS)[number];
@@ -50,14 +53,22 @@ export class Unexported extends Error {
 /** Writes the target, whole or not at all. Throws Unexported for what the person can mend, a SessionError, or the error of the system. */
 export async function exportSession(options: ExportOptions): Promise<Report> {
   const target = resolve(options.target);
+  if (`${target}/`.startsWith(`${resolve(options.session)}/`))
+    throw new Unexported(`${target} is in the session itself, of which nothing is changed; name another place`);
   await free(options.form, target, options.force === true);
   const partial = join(dirname(target), `.${basename(target)}.${process.pid}.part`);
   await rm(partial, { recursive: true, force: true }); // an earlier process of this number left it
+  const stopped = (signal: NodeJS.Signals): void => {
+    rmSync(partial, { recursive: true, force: true });
+    process.exit(signal === 'SIGINT' ? 130 : 143);
+  };
+  for (const signal of SIGNALS) process.once(signal, stopped);
   try {
     const report = await (options.form === 'nexus' ? inProcess(options, partial) : written(options, partial));
     await place(options.form, partial, target);
     return { ...report, target: options.target, bytes: await sizeOf(target, report.files) };
   } finally {
+    for (const signal of SIGNALS) process.removeListener(signal, stopped);
     await rm(partial, { recursive: true, force: true });
   }
 }

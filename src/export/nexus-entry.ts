@@ -220,7 +220,7 @@ export class Entries {
   #sample(entry: string, channels: readonly Channel[]): void {
     const file = this.#file;
     const sample = file.group(`${entry}/sample`, 'NXsample');
-    file.put(`${sample}/name`, this.#rig?.name ?? 'not said');
+    file.put(`${sample}/name`, `the sample of ${this.#rig?.name ?? 'a rig that is not said'}`);
     for (const [kind, group, measurement] of [
       ['K', 'temperature_env', 'temperature'],
       ['Pa', 'pressure_env', 'pressure'],

@@ -19,4 +19,5 @@ process.once('message', (options: ExportOptions) => {
     },
   );
 });
+process.on('SIGINT', () => {}); // of the terminal: whoever started this one ends it
 process.once('disconnect', () => process.exit(1)); // nobody waits for it

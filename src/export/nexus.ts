@@ -37,7 +37,7 @@ export async function nexusSink(path: string, session: string): Promise<Sink> {
   let entries: Entries | undefined;
   let notes = 0;
 
-  file.attributes('/', { NX_class: 'NXroot', file_name: basename(session), creator: 'bridgman', HDF5_version: '2.0' });
+  file.attributes('/', { NX_class: 'NXroot', creator: 'bridgman' });
 
   /** Of the first rig that is told; a session without one has a single entry. */
   const begun = (t: number, rig?: RigText): Entries => {
