@@ -58,7 +58,6 @@ interface Placed {
 
 /** Their talks give no readings, and what a tunnel carries is recorded at its own link. */
 const isSilent = (by: string): boolean => by.startsWith('tunnel:') || /^(watchdog|feed)/.test(by);
-const NOT_KNOWN_YET = 'it has not identified itself in what there is of the session';
 const NOT_KNOWN = Number.NaN; // a time that only the host's clock knew: the recording tells it
 const MOST = 4; // numbers by which a question that could not be encoded may have moved those after it
 const faultOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
@@ -147,6 +146,8 @@ export class Player {
     if (x.by === 'proof') return this.#proof(x);
     if (isSilent(x.by)) return undefined;
     const open = known?.job ? known : (this.going(x) ?? this.fresh(x));
+    // Where its identity is lost, its readings are named; where it is refused today, that is another thing than then.
+    if (!open && !this.#body && this.#refused === undefined) return undefined;
     if (!open) return { what: this.#whyNone(x.by), channels: this.channelsOf(x.by) };
     const { job } = open;
     if (!job) return { what: `asks nothing today, and asked ${shownHex(x.sent)} then`, channels: this.channelsOf(x.by) };
@@ -258,7 +259,7 @@ export class Player {
 
   #whyNone(by: string): string {
     if (by.startsWith('order:')) return `no order of ${by.slice('order:'.length)} is under way`;
-    return this.#body ? `today's driver has no such talk (${by})` : NOT_KNOWN_YET;
+    return this.#refused ?? `today's driver has no such talk (${by})`;
   }
 
   #identify(): Open {

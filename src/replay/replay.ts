@@ -14,6 +14,7 @@ import type { Rig } from '../rig.ts';
 import { adapted, modelOf, parsed, wires } from '../rig-wires.ts';
 import { type Changed, Comparison, nameOf } from './compare.ts';
 import { learntFrom } from './learnt.ts';
+import { Match, type Slot, type TakenOver } from './match.ts';
 import { alarmIn, calibrationIn, exchangeIn, type LearntEntry, orderIn, readingIn, traceIn } from './messages.ts';
 import { type Numbering, Player, type Recorded, shownHex } from './player.ts';
 import { Schedule } from './schedule.ts';
@@ -29,13 +30,6 @@ export interface Difference {
   count: number;
   readonly first: number;
   last: number;
-}
-
-/** Readings that are not made again but taken from the recording, and so not counted as identical. */
-export interface TakenOver {
-  readonly channel: string;
-  readonly why: string;
-  count: number;
 }
 
 export interface Replayed {
@@ -76,22 +70,6 @@ export interface ReplayOptions {
   readonly see?: (reading: Reading, anew: boolean) => Promise<void> | undefined;
 }
 
-interface Made {
-  readonly reading: Reading;
-  /** The message of the session that it was made of, counted. */
-  readonly event: number;
-  fed: boolean;
-}
-
-/** One channel or index: what was made and has not met its recorded reading yet. */
-interface Slot {
-  readonly made: Made[];
-  /** Readings so far. */
-  seq: number;
-  /** Losses of the session up to which it is in step. */
-  clean: number;
-}
-
 const AHEAD = 10e6; // microseconds: no question waits longer for its turn
 const MOST_AHEAD = 256; // chunks
 const THERE = 'is there'; // how host.ts says that an instrument has identified itself; anything else says why it is not there
@@ -111,22 +89,17 @@ export async function replay(options: ReplayOptions): Promise<Replayed> {
 class Replay {
   readonly #options: ReplayOptions;
   readonly #players = new Map<string, Player>();
-  /** instrument -> what it has made and nothing has heard yet. */
-  readonly #unheard = new Map<string, Made[]>();
   /** instrument/role -> its link. */
   readonly #tapes = new Map<string, Tape>();
   /** Link -> whom its unasked messages are for. */
   readonly #users = new Map<Tape, readonly { readonly player: Player; readonly role: string }[]>();
-  readonly #slots = new Map<string, Slot>();
   readonly #schedules = new Map<string, Schedule>();
   readonly #foreseen = new Map<McapMessage, Recorded>();
   readonly #clock = virtualClock(0);
   readonly #derive: Graph;
-  readonly #derived: ReadonlySet<string>;
-  readonly #origins = new Map<string, Reading['origin']>();
   readonly #comparison = new Comparison();
+  readonly #match: Match;
   readonly #differences = new Map<string, Difference>();
-  readonly #taken = new Map<string, TakenOver>();
   readonly #trouble: Trouble[] = [];
   readonly #told = new Set<string>();
   readonly #lost = new Map<string, number>();
@@ -134,11 +107,8 @@ class Replay {
   readonly #traces: Messages;
   readonly #calibrations: Messages;
   #waits: Promise<void> | undefined;
-  #losses = 0;
   #stranger = false;
-  #event = 0;
   #recorded = 0;
-  #host = 0;
   #exchanges = 0;
   #checked = 0;
   #ended = false;
@@ -156,7 +126,12 @@ class Replay {
     this.#traces = messagesOf(folder, 'raw-traces', onTrouble);
     this.#calibrations = messagesOf(folder, 'raw-calibrations', onTrouble);
     this.#derive = graph(nodes);
-    this.#derived = new Set(nodes.map(({ name }) => name));
+    this.#match = new Match({
+      comparison: this.#comparison,
+      derive: this.#derive,
+      derived: new Set(nodes.map(({ name }) => name)),
+      see: (reading, anew) => this.#see(reading, anew),
+    });
     const numbering = new Map<string, Numbering>();
     for (const placed of rig.instruments) {
       const model = adapted(modelOf(catalogue, placed), placed);
@@ -174,7 +149,7 @@ class Replay {
         numbering: roles,
         clock: this.#clock,
         origin: 'simulator', // until the recording tells: what is simulated must not pass for measured
-        reading: (r) => this.#made(placed.name, r),
+        reading: (r) => this.#match.made(placed.name, r),
       });
       this.#players.set(placed.name, player);
     }
@@ -206,7 +181,7 @@ class Replay {
         await this.#take(ahead.shift() ?? []);
     }
     for (const messages of ahead) await this.#take(messages);
-    this.#leftOver();
+    this.#match.leftOver(this.#ended);
     return this.#result();
   }
 
@@ -236,7 +211,7 @@ class Replay {
       if (topic.startsWith('trend-')) continue;
       this.#from = Math.min(this.#from, t);
       this.#to = Math.max(this.#to, t);
-      this.#event++;
+      this.#match.event++;
       switch (topic) {
         case 'readings': {
           const r = readingIn(message);
@@ -290,34 +265,16 @@ class Replay {
     this.#expected.set(topic, sequence + 1);
     if (missing <= 0) return;
     this.#lost.set(topic, (this.#lost.get(topic) ?? 0) + missing);
-    if (topic === 'readings' || topic === 'exchanges' || topic === 'orders') this.#losses++;
+    if (topic === 'readings' || topic === 'exchanges' || topic === 'orders') this.#match.losses++;
   }
 
   /** A message that is none of ours, though its checksum holds. */
   #strange(topic: string): undefined {
     const name = `${topic} that cannot be read`;
     this.#lost.set(name, (this.#lost.get(name) ?? 0) + 1);
-    this.#losses++;
+    this.#match.losses++;
     this.#stranger = true;
     return undefined;
-  }
-
-  #slot(name: string): Slot {
-    let slot = this.#slots.get(name);
-    if (!slot) {
-      slot = { made: [], seq: 0, clean: 0 };
-      this.#slots.set(name, slot);
-    }
-    return slot;
-  }
-
-  /** A player has made this. */
-  #made(instrument: string, reading: Reading): void {
-    const made: Made = { reading, event: this.#event, fed: false };
-    this.#slot(nameOf(reading)).made.push(made);
-    const unheard = this.#unheard.get(instrument);
-    if (unheard) unheard.push(made);
-    else this.#unheard.set(instrument, [made]);
   }
 
   #differ(x: Recorded, what: string, channels: readonly string[]): void {
@@ -382,7 +339,7 @@ class Replay {
   }
 
   #unasked(tape: Tape, told: Told): void {
-    this.#event++;
+    this.#match.event++;
     this.#advance(told.t);
     this.#users.get(tape)?.some(({ player, role }) => player.unasked(role, told));
   }
@@ -405,14 +362,14 @@ class Replay {
   #reading(r: Reading): Promise<void> | undefined {
     this.#recorded++;
     const name = nameOf(r);
-    const slot = this.#slot(name);
+    const slot = this.#match.slot(name);
     const at = r.from.indexOf('.');
     const owner = r.from.slice(0, at);
     const player = this.#players.get(owner);
     const roles = player ? player.streamRoles(r.from.slice(at + 1)) : [];
     if (r.kind === 'trace' && r.quality !== 'bad') return this.#withTrace(r, slot, player, roles);
-    if (roles.length > 0 && player) return this.#heard(r, slot, player, roles).then(() => this.#met(r, slot, player));
-    this.#met(r, slot, player);
+    if (roles.length > 0 && player) return this.#heard(r, slot, player, roles).then(() => this.#match.met(r, slot, player));
+    this.#match.met(r, slot, player);
     return undefined;
   }
 
@@ -424,11 +381,11 @@ class Replay {
     });
     const whole = found && traceIn(found);
     if (whole) {
-      this.#met(whole, slot, player);
+      this.#match.met(whole, slot, player);
       return;
     }
     this.#lost.set('numbers of traces', (this.#lost.get('numbers of traces') ?? 0) + 1);
-    this.#takeOver(r, 'the numbers of the trace are not in the session');
+    this.#match.takeOver(r, 'the numbers of the trace are not in the session');
     slot.made.shift();
     slot.seq = r.seq + 1;
   }
@@ -476,111 +433,18 @@ class Replay {
     }
   }
 
-  #met(r: Reading, slot: Slot, player: Player | undefined): void {
-    const owner = r.from.slice(0, r.from.indexOf('.'));
-    this.#origins.set(owner, r.origin);
-    if (slot.made.length === 0 && r.quality === 'bad' && player) player.failed(r.from.slice(owner.length + 1), r.why);
-    if (slot.clean < this.#losses && r.seq > slot.seq) slot.seq = r.seq; // those between are lost
-    const found = this.#choose(r, slot);
-    const seq = slot.seq++;
-    if (found) {
-      const { made } = found;
-      const t = Number.isNaN(made.reading.t) ? r.t : made.reading.t;
-      const today = { ...made.reading, t, seq, origin: this.#derived.has(owner) ? made.reading.origin : r.origin } as Reading;
-      if (!this.#derived.has(owner)) this.#hearBefore(owner, made);
-      let same = true;
-      // After a loss a derivation's state is another one than it was: what it makes then is not compared before it is the same again.
-      if (this.#derived.has(owner) && slot.clean < this.#losses && !alike(r, today)) this.#takeOver(r, 'made of readings that are lost');
-      else {
-        same = this.#comparison.pair(r, today);
-        if (same) slot.clean = this.#losses;
-      }
-      this.#see(today, !same || this.#derived.has(owner));
-      if (!made.fed) this.#feed(today);
-      made.fed = true;
-      return;
-    }
-    if (slot.clean < this.#losses) this.#takeOver(r, 'what it was made of is lost');
-    else if (this.#derived.has(owner)) this.#comparison.absent(r);
-    else if (!player) this.#takeOver(r, `the rig has nothing that is called "${owner}"`);
-    else if (r.quality === 'bad') {
-      this.#host++;
-      this.#comparison.taken(r);
-    } else if (!player.channels) this.#takeOver(r, 'the instrument has not identified itself in what there is of the session');
-    else {
-      this.#comparison.absent(r);
-      return;
-    }
-    if (!this.#derived.has(owner)) this.#feed(r);
-    this.#see(r, false);
-  }
-
-  /** What was made that this reading is, and what stands before it that the recording has not. */
-  #choose(r: Reading, slot: Slot): { readonly made: Made } | undefined {
-    const same = slot.made.findIndex(({ reading: { t } }) => t === r.t || Number.isNaN(t));
-    const at = same >= 0 ? same : slot.made.length > 0 && slot.made[0].reading.t < r.t && r.quality !== 'bad' ? 0 : -1;
-    if (at < 0) return undefined;
-    for (const { reading } of slot.made.splice(0, at)) this.#extra(reading, slot);
-    const [made] = slot.made.splice(0, 1);
-    return { made };
-  }
-
-  #extra(reading: Reading, slot: Slot): void {
-    const owner = reading.from.slice(0, reading.from.indexOf('.'));
-    // What came while the instrument was not trusted was not read then; and of what is lost the recording says nothing.
-    if (slot.clean < this.#losses) this.#takeOver(reading, 'made again; the recorded one is lost', true);
-    else {
-      const today = { ...reading, origin: this.#origins.get(owner) ?? reading.origin } as Reading;
-      this.#comparison.extra(today);
-      this.#see(today, true);
-    }
-  }
-
-  /** What was made before this, and has no recorded reading, is heard before it. */
-  #hearBefore(owner: string, made: Made): void {
-    const unheard = this.#unheard.get(owner);
-    if (!unheard) return;
-    while (unheard.length > 0 && unheard[0] !== made && (unheard[0].fed || unheard[0].event < made.event)) {
-      const before = unheard.shift();
-      if (!before || before.fed || Number.isNaN(before.reading.t)) continue;
-      before.fed = true;
-      this.#feed({ ...before.reading, origin: this.#origins.get(owner) ?? before.reading.origin } as Reading);
-    }
-    const at = unheard.indexOf(made);
-    if (at >= 0) unheard.splice(at, 1);
-  }
-
-  #feed(reading: Reading): void {
-    for (const made of this.#derive(reading)) this.#slot(nameOf(made)).made.push({ reading: made, event: this.#event, fed: true });
-  }
-
   #see(reading: Reading, anew: boolean): void {
     const waits = this.#options.see?.(reading, anew);
     if (waits) this.#waits = waits;
   }
 
-  #takeOver(r: Reading, why: string, made = false): void {
-    const key = JSON.stringify([nameOf(r), why]);
-    const known = this.#taken.get(key);
-    if (known) known.count++;
-    else this.#taken.set(key, { channel: nameOf(r), why, count: 1 });
-    if (!made) this.#comparison.taken(r);
-  }
-
-  /** What was made and never met: the last of a session that was cut has no reading any more. */
-  #leftOver(): void {
-    for (const slot of this.#slots.values())
-      for (const { reading } of slot.made.splice(0)) {
-        if (this.#ended) this.#extra(reading, slot);
-        else this.#takeOver(reading, 'made again; the session ends before its recorded one', true);
-      }
-  }
-
   #result(): Replayed {
     const { identical, changed, missing, more } = this.#comparison;
     const differences = [...this.#differences.values()];
-    const differs = changed + missing + more > 0 || differences.length > 0 || this.#stranger;
-    const taken = [...this.#taken.values()];
+    const { taken, host } = this.#match;
+    // Where nothing at all could be compared, nothing is the same.
+    const nothing = identical === 0 && this.#recorded > host;
+    const differs = changed + missing + more > 0 || differences.length > 0 || this.#stranger || nothing;
     return {
       verdict: differs ? 'differs' : 'identical',
       readings: {
@@ -589,7 +453,7 @@ class Replay {
         changed,
         missing,
         more,
-        host: this.#host,
+        host,
         taken: taken.reduce((n, one) => n + one.count, 0),
       },
       hash: this.#comparison.hashes(),
@@ -603,7 +467,3 @@ class Replay {
     };
   }
 }
-
-/** In all that a reader sees, but for its number. */
-const alike = (a: Reading, b: Reading): boolean =>
-  a.t === b.t && a.quality === b.quality && a.why === b.why && (a.quality === 'bad' || b.quality === 'bad' || a.value === b.value);
