@@ -3,6 +3,7 @@ import type { Catalogue } from './catalogue.ts';
 import { type Leaf, leavesOf } from './condition.ts';
 import { alike, duration, limitsOf, spoken } from './condition-words.ts';
 import type { InterlockStatus } from './entry.ts';
+import { covers } from './interlock.ts';
 import type { Rig, RigInterlock } from './rig.ts';
 import { uniform } from './simulator.ts';
 import { type Input, keyOf, type Point, type Value } from './trip-inputs.ts';
@@ -329,7 +330,7 @@ function refusals(lab: TripLab, interlock: RigInterlock, bench: Bench): readonly
   const level = lab.host.status().interlocks?.find(({ name }) => name === interlock.name);
   if (level === undefined || level.is === 'holds') return [];
   const failures: string[] = [];
-  if (interlock.latch && interlock.trips.length > 0 && level.latched === undefined) failures.push('it is not latched');
+  if (interlock.latch && level.latched === undefined && !byOthers(lab, bench.rig, interlock)) failures.push('it is not latched');
   letGo(lab, interlock.name);
   for (const name of interlock.trips) {
     const output = tripOutput(lab, name);
@@ -338,6 +339,14 @@ function refusals(lab: TripLab, interlock: RigInterlock, bench: Bench): readonly
     if (why !== undefined) failures.push(why);
   }
   return failures;
+}
+
+/** All that it trips had been made safe by other interlocks before it broke: their latches hold it, and it had nothing to do. */
+function byOthers(lab: TripLab, rig: Rig, interlock: RigInterlock): boolean {
+  const latched = (lab.host.status().interlocks ?? []).flatMap((one) => (one.latched === undefined ? [] : [one.name]));
+  const trips =
+    rig.interlocks?.filter((one) => one.name !== interlock.name && latched.includes(one.name)).flatMap((one) => one.trips) ?? [];
+  return interlock.trips.every((output) => trips.some((listed) => covers(listed, output)));
 }
 
 function onValue(bench: Bench, output: TripOutput): string | number | boolean | undefined {
@@ -354,12 +363,13 @@ function recovered(lab: TripLab, bench: Bench, interlock: RigInterlock, outputs:
   // What it looks at, or another interlock, may have to be switched on again; what it forbids stays off.
   againOn(lab, bench, interlock, [...interlock.trips, ...interlock.forbids], interlock.name);
   if (!lab.until(own, holds)) return [`it does not hold again after the fault: ${level()?.why ?? ''}`];
+  const others = level()?.latched === undefined && byOthers(lab, bench.rig, interlock);
   // What else has tripped with it is let go of first: then it alone refuses.
   lab.until(LONGEST_HOLD, () => letGo(lab, interlock.name));
   const failures: string[] = [];
   const [probe] = outputs;
   const on = (output: TripOutput): string | undefined => switchOn(lab, bench.rig, output, bench.onValues);
-  if (interlock.latch && probe) {
+  if (interlock.latch && probe && !others) {
     const value = bench.onValues.get(probe.name) ?? onValue(bench, probe);
     const end = lab.order({ instrument: probe.instrument, command: probe.command, index: probe.indices[0], written: value });
     if (end?.outcome !== 'refused')
