@@ -114,6 +114,10 @@ describe('a simulated detector', () => {
       displacement: { quality: 'good', value: got.length / 100 },
       unlocated: chain.counts.unlocated,
     });
+    const { columns } = Object(said.displacement_vector);
+    expect([...columns.mean.data]).toEqual(got.mean.map((v) => expect.closeTo(v / 100, 12)));
+    for (const [i, row] of [columns.covariance_x, columns.covariance_y, columns.covariance_z].entries())
+      expect(Math.sqrt(row.data[i])).toBeCloseTo(columns.sigma.data[i], 12);
     const { value = 0, sigma = { random: 0 } } = Object(said.theta);
     expect(Math.abs(value - (70 * Math.PI) / 180)).toBeLessThan(3 * sigma.random);
   });
@@ -211,6 +215,7 @@ describe('a simulated detector', () => {
     expect(made.counts.pairs).toBeGreaterThan(0);
     expect(made.counts.pairs).toBeLessThan(all.counts.pairs);
     expect(found(made).length).toBeLessThan(5);
+    expect(found(made).pairs).toBe(made.now(0, SECOND).isolated);
     expect(made.look(0, SECOND)).toMatchObject({ singles: 'unknown' });
   });
 });

@@ -4,6 +4,7 @@ import { sensorsOf } from '../../simulators/worlds/detector-light.ts';
 import { SETUP } from '../../simulators/worlds/detector-setup.ts';
 import { type DetectorEvent, type EventOptions, eventBuilder } from '../../src/derive/detector-events.ts';
 import { ARRANGEMENTS, arranged, mapOf } from '../../src/derive/detector-map.ts';
+import { vertices } from '../../src/derive/detector-vertices.ts';
 import { detectorWatch } from '../../src/derive/detector-watch.ts';
 import { FLAG } from '../../src/derive/hits.ts';
 import type { Point } from '../../src/derive/response-map.ts';
@@ -108,6 +109,26 @@ describe('maps', () => {
     expect(mapOf({ ...geometry, channels: [] })).toMatch(/no channel/);
     expect(mapOf({ channels: [[0, 0, 0]], x: [0], y: [0], z: [0], values: [1, 2] })).toMatch(/2 values/);
   });
+});
+
+test('a candidate is looked for once, is forgotten when it is old, and has no place where it has no light', () => {
+  const all = vertices({ map: sound(mapOf({ box: SETUP.box, channels: 'walls' })), photoelectron: 16 }, 2);
+  const event = (t: number, charge: number): DetectorEvent => ({
+    t,
+    energy: 1,
+    shape: 0.1,
+    flags: 0,
+    hits: 64,
+    charge: new Float64Array(64).fill(charge),
+  });
+  all.keep(event(1, 160));
+  all.keep(event(2, 0));
+  expect(all.place(1, 1)?.method).toBe('likelihood');
+  for (const x of all.place(1, 1)?.at ?? [99]) expect(Math.abs(x)).toBeLessThan(0.01);
+  expect(all.fits).toBe(1);
+  expect([all.place(2, 1), all.place(3, 1), all.place(1, 2)]).toEqual([undefined, undefined, undefined]);
+  all.keep(event(4, 160));
+  expect(all.place(1, 1)).toBeUndefined();
 });
 
 describe('the channels of a detector', () => {
