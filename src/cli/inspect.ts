@@ -1,15 +1,15 @@
 /** `bridgman inspect`: what a session holds, and what is missing or damaged in it; also one that is being written, or cut. */
-import { readdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { nearest } from '../catalogue.ts';
 import type { OrderEntry } from '../entry.ts';
 import { type Reading, total } from '../reading.ts';
-import { parsePartName } from '../recorder/part-name.ts';
 import { SessionError } from '../recorder/session-error.ts';
-import type { Trouble } from '../recorder/session-read.ts';
 import { show } from '../units.ts';
 import { type Command, EXIT, guarded, type Io, parse, Usage } from './command.ts';
 import { type Account, account, type Outline, outline } from './inspect-account.ts';
+import { type Extra, extra, missingLines, trendLines } from './inspect-trends.ts';
+import { isSession, plural, sessionsIn, size, troubleOf, utc } from './session-words.ts';
 import { kindShown } from './shape.ts';
 
 const HELP = `Examples:
@@ -20,7 +20,7 @@ const HELP = `Examples:
 
 bridgman inspect SESSION [--channel NAME] [--json]
 
-Says what a session holds: channels, gaps with their causes, orders and how they ended, exchanges without a good reply, notes and marks,
+Says what a session holds: channels and how they went, gaps with their causes, orders and how they ended, exchanges without a good reply, notes and marks,
 bytes on the wire, and every part that is cut, damaged or missing. Nothing is changed; a session that is being written can be looked at.
 All times are UTC.
 
@@ -64,8 +64,9 @@ async function look(path: string, channel: string | undefined, json: boolean, io
   if (await isSession(path)) {
     const session = await account(path);
     const wanted = channel === undefined ? session : only(session, channel);
-    if (json) data(wanted);
-    else io.out(asText(wanted, channel !== undefined));
+    const more = await extra(path, wanted);
+    if (json) data({ ...wanted, ...more });
+    else io.out(asText(wanted, more, channel !== undefined));
     return EXIT.ok;
   }
   const sessions = await sessionsIn(path);
@@ -80,15 +81,6 @@ async function look(path: string, channel: string | undefined, json: boolean, io
   if (json) data(rows);
   else io.out(listing(rows));
   return EXIT.ok;
-}
-
-const isSession = async (folder: string): Promise<boolean> => (await readdir(folder)).some((name) => parsePartName(name) !== undefined);
-
-async function sessionsIn(folder: string): Promise<readonly string[]> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
-  const names = entries.filter((e) => !e.isFile()).map((e) => e.name);
-  const are = await Promise.all(names.map((name) => isSession(join(folder, name)).catch(() => false)));
-  return names.filter((_, i) => are[i]).sort();
 }
 
 /** The part of an account that speaks of one channel. */
@@ -142,10 +134,7 @@ function wrapped(text: string, room: number): readonly string[] {
   return [...lines, rest];
 }
 
-const utc = (t: number): string => new Date(t / 1000).toISOString().replace('T', ' ').replace('Z', '');
 const stamp = (t: number): string => utc(t).slice(0, 19);
-const plural = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
-const size = (bytes: number): string => (bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(2)} MB`);
 function lasting(seconds: number | null): string {
   if (seconds === null) return '';
   if (seconds < 120) return `${seconds.toFixed(1)} s`;
@@ -153,7 +142,7 @@ function lasting(seconds: number | null): string {
   return `${h > 0 ? `${h} h ` : ''}${m} min ${s} s`;
 }
 
-function asText(a: Account, brief: boolean): string {
+function asText(a: Account, more: Extra, brief: boolean): string {
   // Within one day the hour says enough.
   const sameDay = a.began !== null && a.ended !== null && utc(a.began).slice(0, 10) === utc(a.ended).slice(0, 10);
   const at = (t: number): string => (sameDay ? utc(t).slice(11, 23) : utc(t).slice(5, 23));
@@ -203,6 +192,7 @@ function asText(a: Account, brief: boolean): string {
       ],
       Number.POSITIVE_INFINITY,
     ),
+    section('TREND', trendLines(more, a.channels), Number.POSITIVE_INFINITY),
     section(
       'BAD READINGS',
       channels.flatMap(([name, c]) => Object.entries(c.why).map(([why, n]) => [name, String(n), why])),
@@ -211,6 +201,7 @@ function asText(a: Account, brief: boolean): string {
       `GAPS (${a.gaps.length})`,
       a.gaps.map((g) => [g.channel, at(g.from), g.to === undefined ? 'no end' : at(g.to), `${g.missed} missed`, g.cause]),
     ),
+    section('GAPS TOGETHER', a.gaps.length > 1 ? missingLines(more) : []),
     section(
       `ORDERS (${a.orders.length})`,
       a.orders.map((o) => [at(o.t), orderOf(o), o.by, `${o.outcome ?? 'no outcome'}${o.why ? `: ${o.why}` : ''}`]),
@@ -261,12 +252,6 @@ function asText(a: Account, brief: boolean): string {
     a.trouble.length === 0 ? '\nno damage\n' : '',
   ].join('');
 }
-
-const troubleOf = ({ kind, part, offset, bytes, why }: Trouble): readonly string[] => [
-  part,
-  kind,
-  kind === 'missing' ? why : `${plural(bytes, 'byte')} from byte ${offset}: ${why}`,
-];
 
 function lastValue(r: Reading): string {
   if (r.quality === 'bad') return 'bad';
