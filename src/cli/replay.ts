@@ -2,6 +2,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { type Catalogue, catalogue } from '../catalogue.ts';
+import { realClock } from '../clock.ts';
 import { methods, nodesOf } from '../methods.ts';
 import { influxTarget } from '../recorder/influx-http.ts';
 import { parsePartName } from '../recorder/part-name.ts';
@@ -14,6 +15,7 @@ import { loadRig, type Message, printed, type Rig } from '../rig.ts';
 import { withUserDrivers } from '../rig-drivers.ts';
 import { version } from '../version.ts';
 import { type Command, EXIT, guarded, type Io, parse, Usage } from './command.ts';
+import { onScreen } from './replay-show.ts';
 import { replayWords, sentWords } from './replay-words.ts';
 
 const HELP = `Examples:
@@ -23,7 +25,7 @@ const HELP = `Examples:
   bridgman replay rigs/demo/sessions/2026-11-22T12-56-50Z --influx http://localhost:8086/lab --rebuild
   bridgman replay --all rigs/demo/sessions                                     a regression test of every session
 
-bridgman replay SESSION [--rig RIG] [--calibration ID] [--influx URL [--rebuild]] [--json]
+bridgman replay SESSION [--rig RIG] [--calibration ID] [--speed 1|10|max] [--influx URL [--rebuild]] [--json]
 bridgman replay --all FOLDER [the same options]
 
 Takes what was recorded of the wires through today's drivers and derivations, without asking any instrument, and compares every reading
@@ -36,7 +38,7 @@ Options:
   --influx URL       write what is derived anew as revision n + 1
   --rebuild          with --influx: write the points as they were measured (revision 0), from the session alone
   --all FOLDER       every session in the folder
-  --speed max        as fast as it goes (the only speed yet)
+  --speed 1|10|max   as fast as it was, ten times as fast (both on the screen), or as fast as it goes (max, unless given)
   --json             the same as JSON: times in microseconds since 1970, values in SI
 
 Exit codes: 0 identical (or everything is in InfluxDB again); 1 it differs, or a session cannot be read; 2 wrong arguments; 4 the rig is wrong.
@@ -48,7 +50,11 @@ interface Wanted {
   readonly influx?: string;
   readonly rebuild: boolean;
   readonly json: boolean;
+  /** How many times as fast as it was; as fast as it goes unless given. */
+  readonly speed?: number;
 }
+
+const SPEEDS = ['1', '10', 'max'];
 
 /** One session's end: its code, its words, and the same as data. */
 interface Outcome {
@@ -79,8 +85,11 @@ export const replayCommand: Command = {
         ...(influx === undefined ? {} : { influx }),
         rebuild: flags.has('rebuild'),
         json: flags.has('json'),
+        ...(speed === 'max' ? {} : { speed: Number(speed) }),
       };
-      if (speed !== 'max') throw new Usage(`--speed is max, not "${speed}"`);
+      if (!SPEEDS.includes(speed)) throw new Usage(`--speed is one of ${SPEEDS.join(', ')}, not "${speed}"`);
+      if (speed !== 'max' && (wanted.rebuild || wanted.json || all !== undefined))
+        throw new Usage(`--speed ${speed} shows one session: leave out --rebuild, --json and --all`);
       if (wanted.rebuild && influx === undefined) throw new Usage('--rebuild needs --influx URL: where the points are to be');
       if (wanted.rebuild && (rig !== undefined || calibration !== undefined))
         throw new Usage('--rebuild writes what was measured: leave out --rig and --calibration, or leave out --rebuild');
@@ -200,7 +209,8 @@ async function replayed(session: string, wanted: Wanted, known: Catalogue): Prom
   const { rig, learns, head } = set;
   const options = { folder: session, rig, nodes: nodesOf(rig), catalogue: set.known, learns };
   const began = performance.now();
-  const result = await replay(options);
+  const shownAt = wanted.speed === undefined ? undefined : onScreen(rig, session, wanted.speed, process.stdout, realClock());
+  const result = await replay(shownAt ? { ...options, see: shownAt.see } : options).finally(() => shownAt?.close());
   const seconds = (performance.now() - began) / 1000;
   if (result.readings.recorded === 0) return failure(session, `${session} has no readings that can be read`);
   const sent = wanted.influx !== undefined && result.verdict === 'differs' ? await anew(options, rig, wanted.influx) : undefined;

@@ -26,7 +26,7 @@ export interface View {
   tell(text: string): void;
   /** A stop, under way or over: shown until somebody has acknowledged. */
   stop(stop: StopShown): void;
-  draw(summaryOf: () => Summary, influx: string | undefined): void;
+  draw(summaryOf: () => Pick<Summary, 'began' | 'points' | 'bytes'>, influx: string | undefined): void;
   close(): void;
 }
 
@@ -41,6 +41,8 @@ export function view(
   rig: Rig,
   about: {
     readonly simulated: boolean;
+    /** How fast a recording is shown, such as "10 x": it is no running laboratory. */
+    readonly replay?: string;
     readonly folder: string;
     /** The space bar stops everything. */
     readonly key: boolean;
@@ -123,7 +125,8 @@ export function view(
       const now = clock.now();
       const width = out.columns ?? 100;
       const height = out.rows ?? 40;
-      const mode = about.simulated ? paint('7', ' SIMULATED ') : '';
+      const replayed = about.replay === undefined ? '' : paint('7', ` REPLAY ${about.replay} `);
+      const mode = `${replayed}${about.simulated ? paint('7', ' SIMULATED ') : ''}`;
       const key = about.key ? `${paint('1;7', ' SPACE: STOP ')} ` : '';
       const time = new Date(now / 1000).toISOString().slice(0, 19);
       const alarms = alarmLines(status, paint);
@@ -173,7 +176,7 @@ export function view(
         influx === undefined
           ? ''
           : `, InfluxDB ${influx}: ${summary.points.written} written, ${summary.points.spooled} waiting, ${summary.points.set_aside} set aside`;
-      foot.push(`recorded ${(summary.bytes.recorded / 1e6).toFixed(1)} MB${db}${held}`);
+      if (about.replay === undefined) foot.push(`recorded ${(summary.bytes.recorded / 1e6).toFixed(1)} MB${db}${held}`);
       foot.push(paint('2', about.folder));
       const sorted = [...latest.keys()].sort((a, b) => rank(a) - rank(b) || place(a) - place(b) || (a < b ? -1 : 1));
       // Of a long list the first index stands for all.
