@@ -71,7 +71,8 @@ export interface DetectorChain {
   take(block: Hits): void;
   /**
    * Readings by channel, begin and end in microseconds since 1970. Counts at every look; what has to be fitted once in `refresh` seconds,
-   * and only where events have come since. `dead`: seconds in which nothing could come, of all that has passed since the first look.
+   * and only where events have come since. `dead`: seconds in which nothing could come, a sum that only grows: what it
+   * has at the first look is of before.
    */
   look(begin: number, end: number, dead?: number): Values;
   /** All begins anew: pairs, spectra, direction. */

@@ -5,7 +5,10 @@ import type { ChainCounts, ChainState } from './detector-chain.ts';
 import type { Direction } from './direction.ts';
 import { dot, times } from './direction-cone.ts';
 
-/** Channels of every look, of looks that fit, and those of a known source. */
+/**
+ * Channels of every look and of looks that fit, and those of a known source. `singles` is agree, differ or unknown, `direction` stated or none,
+ * `source` within, outside or unknown.
+ */
 export const PHYSICS_GIVES = {
   events: '1',
   pairs: '1',
@@ -42,13 +45,6 @@ export const PHYSICS_GIVES = {
   event_shape: 'trace',
 } as const satisfies Kinds;
 export const SOURCE_GIVES = { source: 'state', source_angle: 'rad', source_p: '1' } as const satisfies Kinds;
-
-/** The words of the states. */
-export const PHYSICS_WORDS = {
-  singles: ['agree', 'differ', 'unknown'],
-  direction: ['stated', 'none'],
-  source: ['within', 'outside', 'unknown'],
-} as const;
 
 /** With fewer a capture time says nothing. */
 const LEAST_PAIRS = 20;
