@@ -176,12 +176,14 @@ function scale(value: number, factor: number): number {
 
 /** A value of a known unit as a person reads it: four to six digits and the prefix that suits. */
 export function show(value: number, unit: Unit | '', sigma?: number): string {
-  const [shown, prefix] = prefixed(value, unit);
-  const factor = value === 0 || shown === 0 ? 1 : shown / value;
+  // Angles are read in degrees.
+  const angle = unit === 'rad';
+  const [shown, prefix] = angle ? ([(value * 180) / Math.PI, ''] as const) : prefixed(value, unit);
+  const factor = angle ? 180 / Math.PI : value === 0 || shown === 0 ? 1 : shown / value;
   const digits = sigma && sigma > 0 ? Math.max(0, Math.min(9, 1 - Math.floor(Math.log10(sigma * factor)))) : undefined;
   const text = digits === undefined ? String(Number(shown.toPrecision(6))) : shown.toFixed(digits);
   const bar = digits === undefined ? '' : ` ± ${((sigma ?? 0) * factor).toFixed(digits)}`;
-  const name = unit === '1' ? '' : `${prefix}${unit}`;
+  const name = unit === '1' ? '' : angle ? 'deg' : `${prefix}${unit}`;
   return `${text}${bar}${name && ` ${name}`}`;
 }
 
