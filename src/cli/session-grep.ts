@@ -70,7 +70,7 @@ function chosen(all: readonly SessionLink[], name: string | undefined): readonly
   if (name === undefined) return all;
   const wanted = all.filter(({ link, instruments }) => link.toLowerCase().includes(name.toLowerCase()) || instruments.includes(name));
   if (wanted.length > 0) return wanted;
-  const list = all.map(({ link, instruments }) => (instruments.length > 0 ? `${link} (${instruments.join(', ')})` : link));
+  const list = [...new Set(all.map(({ link, instruments }) => (instruments.length > 0 ? `${link} (${instruments.join(', ')})` : link)))];
   throw new Usage(`this session has no link "${name}"; it has ${list.length === 0 ? 'none with bytes' : list.join(', ')}`);
 }
 
