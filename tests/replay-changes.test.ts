@@ -237,6 +237,23 @@ describe('a session that is not whole', () => {
     expect(changes).toEqual([]);
   });
 
+  test.each([1, 2, 3, 4, 5, 6])('any damage (%i): never an exception, and what is whole comes out', async (seed) => {
+    const folder = await copy();
+    const names = (await readdir(folder)).filter((name) => name.endsWith('.mcap'));
+    const part = join(folder, names[Math.floor(uniform(seed, 'part', 0) * names.length)] ?? '');
+    const bytes = await readFile(part);
+    const at = Math.floor(uniform(seed, 'at', 0) * bytes.length);
+    if (seed % 3 === 0) await truncate(part, at);
+    else {
+      bytes.fill(seed % 3 === 1 ? 0 : 0xff, at, at + (seed % 3 === 1 ? 4096 : 3));
+      await writeFile(part, bytes);
+    }
+    const { changes } = await again(folder);
+    expect(changes.filter((c) => !/^(up|down|sides)\./.test(c.channel))).toEqual([]);
+    // Of the calibrations of its beginning: the rig of the session is refused, with the file that is missing.
+    expect([EXIT.ok, EXIT.failed, EXIT.rig]).toContain((await run(folder)).code);
+  });
+
   test('an empty file, and a file that is no part', async () => {
     const folder = await mkdtemp(join(scratch, 'none-'));
     await writeFile(join(folder, 'slow-0001.mcap'), '');

@@ -132,7 +132,7 @@ async function everyOne(folder: string, wanted: Wanted, io: Io): Promise<number>
   const bad = outcomes.filter(({ code }) => code !== EXIT.ok);
   const verdict = bad.length === 0 ? 'identical' : 'differs';
   if (wanted.json) io.out(`${JSON.stringify({ verdict, sessions: outcomes.map(({ data }) => data) }, null, 2)}\n`);
-  else io.out(`\n${sessions.length} sessions, ${bad.length} of them not as they were\n${verdict}\n`);
+  else io.out(`\nsessions: ${sessions.length}; not as they were: ${bad.length}\n${verdict}\n`);
   return bad.length === 0 ? EXIT.ok : EXIT.failed;
 }
 

@@ -23,8 +23,10 @@ export interface Slot {
   readonly made: Made[];
   /** Readings so far. */
   seq: number;
-  /** Losses of the session up to which it is in step. */
+  /** Losses of the session up to which it is in step; -1 after a hole in the bytes that it comes from. */
   clean: number;
+  /** Of those bytes: holes so far. */
+  holes: number;
 }
 
 export interface MatchOptions {
@@ -66,7 +68,7 @@ export class Match {
   slot(name: string): Slot {
     let slot = this.#slots.get(name);
     if (!slot) {
-      slot = { made: [], seq: 0, clean: 0 };
+      slot = { made: [], seq: 0, clean: 0, holes: 0 };
       this.#slots.set(name, slot);
     }
     return slot;
@@ -96,7 +98,8 @@ export class Match {
       if (!this.#derived.has(owner)) this.#hearBefore(owner, made);
       let same = true;
       // After a loss a derivation's state is another one than it was: what it makes then is not compared before it is the same again.
-      if (this.#derived.has(owner) && slot.clean < this.losses && !alike(r, today)) this.takeOver(r, 'made of readings that are lost');
+      if ((this.#derived.has(owner) || slot.clean < 0) && slot.clean < this.losses && !alike(r, today))
+        this.takeOver(r, slot.clean < 0 ? 'made of bytes that are lost' : 'made of readings that are lost');
       else {
         same = this.#comparison.pair(r, today);
         if (same) slot.clean = this.losses;

@@ -392,6 +392,14 @@ class Replay {
 
   /** Takes what came by itself until it has given this channel. */
   async #heard(r: Reading, slot: Slot, player: Player, roles: readonly string[]): Promise<void> {
+    await this.#hear(r, slot, player, roles);
+    const holes = roles.reduce((n, role) => n + (this.#tapes.get(`${player.name}/${role}`)?.holes ?? 0), 0);
+    const spent = slot.made.length === 0 && roles.some((role) => this.#tapes.get(`${player.name}/${role}`)?.spent);
+    if (holes !== slot.holes || spent) slot.clean = -1;
+    slot.holes = holes;
+  }
+
+  async #hear(r: Reading, slot: Slot, player: Player, roles: readonly string[]): Promise<void> {
     const there = (): boolean => slot.made.some(({ reading: { t } }) => t >= r.t || Number.isNaN(t));
     for (const until of r.quality === 'bad' ? [r.t] : [r.t, r.t + FAR]) {
       // One that bears an earlier time than the arrival that it was made of is looked for further on.

@@ -30,6 +30,9 @@ export class Tape {
   #at = 0;
   #over = false;
   #decoder: Decoder<unknown>;
+  /** Places at which bytes are missing, so far; a link of which nothing was recorded is one. */
+  holes = 1;
+  readonly #expected = new Map<string, number>();
   /** When something came, of what has not been asked for yet. */
   #times: number[] = [];
 
@@ -37,7 +40,14 @@ export class Tape {
     const series = seriesName(seriesOf(link));
     this.link = link;
     this.protocol = protocol;
-    this.#chunks = chunksFrom(folder, undefined, { series, ended: true, onTrouble });
+    this.#chunks = chunksFrom(folder, undefined, {
+      series,
+      ended: true,
+      onTrouble: (trouble) => {
+        this.#hole();
+        onTrouble(trouble);
+      },
+    });
     this.#heard = `${link} in`;
     this.#said = `${link} out`;
     this.#decoder = protocol.tells.decoder();
@@ -70,7 +80,22 @@ export class Tape {
     return !this.#over;
   }
 
-  #take({ topic, t, bytes }: McapMessage): void {
+  /** There is no more of it, though there may have been. */
+  get spent(): boolean {
+    return this.#over && this.holes > 0 && this.waiting.length === 0;
+  }
+
+  /** What was half said is never ended. */
+  #hole(): void {
+    this.holes++;
+    this.reset();
+  }
+
+  #take({ topic, t, bytes, sequence }: McapMessage): void {
+    const mine = topic.startsWith(`${this.link} `);
+    if (mine && this.#expected.size === 0) this.holes--; // there is something
+    if (mine && sequence > (this.#expected.get(topic) ?? 0)) this.#hole();
+    if (mine) this.#expected.set(topic, sequence + 1);
     if (topic === this.#heard || topic === this.#heard + NAMED) {
       if (this.#times.at(-1) !== t) this.#times.push(t);
       if (this.#times.length > TIMES) this.#times.splice(0, TIMES / 2);
