@@ -11,7 +11,7 @@ import { angleBetween, type Vector } from '../src/derive/direction-cone.ts';
 import { CHANNELS, GAIN, gammas, measured, pairs, run, SCALE, sound, worldOf } from './derive/detector-run.ts';
 import { uniform } from './derive/hit-rows.ts';
 
-const RUNS = 400;
+const RUNS = 120;
 /** All channels alike, so that one measured map is that of every run. */
 const ALIKE = { unlike: 0 };
 const map = sound(mapOf(measured(worldOf(1, [], ALIKE))));
@@ -61,15 +61,15 @@ test(`a surrogate source of pairs, ${RUNS} runs from all sides`, () => {
   const got = runs(RUNS, 0.6, 3, (theta, phi) => [pairs(150, theta, phi, 4, 2), gammas(100)]);
   expect(got.pairs).toBeGreaterThan(30);
   expect(got.stated).toBeGreaterThan(0.9);
-  // Three standard deviations of a share of 400 runs.
-  expect(Math.abs(got.held - 0.683)).toBeLessThan(0.07);
-  for (const off of got.off) expect(Math.abs(off)).toBeLessThan(0.05);
+  // Three standard deviations of a share of so many runs; that the cone keeps its word to 2 % is proven without a detector in derive/.
+  expect(Math.abs(got.held - 0.683)).toBeLessThan(0.13);
+  for (const off of got.off) expect(Math.abs(off)).toBeLessThan(0.09);
 });
 
 test('few pairs, among accidentals that are taken away', () => {
   const got = runs(RUNS / 2, 0.4, 4, (theta, phi) => [pairs(150, theta, phi, 5, 2), gammas(1500)]);
   expect(got.accidentals).toBeGreaterThan(1.5);
-  expect(Math.abs(got.held - 0.683)).toBeLessThan(0.1);
+  expect(Math.abs(got.held - 0.683)).toBeLessThan(0.18);
 });
 
 test('pairs that fly in no direction: one is stated by chance alone', () => {
