@@ -165,7 +165,8 @@ const query = (line: string): string => `:SYST:COMM:SER:SEND "${line}";${ENTER}`
 
 // --- delta
 
-const COMPLIANCE = 'the source is in compliance: the voltage that this current needs is above its limit';
+const COMPLIANCE =
+  'the source is in compliance: the voltage that this current needs is above its limit: a current contact or lead is open, or compliance_limit is too low';
 const HOT = 'the source is too hot inside';
 const FULL = 'the buffer is full: what the source measures now is kept nowhere; order delta off and on';
 const WRONG_UNIT = 'its readings are not in volts (UNIT)';
@@ -218,7 +219,7 @@ const DELTA = {
 const STATES = ['off', 'armed', 'running', 'done', 'aborted', 'aborted on compliance'];
 
 /** `trouble` is what the status has shown since the last look: reading its events clears them. */
-function deltaPoll(d: DeltaCollector, trouble: { compliance: boolean }): Poll<L, typeof DELTA, DeltaLook> {
+function deltaPoll(d: DeltaCollector, trouble: { compliance: boolean; hot: boolean }): Poll<L, typeof DELTA, DeltaLook> {
   let was = false;
   let ended = 0;
   let clipped = false;
@@ -230,8 +231,10 @@ function deltaPoll(d: DeltaCollector, trouble: { compliance: boolean }): Poll<L,
     read(look, came) {
       if (look.run !== d.run) return {};
       if (!look.armed) {
-        const over = was ? bad('no delta measurement runs') : undefined;
-        was = clipped = trouble.compliance = false;
+        // What has ended it stays the reason until another one runs.
+        const cause = clipped || trouble.compliance ? COMPLIANCE : trouble.hot ? HOT : undefined;
+        const over = was ? bad(cause === undefined ? 'no delta measurement runs' : `no delta measurement runs: ${cause}`) : undefined;
+        was = clipped = trouble.compliance = trouble.hot = false;
         ended = 0;
         return { delta: false, delta_state: 'off', ...(over ? { delta_voltage: over, delta_current: over, block: over } : {}) };
       }
@@ -466,7 +469,7 @@ export default instrument<L, Options, Id>({
     const delta = deltaCollector();
     const half = halfCollector();
     const claim: Claim = { busy: false, stepping: false, steps: 0, patience: 0 };
-    const trouble = { compliance: false };
+    const trouble = { compliance: false, hot: false };
     const watched = deltaPoll(delta, trouble);
     const deltaWatch: typeof watched = {
       ...watched,
@@ -486,8 +489,10 @@ export default instrument<L, Options, Id>({
           read(m) {
             const [event = '', now = '', closed = ''] = answers(m, 3);
             const compliance = either(event, now, 3);
+            const hot = either(event, now, 2);
             trouble.compliance ||= compliance === true;
-            return { compliance, over_temperature: either(event, now, 2), interlock: flag(closed) };
+            trouble.hot ||= hot === true;
+            return { compliance, over_temperature: hot, interlock: flag(closed) };
           },
           example: ['8;0;1', { compliance: true, over_temperature: false, interlock: true }],
         }),

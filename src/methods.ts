@@ -1,19 +1,12 @@
 /** The methods of derivation by name, and a rig's derivations made ready to run. */
 import { createHash } from 'node:crypto';
+import { acResistance, thirdHarmonic } from './derive/ac-methods.ts';
 import { anomaly, anomalySetPoint } from './derive/anomaly.ts';
 import { powerRatio, pressureDifference, temperatureDifference, voltageRatio } from './derive/arithmetic.ts';
 import { deltaStream } from './derive/delta-stream.ts';
 import type { Derivation } from './derive/derivation.ts';
 import { diamondEdge, pressureScale, ruby, samarium, thermalMethod } from './derive/pressure-methods.ts';
-import {
-  acResistance,
-  deltaMethod,
-  fourTerminal,
-  jouleMethod,
-  thirdHarmonic,
-  vanDerPauwMethod,
-  wiedemannFranzMethod,
-} from './derive/resistivity-methods.ts';
+import { deltaMethod, fourTerminal, jouleMethod, vanDerPauwMethod, wiedemannFranzMethod } from './derive/resistivity-methods.ts';
 import { planckMl } from './derive/temperature.ts';
 import { thermocoupleMethod } from './derive/thermocouple-method.ts';
 import { twoSides } from './derive/two-sides.ts';

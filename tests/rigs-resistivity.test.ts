@@ -89,7 +89,7 @@ describe('rigs/resistivity', () => {
     wrong(lab.simulated.universe.of(dac));
     lab.clock.advance(5);
     const of = (name: string) => lab.readings(name).at(-1);
-    return { of, orders: lab.entries.flatMap((e) => (e.kind === 'order' && e.order.outcome ? [e.order] : [])) };
+    return { lab, of, orders: lab.entries.flatMap((e) => (e.kind === 'order' && e.order.outcome ? [e.order] : [])) };
   }
 
   test('an open voltage contact gives no number, and says what it is', async () => {
@@ -104,20 +104,34 @@ describe('rigs/resistivity', () => {
     const { of, orders } = await spoilt((w) => {
       w.probe.faults.open = 'current';
     });
-    expect(of('r.resistance')).toMatchObject({ quality: 'bad' });
+    const ended = /no delta measurement runs: the source is in compliance: .*a current contact or lead is open/;
+    for (const name of ['source.block', 'r.resistance', 'rho.resistivity', 'k.conductivity'])
+      expect(of(name)).toMatchObject({ quality: 'bad', why: expect.stringMatching(ended) });
     expect(of('source.delta')).toMatchObject({ quality: 'good', value: false });
     expect(of('source.output')).toMatchObject({ quality: 'good', value: false });
     expect(orders.at(-1)).toMatchObject({ instrument: 'source', command: 'delta', value: false, outcome: 'done' });
     expect(orders.at(-1)?.by).toMatch(/contacts/);
   });
 
-  test('swapped leads give a value that says so, and no conductivity', async () => {
+  test('an open current contact is no resistance of the lock-in either, at any time, and it says so', async () => {
+    const { lab } = await spoilt((w) => {
+      w.probe.faults.open = 'current';
+    });
+    const since = lab.clock.now();
+    lab.clock.advance(30);
+    const ac = lab.readings('ac.resistance').filter((r) => r.t > since);
+    expect(ac.length).toBeGreaterThan(50);
+    const why = /out of phase than in phase.*an open contact|sigma of its noise: no current flows \(an open contact or lead\)/;
+    expect(ac.filter((r) => r.quality !== 'bad' || !why.test(r.why))).toEqual([]);
+  });
+
+  test('swapped leads give no number on either way, with that reason down to the conductivity', async () => {
     const { of } = await spoilt((w) => {
       w.probe.faults.swapped = true;
     });
-    expect(of('r.resistance')).toMatchObject({ quality: 'suspect', why: expect.stringMatching(/swapped/) });
-    expect(of('k.conductivity')).toMatchObject({ quality: 'bad' });
-    expect(of('ac.resistance')).toMatchObject({ quality: 'suspect', why: expect.stringMatching(/swapped/) });
+    const why = /below zero by [\w ]+ sigma: the leads of voltage or of current are swapped/;
+    for (const name of ['r.resistance', 'rho.resistivity', 'k.conductivity', 'ac.resistance'])
+      expect(of(name)).toMatchObject({ quality: 'bad', why: expect.stringMatching(why) });
   });
 });
 

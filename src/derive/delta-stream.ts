@@ -3,11 +3,12 @@
  * their full rate and with an error that knows that they overlap.
  */
 import { type Field, options } from '../instrument.ts';
-import { bad, type Trace, total, type Values } from '../reading.ts';
+import { bad, type Trace, type Values } from '../reading.ts';
 import { Refused } from '../talk.ts';
 import { fitDelta, student } from './delta.ts';
 import type { Derivation } from './derivation.ts';
 import { known, perhaps } from './gauge-parameters.ts';
+import { belowZero, notForward } from './signs.ts';
 
 /**
  * Raw readings that have these 3-point deltas. Such deltas are second differences of the readings with their signs turned, so that they
@@ -77,7 +78,7 @@ function rowsOf({ columns, begin, end }: Trace): readonly Row[] | string {
   const odd = rows.findIndex(({ volts }) => !Number.isFinite(volts));
   if (odd >= 0) return `reading ${odd + 1} is no number`;
   const still = rows.find(({ amps }) => !(amps > 0));
-  return still ? `a delta has a current above zero, not ${still.amps} A` : rows;
+  return still ? notForward(still.amps, 'half of delta_high less delta_low') : rows;
 }
 
 /** Deltas (V) that follow one another, parted where a number is missing. */
@@ -109,6 +110,7 @@ const currentField: Field<number> = {
     if (v === undefined) return 0;
     const read = known(v, 'A', '1 mA +- 0.5 uA');
     if (read instanceof Refused) return read;
+    if (read.value < 0) return new Refused(notForward(read.value, `"${String(v)}"`));
     return read.value > 0 ? (read.sigma ?? 0) / read.value : new Refused(`must be above zero, not ${String(v)}`);
   },
 };
@@ -145,15 +147,14 @@ export const deltaStream: Derivation<Params, typeof IN, typeof OUT, readonly Row
     if (!fit) return [[], nothing(`no two of ${rows.length} readings follow one another: too many are missing`)];
     const about = { t: Math.round(((rows[0]?.t ?? 0) + (rows.at(-1)?.t ?? 0)) / 2), quality: 'good' } as const;
     const sigma = { random: fit.sigma, ...(current > 0 ? { shared: { current: -fit.resistance * current } } : {}) };
-    const swapped = fit.resistance < -3 * total(sigma) ? ({ quality: 'suspect', why: SWAPPED } as const) : {};
+    const swapped = belowZero({ value: fit.resistance, sigma });
     return [
       [],
       {
-        resistance: { ...about, ...swapped, value: fit.resistance, sigma },
+        resistance: swapped === undefined ? { ...about, value: fit.resistance, sigma } : { t: about.t, ...bad(swapped) },
         noise: { ...about, value: fit.noise },
         readings: { ...about, value: rows.length },
       },
     ];
   },
 };
-const SWAPPED = 'below zero: the leads of current or voltage are swapped';

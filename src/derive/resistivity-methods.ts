@@ -1,44 +1,22 @@
 /**
- * The methods `delta`, `ac-resistance`, `third-harmonic`, `joule-heating`, `van-der-pauw`, `four-terminal` and `wiedemann-franz` of a rig's
- * derivations: from half-cycles or a lock-in's components to a thermal conductivity.
+ * The methods `delta`, `joule-heating`, `van-der-pauw`, `four-terminal` and `wiedemann-franz` of a rig's
+ * derivations: from half-cycles to a thermal conductivity.
  */
-import { type Field, options } from '../instrument.ts';
-import { bad, type Kind, type Kinds, type Measured, type Reading, type Sigma, type Trace, total, type Values } from '../reading.ts';
+import { options } from '../instrument.ts';
+import { bad, type Measured, type Trace, total } from '../reading.ts';
 import { Refused } from '../talk.ts';
-import type { Unit } from '../units.ts';
+import { show } from '../units.ts';
 import { delta2, delta3, delta4, fitDelta } from './delta.ts';
 import type { Derivation } from './derivation.ts';
 import { resistivity } from './four-terminal.ts';
 import { carried, type Known } from './gauge.ts';
-import { known, perhaps } from './gauge-parameters.ts';
+import { known } from './gauge-parameters.ts';
 import { halfCycles } from './half-cycles.ts';
 import { jouleHeating, type Swept } from './joule.ts';
-import { amplitude, phase } from './lock-in.ts';
+import { amountOf, good, type Numeric, nothing, valued } from './method-values.ts';
+import { belowZero } from './signs.ts';
 import { vanDerPauw } from './van-der-pauw.ts';
 import { LORENZ, lorenzNamed, lorenzOf, wiedemannFranz } from './wiedemann-franz.ts';
-
-type Numeric = Reading<Unit>;
-/** An input that the graph has let through: never bad. */
-const valued = (reading: Numeric | undefined): (Known & { readonly from: string }) | undefined =>
-  reading === undefined || reading.quality === 'bad' || typeof reading.value !== 'number'
-    ? undefined
-    : { value: reading.value, from: reading.from, ...(reading.sigma ? { sigma: reading.sigma } : {}) };
-
-const nothing = <O extends Kinds>(outputs: O, why: string): Values<O> =>
-  Object.fromEntries(Object.keys(outputs).map((name) => [name, bad(why)])) as Values<O>; // one bad value for each output
-
-const good = (value: number, sigma?: Sigma, why?: string): Measured<Kind> & Measured<never> =>
-  (Number.isFinite(value)
-    ? { quality: why === undefined ? 'good' : 'suspect', value, ...(sigma ? { sigma } : {}), ...(why === undefined ? {} : { why }) }
-    : bad('not a number')) as Measured<Kind> & Measured<never>; // a number of whichever unit its output has
-
-const amountOf = (about: string, unit: Unit, example: string, cause: string): Field<Known | undefined> =>
-  perhaps(about, (v) => {
-    const read = known(v, unit, example);
-    if (read instanceof Refused) return read;
-    if (!(read.value > 0)) return new Refused(`must be above zero, not ${String(v)}`);
-    return { value: read.value, ...(read.sigma === undefined ? {} : { sigma: { random: 0, shared: { [cause]: read.sigma } } }) };
-  });
 
 // --- delta
 
@@ -90,15 +68,17 @@ export const deltaMethod: Derivation<DeltaParams, typeof DELTA_IN, typeof DELTA,
       ];
     const relative = current?.sigma ? total(current.sigma) / current.value : 0;
     const shared = relative > 0 ? { shared: { current: -fit.resistance * relative } } : {};
-    const why = fit.resistance < 0 ? 'below zero: the leads of current or voltage are swapped' : undefined;
+    const sigma = { random: fit.sigma, ...shared };
+    const swapped = belowZero({ value: fit.resistance, sigma });
     const mean = (series: Float64Array): Measured<never> => {
+      if (swapped !== undefined) return bad(swapped) as Measured<never>;
       if (series.length === 0) return bad('too few half-cycles') as Measured<never>;
       return good(series.reduce((s, v) => s + v, 0) / series.length / size);
     };
     return [
       undefined,
       {
-        resistance: good(fit.resistance, { random: fit.sigma, ...shared }, why),
+        resistance: swapped === undefined ? good(fit.resistance, sigma) : bad(swapped),
         offset: good(fit.offset, { random: fit.offsetSigma }),
         drift: columns.timed ? good(fit.drift, { random: fit.driftSigma }) : bad('the times of the readings are not known'),
         noise: good(fit.noise),
@@ -125,88 +105,6 @@ function columnsOf({ columns }: Trace): Columns | string {
   const timed = time?.unit === 's';
   return { volts: voltage.data, amps: current.data, times: timed ? time.data : Float64Array.from(voltage.data, (_, i) => i), timed };
 }
-
-// --- alternating current
-
-const AC_IN = { x: 'V', y: 'V', current: 'A' } as const;
-const AC = { resistance: 'Ω', quadrature: 'Ω', amplitude: 'V', phase: 'rad' } as const;
-interface AcParams {
-  readonly amplitude: Known | undefined;
-}
-
-/** Resistance from the component in phase with the current; the one beside it tells of capacitance and pick-up. */
-export const acResistance: Derivation<AcParams, typeof AC_IN, typeof AC, undefined> = {
-  method: 'ac-resistance',
-  inputs: AC_IN,
-  optional: ['current'],
-  outputs: AC,
-  params: options<AcParams>({
-    amplitude: amountOf('rms current where none is read, such as 1 mA +- 1 uA', 'A', '1 mA +- 1 uA', 'current'),
-  }),
-  start: () => undefined,
-  step(_, given, params) {
-    const inputs = given as { readonly x: Numeric; readonly y: Numeric; readonly current?: Numeric }; // the inputs named above
-    const [x, y, current] = [valued(inputs.x), valued(inputs.y), valued(inputs.current) ?? params.amplitude];
-    if (!x || !y) return [undefined, nothing(AC, 'no component')];
-    if (!current || !(Math.abs(current.value) > 0))
-      return [undefined, nothing(AC, current ? 'no current flows' : 'the current is neither read nor given as "amplitude"')];
-    const i = current.value;
-    const over = (v: Known): Sigma =>
-      carried([
-        [1 / i, v.sigma],
-        [-v.value / i ** 2, current.sigma],
-      ]);
-    const size = amplitude({ x: x.value, y: y.value });
-    const turned =
-      Math.abs(y.value) > Math.abs(x.value)
-        ? 'more out of phase than in phase: capacitance, pick-up or a wrong reference phase'
-        : undefined;
-    const why = x.value / i < 0 ? 'below zero: the leads of current or voltage are swapped' : turned;
-    const towards = (a: number, b: number): Sigma =>
-      carried([
-        [a, x.sigma],
-        [b, y.sigma],
-      ]);
-    return [
-      undefined,
-      {
-        resistance: good(x.value / i, over(x), why),
-        quadrature: good(y.value / i, over(y)),
-        amplitude: good(size, size > 0 ? towards(x.value / size, y.value / size) : undefined),
-        phase: good(phase({ x: x.value, y: y.value }), size > 0 ? towards(-y.value / size ** 2, x.value / size ** 2) : undefined),
-      },
-    ];
-  },
-};
-
-const THIRD_IN = { third: 'V', first: 'V' } as const;
-const THIRD = { ratio: '1', heating: 'state' } as const;
-
-/** A current that heats the sample makes a voltage at three times its frequency: a hint, not a temperature. */
-export const thirdHarmonic: Derivation<{ readonly limit: number }, typeof THIRD_IN, typeof THIRD, undefined> = {
-  method: 'third-harmonic',
-  inputs: THIRD_IN,
-  outputs: THIRD,
-  params: options({
-    limit: {
-      about: 'ratio of the third to the first harmonic from which the sample is said to be heated (otherwise 1e-3)',
-      of: (v) => (v === undefined ? 1e-3 : typeof v === 'number' && v > 0 ? v : new Refused('must be a number above zero')),
-    },
-  }),
-  start: () => undefined,
-  step(_, given, { limit }) {
-    const inputs = given as { readonly third: Numeric; readonly first: Numeric }; // the inputs named above
-    const [third, first] = [valued(inputs.third), valued(inputs.first)];
-    if (!third || !first || first.value === 0) return [undefined, nothing(THIRD, 'no first harmonic')];
-    const ratio = Math.abs(third.value / first.value);
-    const sigma = carried([
-      [1 / first.value, third.sigma],
-      [-third.value / first.value ** 2, first.sigma],
-    ]);
-    const heated = ratio > limit && ratio > 3 * total(sigma);
-    return [undefined, { ratio: good(ratio, sigma), heating: heated ? 'heated by its current' : 'not seen' }];
-  },
-};
 
 // --- a sweep of the current
 
@@ -269,9 +167,11 @@ export const vanDerPauwMethod: Derivation<{ readonly depth: Known | undefined },
   step(_, given, { depth }) {
     const inputs = given as { readonly a: Numeric; readonly b: Numeric; readonly thickness?: Numeric }; // the inputs named above
     const [a, b, thickness] = [valued(inputs.a), valued(inputs.b), valued(inputs.thickness) ?? depth];
-    const got = a && b ? vanDerPauw(a.value, b.value) : undefined;
-    if (!a || !b || !got)
-      return [undefined, nothing(SHEET, `van der Pauw needs two resistances above zero, not ${a?.value} and ${b?.value} Ohm`)];
+    if (!a || !b) return [undefined, nothing(SHEET, 'no resistance')];
+    const swapped = [a, b].flatMap((one) => belowZero(one)?.replace(/^/, `${one.from}: `) ?? []);
+    if (swapped.length > 0) return [undefined, nothing(SHEET, swapped.join('; '))];
+    const got = vanDerPauw(a.value, b.value);
+    if (!got) return [undefined, nothing(SHEET, `van der Pauw needs two resistances above zero, not ${a.value} and ${b.value} Ohm`)];
     const sheet: Known = {
       value: got.resistance,
       sigma: carried([
@@ -318,6 +218,8 @@ export const fourTerminal: Derivation<FourParams, typeof FOUR_IN, typeof FOUR, u
     const inputs = given as { readonly [N in keyof typeof FOUR_IN]?: Numeric }; // the inputs named above
     const resistance = valued(inputs.resistance);
     if (!resistance) return [undefined, nothing(FOUR, 'no resistance')];
+    const swapped = belowZero(resistance);
+    if (swapped !== undefined) return [undefined, nothing(FOUR, `${resistance.from}: ${swapped}`)];
     const shape = {
       length: named(inputs.length, 'length') ?? p.between,
       width: named(inputs.width, 'width') ?? p.across,
@@ -364,8 +266,13 @@ export const wiedemannFranzMethod: Derivation<{ readonly lorenz: Known }, typeof
   step(_, given, { lorenz }) {
     const inputs = given as { readonly resistivity: Numeric; readonly temperature: Numeric }; // the inputs named above
     const [rho, temperature] = [valued(inputs.resistivity), valued(inputs.temperature)];
-    const k = rho && temperature ? wiedemannFranz(lorenz, temperature, rho) : undefined;
-    return [undefined, { conductivity: k ? good(k.value, k.sigma) : bad('resistivity and temperature must be above zero') }];
+    if (!rho || !temperature) return [undefined, nothing(HEAT, 'no resistivity or no temperature')];
+    const swapped = belowZero(rho);
+    if (swapped !== undefined) return [undefined, nothing(HEAT, `${rho.from}: ${swapped}`)];
+    const k = wiedemannFranz(lorenz, temperature, rho);
+    if (k) return [undefined, { conductivity: good(k.value, k.sigma) }];
+    const small = `a resistivity of ${show(rho.value, 'Ω m', total(rho.sigma))} cannot be told from zero: it has no conductivity`;
+    return [undefined, nothing(HEAT, temperature.value > 0 ? small : `the temperature must be above zero, not ${temperature.value} K`)];
   },
 };
 

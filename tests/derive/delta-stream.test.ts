@@ -116,13 +116,16 @@ describe('the method', () => {
     expect(resistance).toMatchObject({ value: want?.resistance, sigma: { random: want?.sigma } });
   });
 
-  test('swapped leads are suspect; what is no number, a changed current and gaps everywhere give reasons', () => {
+  test('swapped leads, what is no number, a changed current and gaps everywhere give reasons', () => {
     const [, swapped] = step([], { deltas: deltas.map((d) => -d) });
-    expect(swapped.resistance).toMatchObject({ quality: 'suspect', why: expect.stringMatching(/swapped/) });
+    expect(swapped.resistance).toMatchObject({ quality: 'bad', why: expect.stringMatching(/below zero by .* sigma: .*swapped/) });
     const why = (block: Block) => step([], block)[1].resistance;
     expect(why({ deltas: [...deltas.slice(0, 7), Number.NaN] })).toMatchObject({ quality: 'bad', why: 'reading 8 is no number' });
     expect(why({ deltas, amps: deltas.map((_, i) => (i < 9 ? 1e-3 : 2e-3)) })).toMatchObject({ why: expect.stringMatching(/changed/) });
-    expect(why({ deltas, amps: deltas.map(() => 0) })).toMatchObject({ why: expect.stringMatching(/above zero, not 0 A/) });
+    expect(why({ deltas, amps: deltas.map(() => 0) })).toMatchObject({ why: 'no current flows: half of delta_high less delta_low is 0 A' });
+    expect(why({ deltas, amps: deltas.map(() => -1e-3) })).toMatchObject({
+      why: expect.stringMatching(/^the current is reversed: .* -0.001 A/),
+    });
     expect(why({ deltas, numbers: deltas.map((_, i) => 2 * i) })).toMatchObject({ why: expect.stringMatching(/no two of 24/) });
   });
 

@@ -86,16 +86,13 @@ describe('delta', () => {
       /none is left/,
     );
   });
-  test('swapped leads are suspect; a current that never turns and readings that are no numbers give no value', () => {
-    const swapped = made('delta', { readings: 'k.block' }, {}, [
-      block(
-        volts.map((v) => -v),
-        amps,
-        0.05,
-      ),
-    ]).get('resistance');
-    expect(swapped?.quality).toBe('suspect');
-    expect(swapped?.quality === 'suspect' && swapped.why).toMatch(/swapped/);
+  test('swapped leads give no number; a current that never turns and readings that are no numbers neither', () => {
+    const turned = volts.map((v) => -v);
+    const swapped = made('delta', { readings: 'k.block' }, {}, [block(turned, amps, 0.05)]);
+    for (const name of ['resistance', 'delta2', 'delta3', 'delta4'])
+      expect(value(swapped.get(name))).toMatch(/^bad: below zero by more than 1000 sigma: the leads of voltage or of current are swapped$/);
+    // The EMF does not turn with the leads.
+    expect(value(swapped.get('offset'))).toBeCloseTo(-4e-6 - 3e-9 * 11.5, 8);
     expect(value(made('delta', { readings: 'k.block' }, {}, [block([1, 2, 3, 4], [1, 1, 1, 1])]).get('resistance'))).toMatch(
       /never reversed/,
     );
@@ -105,6 +102,12 @@ describe('delta', () => {
     expect(value(made('delta', { readings: 'k.block' }, {}, [block([1, 2, 3, 4], [1, 0, 1, -1])]).get('resistance'))).toMatch(
       /reading 2 has a current of 0 A/,
     );
+  });
+  test('a resistance that cannot be told from zero is a value with its bar', () => {
+    const none = amps.map((a, i) => -1e-6 * a + 1e-8 * (((i * 7) % 5) - 2));
+    const got = made('delta', { readings: 'k.block' }, {}, [block(none, amps, 0.05)]).get('resistance');
+    expect(got).toMatchObject({ quality: 'good' });
+    expect(Number(value(got))).toBeLessThan(0);
   });
   test('half-cycles keep their polarity and count what was left out', () => {
     const got = halfCycles([1, 2, 3, -1, -2, -3], [-1, -1, -1, 1, 1, 1], [0, 1, 2, 3, 4, 5], 1);
@@ -132,9 +135,41 @@ describe('alternating current', () => {
     expect(value(got.get('phase'))).toBeCloseTo(Math.atan2(1e-6, 1e-5), 12);
     expect(value(got.get('amplitude'))).toBeCloseTo(Math.hypot(1e-5, 1e-6), 15);
   });
-  test('what is more out of phase than in phase is suspect, and so are swapped leads; no current is no resistance', () => {
-    expect(made('ac-resistance', inputs, {}, readings(1e-6, 1e-5)).get('resistance')?.quality).toBe('suspect');
-    expect(made('ac-resistance', inputs, {}, readings(-1e-5, 0)).get('resistance')?.quality).toBe('suspect');
+  test.each([
+    [1e-6, 1e-5, /^bad: more out of phase than in phase: an open contact or lead, capacitance, pick-up/],
+    [3e-9, 1e-5, /^bad: more out of phase than in phase, and the in-phase part is 1.5 sigma of its noise: an open contact/],
+    [3e-9, 1e-9, /^bad: the in-phase part is 1.5 sigma of its noise: no current flows \(an open contact or lead\)/],
+    [-3e-9, 1e-9, /^bad: the in-phase part is 1.5 sigma of its noise/],
+    [-1e-7, 0, /^bad: below zero by 50 sigma: the leads of voltage or of current are swapped$/],
+  ])('x %d and y %d V give a reason and no number', (x, y, why) => {
+    expect(value(made('ac-resistance', inputs, {}, readings(x, y)).get('resistance'))).toMatch(why);
+  });
+  test('what is out of phase within the bars is suspect, and noise is a value where the rig wants it', () => {
+    expect(made('ac-resistance', inputs, {}, readings(1e-8, 1.1e-8)).get('resistance')?.quality).toBe('suspect');
+    expect(made('ac-resistance', inputs, { least: 0 }, readings(-3e-9, 1e-9)).get('resistance')).toMatchObject({ quality: 'good' });
+  });
+  test('after noise the voltage must stand out further', () => {
+    const at = (x: number, t: number): Reading[] => readings(x, 0).map((r) => ({ ...r, t }));
+    const all = (...x: number[]): unknown =>
+      value(
+        made(
+          'ac-resistance',
+          inputs,
+          {},
+          x.flatMap((v, i) => at(v, TIME + i)),
+        ).get('resistance'),
+      );
+    expect(all(8e-9)).toBeCloseTo(8e-6, 12);
+    expect(all(1e-9, 8e-9)).toMatch(/4 sigma of its noise/);
+    expect(all(1e-9, 2e-8, 8e-9)).toBeCloseTo(8e-6, 12);
+  });
+  test('no current is no resistance, nor is a reversed one', () => {
+    const reversed = readings(1e-5, 0).map((r) => (r.from === 'l.i' ? num('l.i', 'A', -1e-3) : r));
+    expect(value(made('ac-resistance', inputs, {}, reversed).get('resistance'))).toMatch(
+      /the current is reversed: the amplitude is -0.001 A/,
+    );
+    const stopped = readings(1e-5, 0).map((r) => (r.from === 'l.i' ? num('l.i', 'A', 0) : r));
+    expect(value(made('ac-resistance', inputs, {}, stopped).get('resistance'))).toBe('bad: no current flows');
     expect(value(made('ac-resistance', { x: 'l.x', y: 'l.y' }, {}, readings(1e-5, 0)).get('resistance'))).toMatch(/neither read nor given/);
     const fixed = made('ac-resistance', { x: 'l.x', y: 'l.y' }, { amplitude: '2 mA +- 2 uA' }, readings(1e-5, 0)).get('resistance');
     expect(value(fixed)).toBeCloseTo(0.005, 12);
@@ -174,9 +209,11 @@ describe('from resistance to conductivity', () => {
     expect(value(rho)).toBeCloseTo(0.2335718398563483 * 5e-6, 15);
     expect(rho?.quality === 'good' && Math.abs(rho.sigma?.shared?.thickness ?? 0)).toBeCloseTo(0.2335718398563483 * 0.5e-6, 12);
     expect(value(made('van-der-pauw', { a: 'm.a', b: 'm.b' }, {}, two).get('resistivity'))).toMatch(/neither read nor given/);
-    expect(value(made('van-der-pauw', { a: 'm.a', b: 'm.b' }, {}, [num('m.b', 'Ω', -1), num('m.a', 'Ω', 1)]).get('sheet'))).toMatch(
-      /above zero/,
-    );
+    const sheet = (b: number, sigma?: Sigma): unknown =>
+      value(made('van-der-pauw', { a: 'm.a', b: 'm.b' }, {}, [num('m.b', 'Ω', b, sigma), num('m.a', 'Ω', 1)]).get('sheet'));
+    expect(sheet(-1)).toBe('bad: m.b: below zero: the leads of voltage or of current are swapped');
+    expect(sheet(-1, { random: 0.1 })).toMatch(/m.b: below zero by 10 sigma/);
+    expect(sheet(-1, { random: 0.5 })).toMatch(/two resistances above zero, not 1 and -1 Ohm/);
   });
   test('four terminals and Wiedemann-Franz, with everything that is uncertain', () => {
     const shape = { between: '20 um +- 1 um', across: '10 um +- 0.5 um', depth: '5 um +- 0.5 um', volume: '0.72 +- 0.01' };
@@ -198,6 +235,23 @@ describe('from resistance to conductivity', () => {
       'width',
     ]);
     expect(k?.quality === 'good' && total(k.sigma) / Number(k.value)).toBeGreaterThan(0.12);
+  });
+  test('below zero: no resistivity and no conductivity, and each says why', () => {
+    const shape = { between: '20 um', across: '10 um', depth: '5 um' };
+    const rho = (r: number) =>
+      made('four-terminal', { resistance: 'd.r' }, shape, [num('d.r', 'Ω', r, { random: 1e-3 })]).get('resistivity');
+    expect(value(rho(-0.08))).toBe('bad: d.r: below zero by 80 sigma: the leads of voltage or of current are swapped');
+    expect(rho(-2e-3)).toMatchObject({ quality: 'good' });
+    const k = (value_: number, kelvin = 300) =>
+      value(
+        made('wiedemann-franz', { resistivity: 'n.rho', temperature: 'up.t' }, {}, [
+          num('up.t', 'K', kelvin),
+          num('n.rho', 'Ω m', value_, { random: 1e-9 }),
+        ]).get('conductivity'),
+      );
+    expect(k(-1e-7)).toBe('bad: n.rho: below zero by 100 sigma: the leads of voltage or of current are swapped');
+    expect(k(-2e-9)).toMatch(/a resistivity of -2.00 ± 1.00 nΩ m cannot be told from zero: it has no conductivity/);
+    expect(k(1e-7, -1)).toMatch(/the temperature must be above zero, not -1 K/);
   });
   test('a length by hand is shared, and a missing one is named', () => {
     const readings = [num('operator.thickness', 'm', 12e-6, { random: 1e-6 }), num('d.r', 'Ω', 0.08)];
@@ -230,6 +284,9 @@ describe('from resistance to conductivity', () => {
       ['delta', { noise: 5 }, /noise: 5 has no unit; write it like 5 nV/],
       ['wiedemann-franz', { lorenz: 2.44e-8 }, /lorenz: 2.44e-8 has no unit/],
       ['delta', { settle: -1 }, /whole number/],
+      ['delta', { current: '-1 mA' }, /the current is reversed/],
+      ['delta-stream', { current: '-1 mA' }, /the current is reversed/],
+      ['ac-resistance', { amplitude: '-1 mA' }, /the current is reversed/],
       ['joule-heating', { points: 2 }, /from 3/],
       ['van-der-pauw', { tickness: '5 um' }, /no option|known are/],
     ] as const) {

@@ -149,7 +149,7 @@ describe('the simulated sample, measured', () => {
     });
   });
 
-  test('a contact that opens gives no number, with the reason; swapped leads are suspect', () => {
+  test('a contact that opens gives no number, with the reason, and swapped leads neither', () => {
     const w = settled(1);
     w.probe.faults.open = 'voltage';
     const open = measured(w, 3);
@@ -160,7 +160,7 @@ describe('the simulated sample, measured', () => {
     w.probe.faults.open = undefined;
     w.probe.faults.swapped = true;
     const swapped = of(measured(w, 3), 'r.resistance').at(-1);
-    expect(swapped).toMatchObject({ quality: 'suspect', why: expect.stringMatching(/swapped/) });
+    expect(swapped).toMatchObject({ quality: 'bad', why: expect.stringMatching(/swapped/) });
     w.probe.faults.swapped = false;
     w.probe.faults.open = 'current';
     // Without a current there is no resistance: only noise is left. The source tells of it by its compliance.
