@@ -92,6 +92,17 @@ describe('verify', () => {
     for (const name of partsIn(traces)) if (name.startsWith('raw-traces')) unlinkSync(join(traces, name));
     expect((await json(traces)).findings).toMatchObject([
       { kind: 'lost', where: 'camera.spectrum', text: expect.stringContaining('4 traces of 4') },
+      { kind: 'missing', where: 'raw-traces-0001' },
+    ]);
+
+    const files = copy();
+    unlinkSync(join(files, 'raw-calibrations-0001.mcap'));
+    expect((await json(files)).findings).toEqual([
+      {
+        kind: 'missing',
+        where: 'raw-calibrations-0001',
+        text: "raw-calibrations-0001 is not in the folder; the session's end says that it was",
+      },
     ]);
 
     const link = copy();
@@ -99,6 +110,7 @@ describe('verify', () => {
     expect((await json(link)).findings).toMatchObject([
       { kind: 'count', text: "0 bytes in on tcp:10.0.0.1:5025; the session's end says 80" },
       { kind: 'count', text: "0 bytes out on tcp:10.0.0.1:5025; the session's end says 56" },
+      { kind: 'missing', where: 'raw-tcp-10-0-0-1-5025-0001' },
     ]);
   });
 
@@ -194,7 +206,7 @@ describe('repair', () => {
     expect(existsSync(join(to, 'influx-rejected.jsonl'))).toBe(true);
     expect(out).toContain('MESSAGES LOST');
     // Its files are sound now; what is missing stays named.
-    expect(kinds(await json(to)).filter((kind) => !['lost', 'count'].includes(kind))).toEqual([]);
+    expect(kinds(await json(to)).filter((kind) => !['lost', 'count', 'missing'].includes(kind))).toEqual([]);
   });
 
   test('a folder that is there is not written over', async () => {

@@ -7,6 +7,7 @@ import { asideFile, BEGINNING, cursorFile, type Position } from './cursor.ts';
 import { influxSink } from './influx.ts';
 import { InfluxFeed, type Source } from './influx-feed.ts';
 import { sessionLine } from './influx-session.ts';
+import { parsePartName, seriesName } from './part-name.ts';
 import { sessionWriter } from './parts.ts';
 import { type Put, readingOf, write } from './session-json.ts';
 import { chunksFrom, listParts } from './session-read.ts';
@@ -153,6 +154,16 @@ export function catchUp(
   };
 }
 
+/** The number of the last part of each series that is in the folder, whichever process has written it; what is still in memory comes there. */
+async function lastParts(folder: string, classes: ReadonlySet<string>): Promise<Record<string, number>> {
+  const last: Record<string, number> = Object.fromEntries([...classes].map((klass) => [seriesName(klass), 1]));
+  for (const file of await readdir(folder).catch(() => [])) {
+    const part = parsePartName(file);
+    if (part) last[part.series] = Math.max(part.number, last[part.series] ?? 0);
+  }
+  return last;
+}
+
 export async function recorder(options: RecorderOptions): Promise<Recorder> {
   const { folder, rig, now, told } = options;
   await mkdir(folder, { recursive: true });
@@ -184,6 +195,7 @@ export async function recorder(options: RecorderOptions): Promise<Recorder> {
   };
   json('rig', began, { version: options.version, name: rig.name, yaml: rig.text, session: basename(folder) });
   for (const [path, bytes] of Object.entries(rig.files)) session.write(`file ${path}`, 'raw-calibrations', began, bytes);
+  const classes = new Set<string>(Object.keys(rig.files).length > 0 ? ['slow', 'raw-calibrations'] : ['slow']);
 
   const aside = asideFile(join(folder, 'influx-rejected.jsonl'));
   const cursor = cursorFile(join(folder, 'influx.json'));
@@ -226,6 +238,7 @@ export async function recorder(options: RecorderOptions): Promise<Recorder> {
   };
 
   const put: Put = (topic, klass, t, bytes, encoding) => {
+    classes.add(klass);
     session.write(topic, klass, t, bytes, encoding);
   };
   const take = (entries: readonly Entry[]): void => {
@@ -291,6 +304,7 @@ export async function recorder(options: RecorderOptions): Promise<Recorder> {
         channels: Object.fromEntries(Object.entries(counts.channels).map(([name, c]) => [name, c.good + c.suspect + c.bad])),
         exchanges: counts.exchanges.total,
         wire: counts.wire,
+        series: await lastParts(folder, classes),
       });
       await session.close();
       await announce(now());

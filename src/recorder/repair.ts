@@ -139,7 +139,7 @@ async function account(
 
 const least = (all: readonly number[]): number => all.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
 
-/** Writes the messages of one series under their old numbers, chunk by chunk and part by part as they were; parts are counted from 1. */
+/** Writes the messages of one series under their old numbers, chunk by chunk and part by part as they were: a part that is gone stays gone. */
 class SeriesWriter {
   readonly #folder: string;
   readonly #series: string;
@@ -148,6 +148,7 @@ class SeriesWriter {
   readonly #ids = new Map<string, number>();
   #part: PartFile | undefined;
   #of: string | undefined;
+  #number = 0;
   made = 0;
   chunks = 0;
   messages = 0;
@@ -184,20 +185,21 @@ class SeriesWriter {
     const sealed = this.#builder.seal();
     if (!sealed) return;
     if (this.#part && (this.#of !== of || !this.#part.fits(sealed.bytes.length, LIMITS.partBytes))) await this.end();
-    this.#part ??= await this.#open();
+    this.#part ??= await this.#open(of);
     this.#of = of;
     await this.#part.write(sealed);
     this.chunks++;
     this.#builder.recycle(sealed);
   }
 
-  async #open(): Promise<PartFile> {
+  async #open(of: string): Promise<PartFile> {
     this.made++;
+    this.#number = Math.max(this.#number + 1, parsePartName(`${of}.mcap`)?.number ?? 1);
     return PartFile.open({
       disk: nodeDisk,
       folder: this.#folder,
       series: this.#series,
-      number: this.made,
+      number: this.#number,
       channels: this.#channels,
       ended: new Map(),
       now: () => 0,

@@ -62,6 +62,8 @@ export interface Counts {
   readonly orders?: Readonly<Record<string, number>>;
   /** Bytes by link. */
   readonly wire?: Readonly<Record<string, { readonly in: number; readonly out: number }>>;
+  /** The number of the last part of each series. */
+  readonly series?: Readonly<Record<string, number>>;
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> => value !== null && typeof value === 'object';
@@ -71,7 +73,7 @@ const numbers = (value: unknown): Record<string, number> =>
 /** The counts in the message `end`, or in the file that `run --summary` writes; empty where it says nothing that is understood. */
 export function countsOf(value: unknown): Counts {
   if (!isObject(value)) return {};
-  const { channels, exchanges, orders, bytes } = value;
+  const { channels, exchanges, orders, bytes, series } = value;
   const each = isObject(channels) ? Object.entries(channels) : [];
   const wire = value.wire ?? (isObject(bytes) ? bytes.wire : undefined);
   return {
@@ -84,6 +86,7 @@ export function countsOf(value: unknown): Counts {
       : {}),
     ...(typeof exchanges === 'number' ? { exchanges } : isObject(exchanges) ? { exchanges: sum(numbers(exchanges), 'total') } : {}),
     ...(isObject(orders) ? { orders: numbers(orders) } : {}),
+    ...(isObject(series) ? { series: numbers(series) } : {}),
     ...(isObject(wire)
       ? {
           wire: Object.fromEntries(
@@ -98,7 +101,7 @@ const sum = (all: Readonly<Record<string, number>>, ...keys: readonly string[]):
 
 /** One sentence for each count that is below what was said. More than was said is no loss: a recorder that began anew counts from there. */
 export function fewer(
-  found: Required<Counts>,
+  found: Required<Omit<Counts, 'series'>>,
   said: Counts,
 ): readonly { readonly of: string; readonly found: number; readonly said: number }[] {
   const rows = [

@@ -84,7 +84,7 @@ export async function verifySession(folder: string, options: { readonly summary?
     }
     for (const part of own) await around(part, counted.get(part.name) ?? new Map(), findings);
   }
-  const complete = content.end(options.summary ?? {});
+  const complete = content.end(options.summary ?? {}, parts);
   return {
     session: folder,
     whole: findings.all.length === 0,
@@ -228,7 +228,7 @@ class Content {
   }
 
   /** Tells what only the whole shows. True where the session has an end. */
-  end(summary: Counts): boolean {
+  end(summary: Counts, parts: readonly Part[]): boolean {
     const add = (kind: Finding['kind'], where: string, text: string): void => this.#findings.add(kind, where, text);
     const between = (from: number | undefined, to: number): string =>
       from === undefined ? `before ${stamp(to)}` : `between ${stamp(Math.min(from, to))} and ${stamp(Math.max(from, to))}`;
@@ -243,6 +243,12 @@ class Content {
     const found = { channels: this.#channels, exchanges: this.#exchanges, orders: this.#orders, wire: this.#wire };
     for (const row of fewer(found, this.#end ?? {})) add('count', 'end', `${row.found} ${row.of}; the session's end says ${row.said}`);
     for (const row of fewer(found, summary)) add('count', 'summary', `${row.found} ${row.of}; the summary says ${row.said}`);
+    for (const [series, said] of Object.entries(this.#end?.series ?? {})) {
+      const last = parts.findLast((part) => part.series === series)?.number ?? 0;
+      if (last >= said) continue;
+      const names = last + 1 === said ? partName(series, said) : `${partName(series, last + 1)} to ${partName(series, said)}`;
+      add('missing', partName(series, last + 1), `${names} is not in the folder; the session's end says that it was`);
+    }
     if (this.#end === undefined)
       add('end', 'slow', 'the session has no end: it is still being written, or what wrote it was stopped at once');
     return this.#end !== undefined;
