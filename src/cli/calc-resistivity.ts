@@ -5,8 +5,9 @@ import { known } from '../derive/gauge-parameters.ts';
 import { halfCycles } from '../derive/half-cycles.ts';
 import { blochGrueneisen } from '../derive/metal.ts';
 import { lorenzFrom } from '../derive/resistivity-methods.ts';
+import { belowZero, notForward } from '../derive/signs.ts';
 import { vanDerPauw } from '../derive/van-der-pauw.ts';
-import { wiedemannFranz } from '../derive/wiedemann-franz.ts';
+import { LORENZ, lorenzNamed, wiedemannFranz } from '../derive/wiedemann-franz.ts';
 import { total } from '../reading.ts';
 import { Refused } from '../talk.ts';
 import { quantity, show, type Unit } from '../units.ts';
@@ -60,7 +61,8 @@ Options of vdp
 
 Options of wiedemann-franz
   --temperature T     such as "3750 K +- 100 K"; --resistivity R, such as "40.4 uOhm cm +- 8 uOhm cm"
-  --lorenz L          sommerfeld (default), zhang2020, or such as "2.44e-8 +- 0.2e-8 W Ohm/K2"
+  --lorenz L          such as "2.44e-8 +- 0.2e-8 W Ohm/K2", or by name; otherwise sommerfeld
+${LORENZ.map((l) => `    ${l.name.padEnd(16)}  ${written(l.value, l.sigma)}, ${l.source}`).join('\n')}
 
 Options of bloch-grueneisen
   --temperature T,... in K; --residual R, --coefficient C (resistivities), --debye T
@@ -72,18 +74,43 @@ export function calcResistivity(name: string, parsed: Parsed, io: Io): number {
   const step = STEPS[name];
   if (!step) throw new Error(`no step ${name}`); // the caller has looked
   only(parsed, name, [...step.takes, 'json', 'help']);
-  const { json, lines } = step.of(parsed.options);
-  io.out(parsed.flags.has('json') ? `${JSON.stringify(json, null, 2)}\n` : asLines(lines));
-  return EXIT.ok;
+  const asJson = parsed.flags.has('json');
+  try {
+    const { json, lines } = step.of(parsed.options);
+    io.out(asJson ? `${JSON.stringify(json, null, 2)}\n` : asLines(lines));
+    return EXIT.ok;
+  } catch (error) {
+    if (!(error instanceof NoAnswer)) throw error;
+    if (asJson) io.out(`${JSON.stringify({ refused: error.message })}\n`);
+    else io.err(`bridgman calc: ${error.message}\n`);
+    return EXIT.refused;
+  }
+}
+
+/** What there is no answer to: understood, and refused. */
+class NoAnswer extends Error {}
+
+const OVERFLOW = 9.9e36; // +9.9E37, -9.9E37 and 9.91E37 of SCPI, and what is beyond them
+/** Refuses what an instrument says where it has no reading: in any unit, as a value or as its uncertainty, as a number or as a word. */
+function readings(name: string, text: string): void {
+  const numbers = text.match(/(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?/g) ?? [];
+  if (numbers.some((n) => Number(n) >= OVERFLOW) || /^\s*[+-]?(?:inf(?:inity)?|nan|ninf|overflow|ovrld|overload)\b/i.test(text))
+    throw new NoAnswer(`--${name}: "${text.trim()}" is no reading: overflow: the instrument's word for no reading, such as an open input`);
 }
 
 /** A quantity above zero with its uncertainty; bare numbers only where the unit is '1' or `bare` says so. */
 function taken(options: Options, name: string, unit: Unit, example: string, bare = false): Known {
   const text = options[name];
   if (text === undefined) throw new Usage(`--${name} is missing, such as --${name} "${example}"`);
+  readings(name, text);
   const plain = bare ? quantity(text) : undefined;
   const read = plain !== undefined && typeof plain !== 'string' && plain.unit === '1' ? plain : known(text, unit, example);
   if (read instanceof Refused) throw new Usage(`--${name}: ${read.why}`);
+  const sigma = read.sigma === undefined ? {} : { sigma: { random: read.sigma } };
+  const swapped = unit === 'Ω' || unit === 'Ω m' ? belowZero({ value: read.value, ...sigma }) : undefined;
+  if (swapped !== undefined) throw new NoAnswer(`--${name}: "${text}" is ${swapped}`);
+  if (unit === 'A' && read.value < 0)
+    throw new NoAnswer(`--${name}: ${notForward(read.value, `"${text}"`)}; --first - says that the first reading is of the negative one`);
   if (!(read.value > 0)) throw new Usage(`--${name}: must be above zero, not "${text}"`);
   return { value: read.value, ...(read.sigma === undefined ? {} : { sigma: { random: 0, shared: { [name]: read.sigma } } }) };
 }
@@ -95,17 +122,14 @@ function exact(options: Options, name: string, unit: Unit, example: string, bare
   return value;
 }
 
-const OVERFLOW = 9.9e36; // 9.9E37 and 9.91E37 in all units that are read
-
 /** Numbers parted by commas, in that unit or bare. */
 function list(name: string, text: string, unit: Unit): readonly number[] {
   return text.split(',').map((one, i) => {
+    readings(`${name}, number ${i + 1}`, one);
     const read = quantity(one.trim());
     if (typeof read === 'string') throw new Usage(`--${name}: number ${i + 1}: ${read}`);
     if (read.sigma !== undefined)
       throw new Usage(`--${name}: number ${i + 1}, "${one.trim()}", has an uncertainty, and none is taken there`);
-    if (Math.abs(read.value) >= OVERFLOW)
-      throw new Usage(`--${name}: number ${i + 1}, "${one.trim()}", is no reading: instruments say so for an overflow or an open input`);
     if (read.unit !== unit && read.unit !== '1')
       throw new Usage(`--${name}: number ${i + 1}, "${one.trim()}", is in ${read.unit}, not in ${unit}`);
     return read.value;
@@ -117,6 +141,19 @@ const part = (value: number | undefined, unit: Unit, sigma?: number): object => 
   sigma: sigma === undefined || !Number.isFinite(sigma) ? null : sigma,
   unit,
 });
+
+/** With its bar, where that can be seen: readings without any scatter have one of rounding alone. `scale`: of what it was made. */
+function barred(value: number, unit: Unit, sigma: number, scale = Math.abs(value)): string {
+  if (sigma >= 1e-9 * scale) return show(value, unit, sigma);
+  return `${show(Math.abs(value) < 1e-9 * scale ? 0 : value, unit)}, no scatter`;
+}
+
+/** What else a resistance below zero may come from, by what the arguments say of the current. */
+function orReversed({ currents, first }: Options): string {
+  if (currents !== undefined) return ', or the current is reversed: turn the signs of --currents';
+  const other = first === '-' ? 'positive one: leave --first - out' : 'negative one: say --first -';
+  return `, or the current is reversed: the first reading is of the ${other}`;
+}
 
 function delta(options: Options): Answer {
   if (options.voltages === undefined) throw new Usage('--voltages is missing, such as --voltages 1.65e-5,-8.1e-6,1.65e-5,-8.1e-6');
@@ -131,6 +168,7 @@ function delta(options: Options): Answer {
   const sign = options.first === '-' ? -1 : 1;
   const amps =
     options.currents === undefined ? volts.map((_, i) => (i % 2 === 0 ? sign : -sign) * size) : list('currents', options.currents, 'A');
+  readings('settle', options.settle ?? '');
   const settle = Number(options.settle ?? '0');
   if (!Number.isInteger(settle) || settle < 0) throw new Usage(`--settle is a whole number from 0, not "${options.settle}"`);
   const noise = options.noise === undefined ? undefined : exact(options, 'noise', 'V', '5 nV', true);
@@ -151,11 +189,14 @@ function delta(options: Options): Answer {
   // In all readings alike: no averaging makes it smaller.
   const shared = size > 0 ? (Math.abs(fit.resistance) * total(current?.sigma)) / size : 0;
   const sigma = Math.hypot(fit.sigma, shared);
+  const below = belowZero({ value: fit.resistance, sigma: { random: sigma } });
+  if (below !== undefined) throw new NoAnswer(`the resistance is ${barred(fit.resistance, 'Ω', sigma)}, ${below}${orReversed(options)}`);
   const deltas = {
     delta2: delta2(cycles.means, cycles.first),
     delta3: delta3(cycles.means, cycles.first),
     delta4: delta4(cycles.means, cycles.first),
   };
+  const largest = Math.max(...cycles.volts.map(Math.abs));
   const averages = Object.entries(deltas).map(
     ([name, series]) => [name, series.reduce((s, v) => s + v, 0) / series.length / mean] as const,
   );
@@ -173,11 +214,14 @@ function delta(options: Options): Answer {
       ...Object.fromEntries(averages.map(([name, r]) => [`mean_${name}`, part(r, 'Ω')])),
     },
     lines: [
-      ['resistance', show(fit.resistance, 'Ω', sigma)],
+      ['resistance', barred(fit.resistance, 'Ω', sigma)],
       ...(shared > 0 ? [['terms', `readings ${show(fit.sigma, 'Ω')}, current ${show(shared, 'Ω')}`] as const] : []),
-      ['offset', show(fit.offset, 'V', fit.offsetSigma)],
-      ['drift', `${show(fit.drift, 'V', fit.driftSigma)} per reading`],
-      ['noise', `${show(fit.noise, 'V')} rms of one reading, ${fit.dof} degrees of freedom`],
+      ['offset', barred(fit.offset, 'V', fit.offsetSigma, largest)],
+      ['drift', `${barred(fit.drift, 'V', fit.driftSigma, largest)} per reading`],
+      [
+        'noise',
+        `${show(fit.noise < 1e-9 * largest ? 0 : fit.noise, 'V')} rms of one reading, ${fit.dof} degree${fit.dof === 1 ? '' : 's'} of freedom`,
+      ],
       ...averages.map(
         ([name, r]) =>
           [
@@ -222,9 +266,18 @@ function vdp(options: Options): Answer {
   };
 }
 
+/** A Lorenz number with its sigma, both with one exponent. */
+function written(value: number, sigma: number): string {
+  const exponent = Math.floor(Math.log10(value));
+  const bar = sigma > 0 ? ` ± ${(sigma / 10 ** exponent).toFixed(6)}e${exponent}` : '';
+  return `${value.toExponential(6)}${bar} W Ω/K²`;
+}
+
 function heat(options: Options): Answer {
   const temperature = taken(options, 'temperature', 'K', '3750 K +- 100 K', true);
   const rho = taken(options, 'resistivity', 'Ω m', '40.4 uOhm cm +- 8 uOhm cm');
+  readings('lorenz', options.lorenz ?? '');
+  const published = options.lorenz === undefined ? LORENZ[0] : lorenzNamed(options.lorenz);
   const lorenz = lorenzFrom(options.lorenz);
   if (lorenz instanceof Refused) throw new Usage(`--lorenz: ${lorenz.why}`);
   const k = wiedemannFranz(lorenz, temperature, rho);
@@ -234,12 +287,17 @@ function heat(options: Options): Answer {
     json: {
       method: 'wiedemann-franz',
       conductivity: part(k.value, 'W/m/K', total(k.sigma) || undefined),
-      lorenz: part(lorenz.value, 'W Ω/K²', total(lorenz.sigma) || undefined),
+      lorenz: {
+        ...part(lorenz.value, 'W Ω/K²', total(lorenz.sigma) || undefined),
+        name: published?.name ?? null,
+        reference: published?.source ?? null,
+      },
       terms: Object.fromEntries(causes.map(([cause, size]) => [cause, part(Math.abs(size), 'W/m/K')])),
     },
     lines: [
       ['conductivity', show(k.value, 'W/m/K', total(k.sigma))],
-      ['Lorenz number', `${lorenz.value.toExponential(6)} W Ω/K²`],
+      ['Lorenz number', written(lorenz.value, total(lorenz.sigma))],
+      ['reference', published ? `${published.name}: ${published.source}` : 'as given'],
       ...(causes.length > 0
         ? [['terms', causes.map(([cause, size]) => `${cause} ${show(Math.abs(size), 'W/m/K')}`).join(', ')] as const]
         : []),

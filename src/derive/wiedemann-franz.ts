@@ -10,7 +10,9 @@ export interface Lorenz {
   readonly source: string;
 }
 
-/** The published ones; any other is given as a number. */
+const ZHANG = 'Zhang et al., Phys. Rev. Lett. 125 (2020) 078501';
+
+/** The published ones, that of free electrons first; any other is given as a number. */
 export const LORENZ: readonly Lorenz[] = [
   {
     name: 'sommerfeld',
@@ -20,10 +22,23 @@ export const LORENZ: readonly Lorenz[] = [
     source: 'free electrons, Sommerfeld: (pi^2/3)(k/e)^2',
   },
   {
-    name: 'zhang2020',
-    value: 2.05e-8,
-    sigma: 0.05e-8,
-    source: 'iron at the conditions of the core, 2.0 to 2.1e-8: Zhang et al., Phys. Rev. Lett. 125 (2020) 078501',
+    name: 'ohta2016',
+    value: 2.44e-8,
+    sigma: 0,
+    source: 'iron at 136 GPa and 3750 K, the number of free electrons as it was used there: Ohta et al., Nature 534 (2016) 95',
+  },
+  { name: 'zhang2020', value: 2.05e-8, sigma: 0.05e-8, source: `iron at the conditions of the core, 2.0 to 2.1e-8: ${ZHANG}` },
+  {
+    name: 'zhang2020-low',
+    value: 2.0e-8,
+    sigma: 0,
+    source: `iron at the conditions of the core, the lower end of 2.0 to 2.1e-8: ${ZHANG}`,
+  },
+  {
+    name: 'zhang2020-high',
+    value: 2.1e-8,
+    sigma: 0,
+    source: `iron at the conditions of the core, the upper end of 2.0 to 2.1e-8: ${ZHANG}`,
   },
 ];
 

@@ -277,7 +277,7 @@ describe('from resistance to conductivity', () => {
   });
   test('parameters that cannot be say what would be right', () => {
     for (const [method, given, text] of [
-      ['wiedemann-franz', { lorenz: 'wiedeman' }, /sommerfeld, zhang2020/],
+      ['wiedemann-franz', { lorenz: 'wiedeman' }, /sommerfeld, ohta2016, zhang2020/],
       ['wiedemann-franz', { lorenz: '2.4 W' }, /W Ω\/K²/],
       ['four-terminal', { depth: '5 K' }, /5 um/],
       ['four-terminal', { between: 20 }, /between: 20 has no unit; write it like/],
