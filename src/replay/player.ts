@@ -278,8 +278,7 @@ export class Player {
           this.#refused = `another instrument answers than before: ${identity} instead of ${this.#identity}`;
           return;
         }
-        this.#refused = undefined;
-        this.running = true;
+        this.#refused = undefined; // that it is running the session says in words of its own, in its order among what came by itself
         if (this.#body) return;
         this.#identity = identity;
         try {
