@@ -57,7 +57,8 @@ export class Watch {
   /** The filter settles from now on. */
   settle(why: string): void {
     const until = this.now + 1e6 * this.wait();
-    if (until > this.until) [this.until, this.why] = [until, `not settled after ${why}: that takes ${this.wait()} s`];
+    if (until > this.until)
+      [this.until, this.why] = [until, `not settled after ${why}: that takes ${Number(this.wait().toPrecision(6))} s`];
   }
   /** Values of this moment: why they are not settled, where they are not. */
   at(t: number): string | undefined {

@@ -311,11 +311,17 @@ const heaterName: Field<string | undefined> = {
   of: (yaml) => (yaml === undefined || typeof yaml === 'string' ? yaml : new Refused('must be a name')),
 };
 
+/** 350 is a number in YAML. */
+const which = word('which of the two it is', ['336', '350'] as const, '336');
+
 /** A controller with four sensors (platinum, diode, platinum, negative) and four outputs, of which the first heats what input A measures. */
 export default simulator({
   options: options<Options>({
     terminator: terminator('LF'),
-    simulated: word('which of the two it is', ['336', '350'] as const, '336'),
+    simulated: {
+      about: which.about,
+      of: (yaml) => which.of(typeof yaml === 'number' ? String(yaml) : yaml),
+    },
     heater: heaterName,
     inputs: { about: "the driver's own", of: (yaml) => yaml },
   }),

@@ -113,6 +113,21 @@ describe('rigs/resistivity', () => {
     expect(orders.at(-1)?.by).toMatch(/contacts/);
   });
 
+  test.each([
+    ['open current', 'source.block', /no delta measurement runs: .*a current contact or lead is open/],
+    ['open voltage', 'source.block', /overflow: .*open input/],
+    ['swapped leads', 'r.resistance', /below zero by/],
+  ])('the simulated source makes "%s" for a person to see, after some time', async (contact, where, why) => {
+    const loaded = await loadRig(resolve(import.meta.dirname, '../rigs/resistivity'), known, methods);
+    if (!loaded.ok) throw new Error('see above');
+    const instruments = loaded.rig.instruments.map((i) => (i.name === 'source' ? { ...i, simulate: { contact, contact_after: 15 } } : i));
+    const lab = laboratory({ ...loaded.rig, instruments }, known, { seed: 4 });
+    lab.clock.advance(14);
+    expect(lab.readings('r.resistance').at(-1)?.quality).toBe('good');
+    lab.clock.advance(6);
+    expect(lab.readings(where).at(-1)).toMatchObject({ quality: 'bad', why: expect.stringMatching(why) });
+  });
+
   test('an open current contact is no resistance of the lock-in either, at any time, and it says so', async () => {
     const { lab } = await spoilt((w) => {
       w.probe.faults.open = 'current';
