@@ -1,4 +1,4 @@
-import { DELTA_ELEMENTS, errorQueue, keithleyFlag, keithleyNumber, statusWord } from '../protocols/keithley.ts';
+import { DELTA_ELEMENTS, errorQueue, keithleyFlag, keithleyNumber, METER_TAKEN, statusWord } from '../protocols/keithley.ts';
 import { type DeltaCollector, type DeltaLook, deltaCollector, type HalfCycle, halfCollector } from '../protocols/keithley-delta.ts';
 import { fromLatin1, latin1 } from '../protocols/protocol.ts';
 import { errorEntry, scpi, splitReplies } from '../protocols/scpi.ts';
@@ -324,16 +324,27 @@ const traced = (value: Trace, timed: boolean): Measured<'trace'> => {
 /** Whether the meter belongs to a delta measurement (nothing else is sent to it then), and whether half-cycles are stepped from here. */
 interface Claim {
   busy: boolean;
+  /** Looks for which it is armed just now, whatever they find: the source takes its time. */
+  arming: number;
   stepping: boolean;
   /** Half-cycles begun, and seconds that one may take: a talk that was given up takes no further step. */
   steps: number;
   patience: number;
 }
 
+const reversed = (high: number, low: number): string =>
+  `the current is reversed: delta_high (${high} A) must be above zero and delta_low (${low} A) below it`;
+
+const ARMING = 20; // looks, twice a second
+
 function* deltaOn(act: Actors<L>, d: DeltaCollector, meter: Claim, waves: boolean, here: Here): Talk<void> {
   yield* idle(act, waves);
   yield* present(act);
+  const [high, low] = answers(yield* act.main.ask(':SOUR:DELT:HIGH?;:SOUR:DELT:LOW?'), 2);
+  const currents = [sure(high, 'delta_high'), sure(low, 'delta_low')] as const;
+  if (!(currents[0] > currents[1])) throw new NoReply(reversed(...currents));
   meter.busy = true;
+  meter.arming = ARMING;
   // Without an end it would go on when the buffer is full.
   if (ENDLESS_COUNT.test(yield* act.main.ask(':SOUR:DELT:COUN?'))) yield* act.main.send(`:SOUR:DELT:COUN ${BUFFER}`);
   // Compliance ends it; readings in volts, with all that tells them apart.
@@ -345,6 +356,7 @@ function* deltaOn(act: Actors<L>, d: DeltaCollector, meter: Claim, waves: boolea
     yield* here.wait(0.5);
   }
   d.begin();
+  meter.arming = 0;
   yield* act.main.send(':INIT:IMM');
 }
 
@@ -361,8 +373,8 @@ function* halfCycles(
   yield* idle(act, waves);
   yield* present(act);
   const [high, low, delay] = answers(yield* act.main.ask(':SOUR:DELT:HIGH?;:SOUR:DELT:LOW?;:SOUR:DELT:DEL?'), 3);
-  const currents = [sure(high, 'delta_high'), sure(low, 'delta_low')];
-  if (!(currents[0] > 0 && currents[1] < 0)) throw new NoReply('delta_high must be above zero and delta_low below it');
+  const currents = [sure(high, 'delta_high'), sure(low, 'delta_low')] as const;
+  if (!(currents[0] > 0 && currents[1] < 0)) throw new NoReply(reversed(...currents));
   const set = yield* relayed(act, ':SENS:VOLT:NPLC?;:SYST:LFR?;:FORM:ELEM?', 0.3, here);
   const [cycles = '', line = '', elements = ''] = answers(set, 3);
   const nplc = sure(cycles, 'nplc of the meter');
@@ -377,7 +389,7 @@ function* halfCycles(
     yield* act.main.send(':OUTP 1');
     for (let i = 0; i < Math.round(n); i++) {
       claim.steps++;
-      const row = yield* halfCycle(act, currents[i % 2] ?? 0, sure(delay, 'delta_delay'), takes, here);
+      const row = yield* halfCycle(act, i % 2 === 0 ? currents[0] : currents[1], sure(delay, 'delta_delay'), takes, here);
       run.rows.push(row);
       if (row.compliance) throw new NoReply(COMPLIANCE);
     }
@@ -468,14 +480,16 @@ export default instrument<L, Options, Id>({
     const paired = meter === 'relay';
     const delta = deltaCollector();
     const half = halfCollector();
-    const claim: Claim = { busy: false, stepping: false, steps: 0, patience: 0 };
+    const claim: Claim = { busy: false, arming: 0, stepping: false, steps: 0, patience: 0 };
     const trouble = { compliance: false, hot: false };
     const watched = deltaPoll(delta, trouble);
     const deltaWatch: typeof watched = {
       ...watched,
       *talk(ask) {
         const look = yield* watched.talk(ask);
-        claim.busy = look.armed;
+        claim.arming = Math.max(0, claim.arming - 1);
+        // One that was asked before the last run began says nothing of it.
+        if (look.run === delta.run) claim.busy = look.armed || claim.arming > 0;
         return look;
       },
     };
@@ -572,11 +586,14 @@ export default instrument<L, Options, Id>({
       *tunnel(act, address, bytes, reply, here) {
         if (address !== 'relay')
           throw new NoReply(`"${address}" is not there: what the serial port of the source leads to is gpib:NAME/relay`);
-        if (claim.busy) throw new NoReply('the meter belongs to the delta measurement that is armed');
-        const line = latin1(bytes).replace(/[\r\n]+$/, '');
+        const asked = latin1(bytes);
+        const line = asked.replace(/[\r\n]+$/, '');
         if (line === '') return undefined;
+        // Whoever asks reads lines that end as the own ones do.
+        const end = asked.slice(line.length) || '\n';
+        if (claim.busy) return reply ? fromLatin1(`${METER_TAKEN}${end}`) : undefined;
         const text = yield* relayed(act, line, reply ? relay_wait : undefined, here);
-        return reply ? fromLatin1(`${text}\n`) : undefined;
+        return reply ? fromLatin1(`${text}${end}`) : undefined;
       },
     };
   },
@@ -728,8 +745,12 @@ const meterPoll = (meter: Claim): Poll<L, { nplc: '1'; meter_range: 'V'; meter_a
   gives: { nplc: '1', meter_range: 'V', meter_auto_range: 'flag' },
   *talk(ask) {
     if (meter.busy) return { busy: true, text: '' };
-    if ((yield* ask.main.ask(':SOUR:DELT:NVPR?', 5)) !== '1') throw new NoReply(NO_METER);
-    return { busy: false, text: entered(yield* ask.main.ask(query(METER), 2)) };
+    const there = yield* ask.main.ask(':SOUR:DELT:NVPR?', 5);
+    // It may have been armed while this was on its way.
+    if (meter.busy) return { busy: true, text: '' };
+    if (there !== '1') throw new NoReply(NO_METER);
+    const reply = yield* ask.main.ask(query(METER), 2);
+    return meter.busy ? { busy: true, text: '' } : { busy: false, text: entered(reply) };
   },
   read(m) {
     if (m.busy) return {};
@@ -812,7 +833,7 @@ const pairCommands = (d: DeltaCollector, half: ReturnType<typeof halfCollector>,
   }),
 });
 function* toMeter(act: Actors<L>, line: string, here: Here): Talk<void> {
-  if ((yield* act.main.ask(':SOUR:DELT:ARM?')) !== '0') throw new NoReply('the meter belongs to the delta measurement that is armed');
+  if ((yield* act.main.ask(':SOUR:DELT:ARM?')) !== '0') throw new NoReply(METER_TAKEN);
   yield* present(act);
   yield* relayed(act, line, undefined, here);
 }

@@ -19,6 +19,9 @@ export function keithleyNumber(text: string): number | string {
 export const keithleyFlag = (text: string): boolean | string =>
   text === '1' ? true : text === '0' ? false : `"${text}" is neither 0 nor 1`;
 
+/** What a 6221 answers in the place of the meter at its relay while a delta measurement has it: a line that no instrument says. */
+export const METER_TAKEN = 'the meter belongs to the delta measurement that is armed';
+
 /** Entries of an error queue as one text, "none" where it is empty; throws where one is no entry. */
 export function errorQueue(entries: readonly string[]): string {
   const texts = entries.map((entry) => {

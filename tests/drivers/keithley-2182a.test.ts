@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import driver from '../../drivers/keithley-2182a.ts';
 import { deltaRows, keithleyNumber, statusWord } from '../../protocols/keithley.ts';
@@ -6,8 +7,10 @@ import { dac } from '../../simulators/worlds/dac.ts';
 import type { Meter } from '../../simulators/worlds/keithley-meter.ts';
 import { catalogue } from '../../src/catalogue.ts';
 import { Refused } from '../../src/instrument.ts';
+import { methods } from '../../src/methods.ts';
 import type { Reading } from '../../src/reading.ts';
 import type { Rig } from '../../src/rig.ts';
+import { loadRig } from '../../src/rig.ts';
 import { laboratory, rigOf } from '../laboratory.ts';
 import { place } from './place.ts';
 import { runAsks } from './run-asks.ts';
@@ -146,5 +149,46 @@ describe('in a rig with the source', async () => {
     // The source sees the settings of the meter that the rig has there.
     expect(lab.host.acquired.get('source')?.latest('nplc')).toMatchObject({ quality: 'good', value: 5 });
     expect(lab.readings().filter((r) => r.from.startsWith('source.') && r.quality === 'bad')).toEqual([]);
+  });
+
+  test('while a delta measurement has the meter, each channel and each order says so, and afterwards it is there again', async () => {
+    const loaded = await loadRig(resolve(import.meta.dirname, '../../rigs/resistivity'), known, methods);
+    if (!loaded.ok) throw new Error('the rig is wrong');
+    const [meter] = rigOf('keithley-2182a', known, {
+      name: 'meter',
+      links: { main: { address: 'gpib:source/relay', wire: 'gpib:source/relay' } },
+    }).instruments;
+    if (!meter) throw new Error('no meter');
+    const lab = laboratory({ ...loaded.rig, instruments: [...loaded.rig.instruments, meter] }, known);
+    lab.clock.advance(30);
+    expect(lab.readings('source.delta').at(-1)).toMatchObject({ value: true });
+    const order = (instrument: string, command: string, written: string): (() => string) => {
+      const made = { said: '' };
+      lab.host.order({ instrument, command, written, by: 'test' }, (outcome) => {
+        made.said = JSON.stringify(outcome);
+      });
+      return () => made.said;
+    };
+    const TAKEN = 'the meter belongs to the delta measurement that is armed';
+    for (const name of ['meter.voltage', 'meter.range', 'meter.filter', 'meter.error'])
+      expect(lab.readings(name).at(-1), name).toMatchObject({ quality: 'bad', why: TAKEN });
+    const range = order('meter', 'range', '1 V');
+    lab.clock.advance(10);
+    expect(range()).toMatch(TAKEN);
+    // No false alarm on the source's own channels of the meter, at any time.
+    expect(lab.readings().filter((r) => /^source\.(nplc|meter_)/.test(r.from) && r.quality === 'bad')).toEqual([]);
+    const off = order('source', 'delta', 'off');
+    lab.clock.advance(10);
+    expect(off()).toMatch(/done/);
+    expect(lab.readings('meter.voltage').at(-1)).toMatchObject({ quality: 'good' });
+  });
+  test.each(['CR', 'LF', 'CRLF'])('behind a source, with lines that end in %s', (name) => {
+    const plain = rig({ source: 'simulated', meter: 'gpib:source/relay' });
+    const instruments = plain.instruments.map((i) =>
+      i.name === 'meter' ? { ...i, options: { ...(i.options as object), terminator: name } } : i,
+    );
+    const lab = laboratory({ ...plain, instruments }, known);
+    lab.clock.advance(10);
+    expect(lab.readings('meter.voltage').at(-1)).toMatchObject({ quality: 'good' });
   });
 });
