@@ -162,6 +162,19 @@ describe('delta', () => {
     expect(latest(p, 'nplc')).toMatchObject({ quality: 'bad', why: expect.stringMatching(/no 2182A/) });
   });
 
+  test('currents that are the wrong way round are refused, and nothing flows', () => {
+    const p = pair();
+    Object.assign(p.state.values, { deltHigh: -1e-3, deltLow: 1e-3 });
+    for (const [name, value] of [
+      ['delta', true],
+      ['half_cycles', 4],
+    ] as const)
+      expect(p.unit.order(name, value)).toMatch(
+        /the current is reversed: delta_high \(-0.001 A\) must be above zero and delta_low \(0.001 A\)/,
+      );
+    expect(p.state).toMatchObject({ outputOn: false, armed: undefined });
+  });
+
   test('an open current contact ends it, and that is said', () => {
     const p = pair();
     p.unit.order('nplc', 1);

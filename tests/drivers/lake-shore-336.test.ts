@@ -21,6 +21,11 @@ const laboratory = (simulate = {}, options = {}) => {
 const OPTIONS = { terminator: '\n', inputs: ['A', 'B', 'C', 'D'] };
 const body = (model: '336' | '350' = '336') => controller.body(OPTIONS, { model, serial: '', firmware: '' });
 
+test.each([350, '350'])('simulate: { simulated: %j } is a 350', (model) => {
+  expect(simulated.options.parse({ simulated: model })).toMatchObject({ simulated: '350' });
+  expect(simulated.options.parse({ simulated: 372 })).toBeInstanceOf(Refused);
+});
+
 describe('identify', () => {
   const identified = (idn: string) => runAsks((main) => controller.identify({ main }, OPTIONS), { '*IDN?': idn });
   test('takes the 336 and the 350 and refuses others', () => {
