@@ -197,9 +197,9 @@ export default simulator({
   options: schema,
   links: ({ terminator: end = '\n' }: Partial<Options>) => ({ main: scpi({ ask: end === '\r\n' ? end : [end, '\r\n'], tell: end }) }),
   state(p: Partial<Options>): State {
-    const values: Record<string, Value> = {};
+    const values: Record<string, Value> = Object.create(null); // a channel may be called "constructor"
     for (const one of p.channels ?? []) {
-      const given = p.values?.[one.name];
+      const given = p.values && Object.hasOwn(p.values, one.name) ? p.values[one.name] : undefined;
       if (given) values[one.name] = one.text.given(given);
     }
     return { options: p, values, queue: [] };

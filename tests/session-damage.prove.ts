@@ -95,11 +95,12 @@ async function commands(what: string): Promise<void> {
 }
 
 describe('cut', () => {
-  test('at every byte of every part, the reader gives whole chunks and tells the rest', async () => {
+  test('at every byte, the reader gives whole chunks and tells the rest', async () => {
     for (const part of parts) {
       const bytes = readFileSync(join(whole, part));
       let before = -1;
-      for (let cut = 0; cut < bytes.length; cut++) {
+      // The readings' own parts at every byte, those of links at every third.
+      for (let cut = 0; cut < bytes.length; cut += part.startsWith('slow') ? 1 : 3) {
         await withPart(part, bytes.subarray(0, cut), async () => {
           const n = await looked(part, `${part} cut at ${cut}`);
           if (n < before) throw new Error(`${part} cut at ${cut}: fewer messages than of a shorter file`);
@@ -129,10 +130,10 @@ describe('cut', () => {
 });
 
 describe('damaged', () => {
-  test('a flipped bit of every byte of the slow parts and one link', async () => {
+  test('a flipped bit of every fifth byte of the slow parts and one link', async () => {
     for (const part of parts.filter((name) => /^slow-0001|raw-tcp/.test(name))) {
       const bytes = readFileSync(join(whole, part));
-      for (let at = 0; at < bytes.length; at++) {
+      for (let at = 0; at < bytes.length; at += 5) {
         const flipped = Uint8Array.from(bytes);
         flipped[at] = (flipped[at] ?? 0) ^ (1 << (at % 8));
         await withPart(part, flipped, async () => {
@@ -147,7 +148,7 @@ describe('damaged', () => {
   test('flipped bytes, zeroed pages and pages of noise: every command', async () => {
     for (const part of parts) {
       const bytes = readFileSync(join(whole, part));
-      for (let at = 11; at < bytes.length; at += Math.ceil(bytes.length / 5)) {
+      for (let at = 11; at < bytes.length; at += Math.ceil(bytes.length / 2)) {
         for (const [what, change] of [
           ['flipped', (b: Uint8Array) => void (b[at] = (b[at] ?? 0) ^ 0x81)],
           ['zeroed', (b: Uint8Array) => void b.fill(0, at, at + 512)],
@@ -164,7 +165,7 @@ describe('damaged', () => {
   test('an index that leads astray is not followed', async () => {
     for (const part of parts.filter((name) => name.startsWith('slow'))) {
       const bytes = readFileSync(join(whole, part));
-      for (let at = bytes.length - 600; at < bytes.length; at += 3) {
+      for (let at = bytes.length - 600; at < bytes.length; at += 13) {
         const changed = Uint8Array.from(bytes);
         changed[at] = 0xff - (changed[at] ?? 0);
         await withPart(part, changed, async () => {

@@ -222,10 +222,13 @@ export async function recorder(options: RecorderOptions): Promise<Recorder> {
   const feeding = feed?.run();
   // Beside the readings: what this session is called, and, once it has ended, when.
   const about = options.influx ? influxSink({ url: options.influx, aside }) : undefined;
-  let announced = false;
-  const announce = async (ended?: number): Promise<void> => {
-    if (!about || feed?.stats().state !== 'up' || (announced && ended === undefined)) return;
-    announced = true;
+  let announced: 'not' | 'begun' | 'ended' = 'not';
+  let ended: number | undefined;
+  const announce = async (): Promise<void> => {
+    const wanted = ended === undefined ? 'begun' : 'ended';
+    if (!about || feed?.stats().state !== 'up' || announced === wanted) return;
+    const before = announced;
+    announced = wanted;
     const point = {
       rig: rig.name,
       session: basename(folder),
@@ -234,7 +237,7 @@ export async function recorder(options: RecorderOptions): Promise<Recorder> {
       ...(ended === undefined ? {} : { ended }),
     };
     const outcome = await about.write(sessionLine(point));
-    if (outcome.kind !== 'ok') announced = false;
+    if (outcome.kind !== 'ok') announced = before;
   };
 
   const put: Put = (topic, klass, t, bytes, encoding) => {
@@ -307,10 +310,13 @@ export async function recorder(options: RecorderOptions): Promise<Recorder> {
         series: await lastParts(folder, classes),
       });
       await session.close();
-      await announce(now());
-      about?.close();
+      ended = now();
+      await announce();
       feed?.stop(within);
       await feeding;
+      // Of a run so short that the server was only found at its end.
+      await announce();
+      about?.close();
       return summary();
     },
   };

@@ -9,7 +9,7 @@ import { normal, poisson, type Random, uniform } from './hit-rows.ts';
 const GOLDEN = resolve(import.meta.dirname, '../../../shared/golden/detector.json');
 
 describe.skipIf(!existsSync(GOLDEN))('golden photoelectron calibration (skipped without ../shared)', () => {
-  const { photoelectron_calibration: golden } = JSON.parse(readFileSync(GOLDEN, 'utf8'));
+  const golden = existsSync(GOLDEN) ? JSON.parse(readFileSync(GOLDEN, 'utf8')).photoelectron_calibration : {}; // a block that is skipped is read all the same
 
   test('zeros, width and gain to 12 digits', () => {
     for (const row of golden.rows) {

@@ -14,7 +14,7 @@ const found = (v: Vertex | NoVertex): Vertex => {
 const distance = (a: Point, b: Point): number => Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2]);
 
 describe.skipIf(!existsSync(GOLDEN))('golden centroids (skipped without ../shared)', () => {
-  const { centroid: golden } = JSON.parse(readFileSync(GOLDEN, 'utf8'));
+  const golden = existsSync(GOLDEN) ? JSON.parse(readFileSync(GOLDEN, 'utf8')).centroid : {}; // a block that is skipped is read all the same
   const positions: readonly Point[] = golden.channel_xyz_cm;
 
   test('centroid and its statistical error to 12 digits', () => {
