@@ -52,7 +52,7 @@ export interface Runner extends Box {
   hot: boolean;
 }
 
-interface Run {
+export interface Run {
   readonly began: number;
   /** World time of the next conversion's (or step's) end, and its number. */
   next: number;
