@@ -243,8 +243,8 @@ function exporting(
 describe('a large session', () => {
   const [small, big] = [join(scratch, 'small'), join(scratch, 'big')];
   beforeAll(async () => {
-    await large(small, 100 * MB);
-    await large(big, 500 * MB);
+    await large(small, 50 * MB);
+    await large(big, 250 * MB);
   }, 300_000);
 
   // As text the frames would be thirteen times as large: this is of memory, not of the disk.
