@@ -4,9 +4,8 @@ import { dirname } from 'node:path';
 import { type ExportOptions, exportSession, FORMS, type Form, type Report, Unexported } from '../export/export.ts';
 import { SessionError } from '../recorder/session-error.ts';
 import { listParts } from '../recorder/session-read.ts';
-import { quantity } from '../units.ts';
 import { type Command, EXIT, guarded, type Io, parse, suggestion, Usage } from './command.ts';
-import { outline } from './inspect-account.ts';
+import { instant } from './session-words.ts';
 
 const HELP = `Examples:
   bridgman export rigs/demo/sessions/2026-11-22T12-56-50Z --to nexus run.nxs
@@ -54,8 +53,8 @@ export const exportCommand: Command = {
       const form = formOf(options.to);
       try {
         await look(session);
-        const from = await time('--from', options.from, session);
-        const until = await time('--until', options.until, session);
+        const from = await instant('--from', options.from, session);
+        const until = await instant('--until', options.until, session);
         if (from !== undefined && until !== undefined && from >= until) throw new Usage('--from is not before --until');
         const asked: ExportOptions = {
           session,
@@ -114,30 +113,6 @@ async function look(path: string): Promise<void> {
     throw new SessionError('SESSION_NO_FOLDER', `${path} is a file; a session is the folder that it lies in: ${dirname(path)}`);
   if ((await listParts(path)).length === 0)
     throw new SessionError('SESSION_NO_FOLDER', `${path} is no session: it has no parts such as slow-0001.mcap`);
-}
-
-/** Microseconds since 1970. All times are UTC unless they say otherwise. */
-async function time(option: string, text: string | undefined, session: string): Promise<number | undefined> {
-  if (text === undefined) return undefined;
-  const wrong = `${option} takes a time such as 2026-11-22T12:57:00Z, 12:57:00 or +90s, not "${text}"`;
-  const began = async (): Promise<number> => {
-    const { began } = await outline(session);
-    if (began === null) throw new Usage(`${option} ${text}: the session does not say when it began`);
-    return began;
-  };
-  if (text.startsWith('+')) {
-    const read = quantity(text.slice(1));
-    if (typeof read === 'string' || read.unit !== 's') throw new Usage(wrong);
-    return (await began()) + Math.round(read.value * 1e6);
-  }
-  const clock = /^(\d{2}:\d{2})(:\d{2}(?:\.\d+)?)?Z?$/.exec(text);
-  const day = clock ? new Date((await began()) / 1000).toISOString().slice(0, 10) : undefined;
-  const whole = clock ? `${day}T${clock[1]}${clock[2] ?? ':00'}Z` : text;
-  const [, date, hour = 'T00:00:00', fraction = '', zone = 'Z'] =
-    /^(\d{4}-\d{2}-\d{2})(?:([T ]\d{2}:\d{2}(?::\d{2})?)(\.\d+)?)?(Z|[+-]\d{2}:\d{2})?$/.exec(whole) ?? [];
-  const ms = date === undefined ? Number.NaN : Date.parse(`${date}${hour.replace(' ', 'T')}${zone}`);
-  if (!Number.isFinite(ms)) throw new Usage(wrong);
-  return ms * 1000 + Math.round(Number(`0${fraction}`) * 1e6);
 }
 
 const plural = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
