@@ -1,12 +1,10 @@
 /** A watched folder in a process of its own, because the host does no disk reads: the child's entry, and the link on the host's side. */
-import { type ChildProcess, fork } from 'node:child_process';
-import { resolve } from 'node:path';
 import { BehaviorSubject, Subject } from 'rxjs';
-import { type Clock, realClock, timeLine } from '../clock.ts';
+import { type Clock, realClock } from '../clock.ts';
 import type { Arrival, Link } from '../link.ts';
 import { wholeFile } from '../links/complete.ts';
 import { type FolderOptions, folderLink, watchFolder } from '../links/folder.ts';
-import { waits } from '../waits.ts';
+import { supervised } from './child.ts';
 
 export type RemoteOptions = Omit<FolderOptions, 'complete'> & {
   /** Watches in this process; for tests. */
@@ -34,12 +32,8 @@ export function remoteFolder(options: RemoteOptions, clock: Clock): RemoteFolder
   const up = new BehaviorSubject(false);
   const { told, inProcess: _, ...plain } = options;
   const taken = new Set(options.taken);
-  let child: ChildProcess | undefined;
   let begun = false;
-  const delay = waits(clock);
-  let waited: number | undefined; // as it was said last
   let closed = false;
-  let cancel = (): void => {};
 
   const heard = (m: FromChild): void => {
     if (closed) return;
@@ -60,41 +54,23 @@ export function remoteFolder(options: RemoteOptions, clock: Clock): RemoteFolder
     }
   };
 
-  const start = (): void => {
-    if (closed) return;
-    // From source, under a test runner, the child is the built one.
-    const entry = import.meta.filename.endsWith('.ts')
-      ? resolve(import.meta.dirname, '../../dist/src/readout', ENTRY)
-      : resolve(import.meta.dirname, ENTRY);
-    const mine = fork(entry, [WATCH], {
-      serialization: 'advanced',
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-      env: { ...process.env, ...timeLine(clock) },
-    });
-    child = mine;
-    delay.started();
-    let over = false;
-    const ended = (why: string): void => {
-      if (closed || over) return;
-      over = true;
-      const wait = delay.ended();
-      // Where it ends again and again, it is said until the wait grows no more.
-      if (wait !== waited)
-        told?.(`folder:${options.path}: the process that watches it has ended (${why}) and is started again in ${wait.toFixed(1)} s`);
-      waited = wait;
-      if (up.value) up.next(false);
-      cancel = clock.after(wait, start);
-    };
-    mine.on('message', (m) => heard(m as FromChild)); // sent by the child's half of this file
-    mine.on('error', (error) => ended(error.message));
-    mine.on('exit', (code, signal) => ended(signal ?? `code ${code}`));
-    const existing = begun ? 'take' : plain.existing;
-    send(mine, { is: 'watch', options: { ...plain, existing, taken: [...taken] } });
-  };
-  const send = (to: ChildProcess | undefined, m: ToChild): void => {
-    if (to?.connected) to.send(m, () => {}); // a child that has just ended is told of by its exit
-  };
-  start();
+  const child = supervised(
+    {
+      entry: ENTRY,
+      word: WATCH,
+      what: `folder:${options.path}: the process that watches it`,
+      ...(told ? { told } : {}),
+      heard: (m) => heard(m as FromChild), // sent by the child's half of this file
+      begun(send) {
+        const first: ToChild = { is: 'watch', options: { ...plain, existing: begun ? 'take' : plain.existing, taken: [...taken] } };
+        send(first);
+      },
+      lost() {
+        if (up.value) up.next(false);
+      },
+    },
+    clock,
+  );
 
   return {
     framing: 'packets',
@@ -102,15 +78,15 @@ export function remoteFolder(options: RemoteOptions, clock: Clock): RemoteFolder
     arrivals,
     up,
     get pid() {
-      return child?.pid;
+      return child.process?.pid;
     },
     write: () => false,
-    reopen: () => send(child, { is: 'look' }),
+    reopen: () => void child.send({ is: 'look' } satisfies ToChild),
     close() {
       if (closed) return;
       closed = true;
-      cancel();
-      if (child?.connected) child.disconnect();
+      child.close();
+      if (child.process?.connected) child.process.disconnect();
       if (up.value) up.next(false);
       arrivals.complete();
       up.complete();

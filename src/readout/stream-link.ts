@@ -1,15 +1,13 @@
 /** The host's side of a fast stream: a link whose packets are what its readout process says (protocols/readout.ts). */
-import { type ChildProcess, fork } from 'node:child_process';
-import { resolve } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { BehaviorSubject, Subject } from 'rxjs';
 import { Fault } from '../../protocols/protocol.ts';
 import { type ReadoutAsk, readout } from '../../protocols/readout.ts';
-import { type Clock, every, timeLine } from '../clock.ts';
+import { type Clock, every } from '../clock.ts';
 import type { Hits } from '../derive/hits.ts';
 import type { Keep, StreamPart } from '../entry.ts';
 import type { Arrival, Link } from '../link.ts';
-import { waits } from '../waits.ts';
+import { supervised } from './child.ts';
 import { hitBytes } from './hit-bytes.ts';
 import { type ReaderPlan, reader } from './reader.ts';
 
@@ -43,6 +41,7 @@ export type FromStream =
 
 export const LOOK = 1; // seconds between two looks
 const ENTRY = 'stream-process.js';
+export const SERVE = 'serve-stream';
 const language = readout({});
 
 const ending = new Set<Promise<void>>();
@@ -58,72 +57,47 @@ export function streamLink(options: StreamOptions, clock: Clock): Link {
   const arrivals = new Subject<Arrival>();
   const up = new BehaviorSubject(false);
   const { told, ...plain } = options;
-  const delay = waits(clock);
-  let child: ChildProcess | undefined;
-  let waited: number | undefined;
   let closed = false;
-  let cancel = (): void => {};
 
-  const send = (to: ChildProcess | undefined, m: ToStream): boolean => {
-    if (!to?.connected) return false;
-    to.send(m, () => {}); // a child that has just ended is told of by its exit
-    return true;
-  };
   const heard = (m: FromStream): void => {
     if (closed) return;
     if (m.is === 'tell') arrivals.next({ bytes: m.bytes, t: clock.now(), mono: clock.mono() });
     else if (m.is === 'told') told?.(m.text);
     else if (m.now !== up.value) up.next(m.now);
   };
-  const start = (): void => {
-    if (closed) return;
-    // From source, under a test runner, the child is the built one.
-    const entry = import.meta.filename.endsWith('.ts')
-      ? resolve(import.meta.dirname, '../../dist/src/readout', ENTRY)
-      : resolve(import.meta.dirname, ENTRY);
-    const mine = fork(entry, [SERVE], {
-      serialization: 'advanced',
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-      env: { ...process.env, ...timeLine(clock) },
-    });
-    child = mine;
-    delay.started();
-    let over = false;
-    const ended = (why: string): void => {
-      if (closed || over) return;
-      over = true;
-      const wait = delay.ended();
-      // Where it ends again and again, it is said until the wait grows no more.
-      if (wait !== waited)
-        told?.(`${options.name}: the process that reads it has ended (${why}) and is started again in ${wait.toFixed(1)} s`);
-      waited = wait;
-      if (up.value) up.next(false);
-      cancel = clock.after(wait, start);
-    };
-    mine.on('message', (m) => heard(m as FromStream)); // sent by the child's half, stream-process.ts
-    mine.on('error', (error) => ended(error.message));
-    mine.on('exit', (code, signal) => ended(signal ?? `code ${code}`));
-    send(mine, { is: 'begin', options: plain });
-  };
-  start();
+  const child = supervised(
+    {
+      entry: ENTRY,
+      word: SERVE,
+      what: `${options.name}: the process that reads it`,
+      ...(told ? { told } : {}),
+      heard: (m) => heard(m as FromStream), // sent by the child's half, stream-process.ts
+      begun: (send) => void send({ is: 'begin', options: plain } satisfies ToStream),
+      lost() {
+        if (up.value) up.next(false);
+      },
+    },
+    clock,
+  );
+  const send = (m: ToStream): boolean => child.send(m);
 
   return {
     framing: 'packets',
     origin: 'hardware',
     arrivals,
     up,
-    write: (bytes) => up.value && send(child, { is: 'ask', bytes: Uint8Array.from(bytes) }),
-    reopen: () => void send(child, { is: 'reopen' }),
+    write: (bytes) => up.value && send({ is: 'ask', bytes: Uint8Array.from(bytes) }),
+    reopen: () => void send({ is: 'reopen' }),
     close() {
       if (closed) return;
       closed = true;
-      cancel();
-      const mine = child;
+      child.close();
+      const mine = child.process;
       if (mine?.connected) {
         const gone = new Promise<void>((done) => mine.once('exit', () => done()));
         ending.add(gone);
         void gone.then(() => ending.delete(gone));
-        send(mine, { is: 'end' });
+        send({ is: 'end' });
       }
       if (up.value) up.next(false);
       arrivals.complete();
@@ -131,8 +105,6 @@ export function streamLink(options: StreamOptions, clock: Clock): Link {
     },
   };
 }
-
-export const SERVE = 'serve-stream';
 
 /**
  * In this process, on any clock: for simulators and tests. `inner` carries the stream's own bytes; what the plan records goes to `keep`.
