@@ -1,20 +1,18 @@
 /** `bridgman replay`: a session through today's drivers and derivations, compared with what was recorded. */
 import { readdir, stat } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { type Catalogue, catalogue } from '../catalogue.ts';
 import { realClock } from '../clock.ts';
-import { methods, nodesOf } from '../methods.ts';
+import { nodesOf } from '../methods.ts';
 import { influxTarget } from '../recorder/influx-http.ts';
 import { parsePartName } from '../recorder/part-name.ts';
 import { SessionError } from '../recorder/session-error.ts';
-import { type Chosen, withCalibration } from '../replay/choose-calibration.ts';
 import { replay } from '../replay/replay.ts';
-import { rigIn, sessionRig } from '../replay/session-rig.ts';
+import { rigIn } from '../replay/session-rig.ts';
 import { highestRevision, pointWriter, rebuild, type Sent } from '../replay/to-influx.ts';
-import { loadRig, type Message, printed, type Rig } from '../rig.ts';
-import { withUserDrivers } from '../rig-drivers.ts';
-import { version } from '../version.ts';
+import type { Rig } from '../rig.ts';
 import { type Command, EXIT, guarded, type Io, parse, Usage } from './command.ts';
+import { failure, type Outcome, ready } from './replay-ready.ts';
 import { onScreen } from './replay-show.ts';
 import { replayWords, sentWords } from './replay-words.ts';
 
@@ -55,13 +53,6 @@ interface Wanted {
 }
 
 const SPEEDS = ['1', '10', 'max'];
-
-/** One session's end: its code, its words, and the same as data. */
-interface Outcome {
-  readonly code: number;
-  readonly words: string;
-  readonly data: Readonly<Record<string, unknown>>;
-}
 
 export const replayCommand: Command = {
   name: 'replay',
@@ -136,10 +127,6 @@ async function everyOne(folder: string, wanted: Wanted, io: Io): Promise<number>
   return bad.length === 0 ? EXIT.ok : EXIT.failed;
 }
 
-function failure(session: string, why: string, code: number = EXIT.failed): Outcome {
-  return { code, words: `bridgman replay: ${why}\n`, data: { session, failed: why } };
-}
-
 async function one(path: string, wanted: Wanted, known: Catalogue): Promise<Outcome> {
   const found = await stat(path).catch(() => undefined);
   if (!found) return failure(path, `there is no folder ${path}; a session is a folder, such as rigs/demo/sessions/2026-11-22T12-56-50Z`);
@@ -153,47 +140,6 @@ async function one(path: string, wanted: Wanted, known: Catalogue): Promise<Outc
     if (!(error instanceof SessionError || (error instanceof Error && 'code' in error))) throw error;
     return failure(path, error.message);
   }
-}
-
-interface Ready extends Chosen {
-  readonly known: Catalogue;
-  readonly head: string;
-}
-
-const wrong = (messages: readonly Message[]): string => messages.map(printed).join('\n');
-
-/** The rig of the session, or another one, with the calibration that is wanted. */
-async function ready(session: string, wanted: Wanted, known: Catalogue): Promise<Ready | Outcome> {
-  const now = `bridgman ${await version()}`;
-  let rig: Rig;
-  let head: string;
-  if (wanted.rig === undefined) {
-    const read = await sessionRig(session, known, methods);
-    if (typeof read === 'string') return failure(session, `${session}: ${read}`);
-    const { loaded, said, outside } = read;
-    if (!loaded.ok) {
-      const files = outside.length > 0 ? `\n(files outside of the rig's folder are not laid out again: ${outside.join(', ')})` : '';
-      return failure(
-        session,
-        `${session}: today the rig of the session is refused; name another with --rig\n${wrong(loaded.messages)}${files}`,
-        EXIT.rig,
-      );
-    }
-    rig = loaded.rig;
-    head = `${session}: rig ${rig.name}, recorded by bridgman ${said.version ?? 'of an unknown version'}, through ${now}`;
-  } else {
-    const loaded = await loadRig(wanted.rig, known, methods);
-    if (!loaded.ok) return failure(session, wrong(loaded.messages), EXIT.rig);
-    rig = loaded.rig;
-    head = `${session}: through ${now} and the rig ${wanted.rig}`;
-  }
-  const own = dirname(dirname(resolve(session)));
-  const { catalogue: all } = await withUserDrivers(known, wanted.rig === undefined ? own : rig.folder);
-  if (wanted.calibration === undefined) return { rig, learns: () => true, known: all, head };
-  const chosen = await withCalibration(rig, wanted.calibration, wanted.rig === undefined ? [own] : [rig.folder, own]);
-  return typeof chosen === 'string'
-    ? failure(session, chosen)
-    : { ...chosen, known: all, head: `${head}, calibration ${wanted.calibration}` };
 }
 
 async function replayed(session: string, wanted: Wanted, known: Catalogue): Promise<Outcome> {
