@@ -42,6 +42,9 @@ export interface Polled {
   readonly behind: Readonly<Record<string, number>>;
   /** Of those that came. */
   readonly bad: number;
+  /** Seconds between two readings at most, and when that began, in seconds from the first look. */
+  readonly pause: number;
+  readonly paused: number;
 }
 
 export interface Rates {
@@ -66,7 +69,7 @@ export interface Rates {
 /** Counts what a run of so many seconds has brought, in its session. */
 export async function counted({ before, after, seconds, session }: Watched): Promise<Rates> {
   const [from, to] = [before.status.t, after.status.t];
-  const came = new Map<string, { came: number; bad: number }>();
+  const came = new Map<string, { came: number; bad: number; at: number; pause: number; paused: number }>();
   const last = new Map<string, number>();
   const numbers: number[] = [];
   const blocks: { readonly end: number; readonly number: number }[] = [];
@@ -88,8 +91,12 @@ export async function counted({ before, after, seconds, session }: Watched): Pro
     readings++;
     if (reading.from === 'source.block' && reading.quality === 'bad') badBlocks++;
     if ((reading.index ?? 0) > 0) continue;
-    const of = came.get(reading.from) ?? { came: 0, bad: 0 };
-    came.set(reading.from, { came: of.came + 1, bad: of.bad + (reading.quality === 'bad' ? 1 : 0) });
+    const of = came.get(reading.from) ?? { came: 0, bad: 0, at: reading.t, pause: 0, paused: from };
+    came.set(reading.from, of);
+    of.came++;
+    if (reading.quality === 'bad') of.bad++;
+    if (reading.t - of.at > of.pause) [of.pause, of.paused] = [reading.t - of.at, of.at];
+    of.at = reading.t;
   }
   const steps = numbers.slice(1).map((n, i) => n - (numbers[i] ?? 0));
   const [first, final] = [blocks[0], blocks.at(-1)];
@@ -101,9 +108,19 @@ export async function counted({ before, after, seconds, session }: Watched): Pro
         Object.entries(is).flatMap(([poll, n]) => (n > (was[poll] ?? 0) ? [[poll, n - (was[poll] ?? 0)]] : [])),
       );
       const name = channel.slice(instrument.length + 1);
-      const { came: n, bad } = came.get(channel) ?? { came: 0, bad: 0 };
+      const { came: n, bad, pause, paused } = came.get(channel) ?? { came: 0, bad: 0, pause: Number.NaN, paused: Number.NaN };
       const still = (after.still[String(every)] ?? 0) - (before.still[String(every)] ?? 0);
-      return { instrument, due: Math.round(seconds / every), came: n, skipped: behind[name] ?? 0, still, behind, bad };
+      return {
+        instrument,
+        due: Math.round(seconds / every),
+        came: n,
+        skipped: behind[name] ?? 0,
+        still,
+        behind,
+        bad,
+        pause: pause / 1e6,
+        paused: (paused - from) / 1e6,
+      };
     }),
     delta: {
       came: numbers.length,
@@ -208,7 +225,7 @@ export async function rates(seconds = SECONDS): Promise<readonly Result[]> {
   const { delta, cpu, readings, asked: questions } = got;
   const perThousand = (s: number, n: number): string => `${((1e6 * s) / n).toFixed(1)} ms`;
   return [
-    ...got.polled.map(({ instrument, came, skipped, still, behind, bad }) => {
+    ...got.polled.map(({ instrument, came, skipped, still, behind, bad, pause, paused }) => {
       const others = Object.entries(behind).map(([poll, n]) => `${poll} ${n}`);
       const which = others.length > 0 ? `skipped: ${others.join(', ')}` : 'no poll skipped';
       const all = Object.values(behind).reduce((n, one) => n + one, 0);
@@ -217,7 +234,7 @@ export async function rates(seconds = SECONDS): Promise<readonly Result[]> {
         name: `rates, ${instrument} of ${Math.round(1 / (POLLED.find((p) => p.instrument === instrument)?.every ?? 1))} a second`,
         ratio: came / (came + skipped) / (1 - still / (came + skipped)),
         goal: 0.9995,
-        detail: `${came} in ${got.seconds.toFixed(1)} s (${rate}/s), ${bad} bad; ${which}${all > skipped ? ' (all polls of the instrument)' : ''}; a process that only waits left out ${still}`,
+        detail: `${came} in ${got.seconds.toFixed(1)} s (${rate}/s), ${bad} bad; ${which}${all > skipped ? ' (all polls of the instrument)' : ''}; longest pause ${pause.toFixed(3)} s, ${paused.toFixed(0)} s after the beginning; a process that only waits left out ${still}`,
       };
     }),
     {
