@@ -21,6 +21,8 @@ const BENCHES: Readonly<Record<string, (seconds?: number) => Promise<readonly Re
   waveforms: async () => (await import('./waveforms.ts')).waveforms(),
   gigabit: async (seconds) => (await import('./gigabit.ts')).gigabits(seconds),
   rates: async (seconds) => (await import('./rates.ts')).rates(seconds),
+  replay: async (seconds) => (await import('./replay.ts')).replay(seconds),
+  'raw-read': async () => (await import('./raw-read.ts')).rawRead(),
 };
 
 const verdict = ({ ratio, goal }: Result): string => (Number.isNaN(ratio) ? 'skipped' : ratio >= goal ? 'ok' : 'below');
