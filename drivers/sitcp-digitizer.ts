@@ -12,6 +12,7 @@ import { GAMMA_SOURCES } from '../src/derive/compton.ts';
 import { type PhysicsPart, physicsField } from '../src/derive/detector-fields.ts';
 import { PHYSICS_GIVES, SOURCE_GIVES } from '../src/derive/detector-values.ts';
 import { WATCH_GIVES } from '../src/derive/detector-watch.ts';
+import { LIGHT_GIVES } from '../src/derive/light-yield.ts';
 import {
   type Actors,
   type Askers,
@@ -248,7 +249,7 @@ function stream(p: Options): Stream<Kinds, ReadoutTell> {
   const gives: Kinds = {
     ...READOUT_GIVES,
     ...WATCH_GIVES,
-    ...(p.physics ? PHYSICS_GIVES : {}),
+    ...(p.physics ? { ...PHYSICS_GIVES, ...LIGHT_GIVES } : {}),
     ...(p.physics?.source ? SOURCE_GIVES : {}),
     shape: 'trace',
     ...(p.scale ? { energy: 'trace' as const } : {}),

@@ -13,6 +13,7 @@ import { addDisplacement, displacements } from './direction-sums.ts';
 import { type EventLook, eventSpectra } from './event-spectra.ts';
 import { type Axis, checkAxis, emptied, fill, histogram, inside } from './histogram.ts';
 import type { Hits } from './hits.ts';
+import { checkLightYield, type LightYieldOptions, lightYield } from './light-yield.ts';
 import { fitSeparation, type NoSeparation, type Separation } from './pulse-shape.ts';
 import type { EnergyScale } from './spectra.ts';
 
@@ -29,6 +30,8 @@ export interface ChainOptions {
   /** Axes of the spectra of events: MeVee, and tail over total. */
   readonly energy?: Axis;
   readonly shape?: Axis;
+  /** The light yield is that of this line or edge; where left out the line of captures in the middle of the delayed energies. */
+  readonly light?: Pick<LightYieldOptions, 'mark' | 'every' | 'change'>;
   /** The flight of what comes from a source whose place is known: the found direction is held against it. */
   readonly flight?: Vector;
   /** Vertices that may be looked for in one second of the detector's time; pairs beyond, on and off time alike, have no place. */
@@ -103,8 +106,14 @@ export function checkChain(o: ChainOptions): string | undefined {
     (o.vertex && checkVertices(o.vertex)) ??
     checkAxis(o.energy ?? ENERGY, 'energy') ??
     checkAxis(o.shape ?? SHAPE, 'tail over total') ??
+    lightWrong(o.light) ??
     ((o.fits ?? FITS) >= 0 && (o.refresh ?? REFRESH) > 0 ? undefined : 'fits: 0 or more; refresh: above 0 s')
   );
+}
+
+function lightWrong(light: ChainOptions['light']): string | undefined {
+  const wrong = light && checkLightYield(light);
+  return wrong === undefined ? undefined : `light: ${wrong}`;
 }
 
 /** All that begins anew with clear(). */
@@ -134,6 +143,11 @@ export function detectorChain(options: ChainOptions): DetectorChain {
   const windows = cuts.off.count;
   const build = eventBuilder({ channels, firstChannel, scale });
   const ring = options.vertex && vertices(options.vertex);
+  const light = lightYield({
+    mark: { line: (cuts.delayed[0] + cuts.delayed[1]) / 2 },
+    ...options.light,
+    ...{ channels, firstChannel, shape: cuts.delayedShape },
+  });
   const column = (): Float64Array => new Float64Array(ROWS);
   const block = { count: 0, t: column(), energy: column(), psd: column() };
   const kept = { count: 0, window: new Int16Array(1024), energyPrompt: new Float64Array(1024), energyDelayed: new Float64Array(1024) };
@@ -152,6 +166,7 @@ export function detectorChain(options: ChainOptions): DetectorChain {
     newest = Math.max(newest, t);
     if (ring && !Number.isNaN(s) && (between(e, cuts.prompt) || between(e, cuts.delayed))) ring.keep(event);
     if (between(e, cuts.delayed)) fill(all.shapes, s);
+    light.take(event);
     const i = block.count++;
     block.t[i] = t;
     block.energy[i] = e;
@@ -264,11 +279,13 @@ export function detectorChain(options: ChainOptions): DetectorChain {
       if (quick.events === seen || end - refreshed < 1e6 * refresh) return quickValues(quick);
       refreshed = end;
       seen = quick.events;
-      return { ...quickValues(quick), ...physicsValues(now(begin, end, dead - deadBefore), begin, end, options.flight !== undefined) };
+      const state = now(begin, end, dead - deadBefore);
+      return { ...quickValues(quick), ...physicsValues(state, begin, end, options.flight !== undefined), ...light.look() };
     },
     clear() {
       flush();
       all = collected(cuts, energy, shape);
+      light.clear();
       finder = Number.isFinite(newest) ? pairFinder(cuts, { start: newest, giveOff: true }) : undefined;
       [deadBefore, refreshed, seen] = [Number.NaN, Number.NEGATIVE_INFINITY, -1];
     },

@@ -1,12 +1,14 @@
 /** The physics of a detector as a rig writes it: cuts, map, photoelectrons, a known source. Every part has its default. */
 import { declared, type Field, Part } from '../instrument.ts';
 import { CUTS, type Cuts, wrongCuts } from './coincidence-cuts.ts';
+import { GAMMA_SOURCES, type GammaSource } from './compton.ts';
 import { ARRANGEMENTS, type MapPlan, mapOf } from './detector-map.ts';
 import type { PhysicsPlan } from './detector-plan.ts';
+import { checkLightYield } from './light-yield.ts';
 import type { Point } from './response-map.ts';
 
 /** What the rig says of it; the driver knows the channels, their scale and the axes. */
-export type PhysicsPart = Pick<PhysicsPlan, 'cuts' | 'map' | 'photoelectron' | 'dark' | 'excess' | 'source' | 'fits'>;
+export type PhysicsPart = Pick<PhysicsPlan, 'cuts' | 'map' | 'photoelectron' | 'dark' | 'excess' | 'source' | 'fits' | 'light'>;
 
 const SECONDS = { written: 's', unit: 's' } as const;
 const CM = { written: 'cm', unit: 'm' } as const;
@@ -16,13 +18,13 @@ const CUT_KEYS = ['muon', 'veto', 'prompt', 'prompt_shape', 'delayed', 'delayed_
 /** Undefined where the rig says nothing: then there is no physics. */
 export const physicsField = (channels: number): Field<PhysicsPart | undefined> =>
   declared(
-    'pairs, accidentals, capture time and direction: { cuts, map, photoelectron, dark, excess, source, fits }, each with a default ({}: all)',
+    'pairs, accidentals, capture time and direction: { cuts, map, photoelectron, dark, excess, light, source, fits }, each with a default ({}: all)',
     (part) => (part.given ? physics(part, channels) : undefined),
   );
 
 function physics(part: Part, channels: number): PhysicsPart {
   part.only(
-    ['cuts', 'map', 'photoelectron', 'dark', 'excess', 'source', 'fits'],
+    ['cuts', 'map', 'photoelectron', 'dark', 'excess', 'light', 'source', 'fits'],
     '"{ photoelectron: 16, map: { box: [32 cm, 32 cm, 32 cm] } }"',
   );
   const least = (name: string, low: number): Readonly<Record<string, number>> => {
@@ -36,6 +38,7 @@ function physics(part: Part, channels: number): PhysicsPart {
     ...(part.at('map').given ? { map: map(part.at('map'), channels) } : {}),
     ...(part.at('photoelectron').given ? { photoelectron: photoelectron(part.at('photoelectron'), channels) } : {}),
     ...(part.at('source').given ? { source: source(part.at('source')) } : {}),
+    ...(part.at('light').given ? { light: light(part.at('light')) } : {}),
     ...least('dark', 0),
     ...least('excess', 1),
     ...least('fits', 0),
@@ -143,6 +146,19 @@ function photoelectron(part: Part, channels: number): number | readonly number[]
   if (!all.every((q) => q > 0)) return part.wrong('must be above 0: counts of charge of one photoelectron');
   if (!Array.isArray(part.yaml)) return all[0] ?? 0;
   return all.length === channels ? all : part.wrong(`${all.length} charges for the ${channels} channels of the board`);
+}
+
+function light(part: Part): NonNullable<PhysicsPlan['light']> {
+  const like = '"{ line: 0.53 }" (MeVee, of captures) or "{ edge: 137Cs }"';
+  part.only(['line', 'edge', 'every', 'change'], like);
+  if (part.at('line').given === part.at('edge').given) return part.wrong(`is written as ${like}`);
+  const number = (name: 'every' | 'change'): Readonly<Record<string, number>> =>
+    part.at(name).given ? { [name]: part.at(name).number() } : {};
+  const sources = Object.keys(GAMMA_SOURCES) as GammaSource[]; // its own keys
+  const mark = part.at('line').given ? { line: part.at('line').number() } : { edge: part.at('edge').word(sources) };
+  const made = { mark, ...number('every'), ...number('change') };
+  const wrong = checkLightYield(made);
+  return wrong === undefined ? made : part.wrong(wrong);
 }
 
 function source(part: Part): NonNullable<PhysicsPlan['source']> {

@@ -7,6 +7,7 @@ import { PHYSICS_GIVES, SOURCE_GIVES } from './detector-values.ts';
 import { flightFrom } from './direction.ts';
 import { length, unit, type Vector } from './direction-cone.ts';
 import type { Axis } from './histogram.ts';
+import { LIGHT_GIVES } from './light-yield.ts';
 
 /** Lengths in cm, times in ns, energies in MeVee, angles in radians. What is left out is as in ChainOptions. */
 export interface PhysicsPlan {
@@ -22,6 +23,7 @@ export interface PhysicsPlan {
   readonly excess?: number;
   readonly energy?: Axis;
   readonly shape?: Axis;
+  readonly light?: ChainOptions['light'];
   /** A source that is known: where it stands (the detector's middle is the origin), or where what it sends flies to. */
   readonly source?: { readonly at: Vector } | { readonly flight: Vector };
   readonly fits?: number;
@@ -58,7 +60,9 @@ export function chainOf(plan: PhysicsPlan): Physics | string {
 
 function withoutEnergy(hasSource: boolean, refresh: number): Physics {
   const none = bad('no energies: the scale of the channels is not known');
-  const all: Values = Object.fromEntries(Object.keys({ ...PHYSICS_GIVES, ...(hasSource ? SOURCE_GIVES : {}) }).map((name) => [name, none]));
+  const all: Values = Object.fromEntries(
+    Object.keys({ ...PHYSICS_GIVES, ...LIGHT_GIVES, ...(hasSource ? SOURCE_GIVES : {}) }).map((name) => [name, none]),
+  );
   let told = Number.NEGATIVE_INFINITY;
   return {
     take() {},

@@ -138,6 +138,7 @@ test('in a rig every channel has readings of its kind', () => {
   const rig = rigOf('sitcp-digitizer', known, { options, simulate: { sources: [flying(70, 50)] } });
   const lab = laboratory(rig, known);
   lab.clock.advance(12.5);
+  expect(lab.readings('sitcp-digitizer.light').at(-1)).toMatchObject({ quality: 'good', value: 'learning' });
   for (const [name, kind] of Object.entries({ ...PHYSICS_GIVES, ...SOURCE_GIVES, ...WATCH_GIVES })) {
     const all = lab.readings(`sitcp-digitizer.${name}`);
     expect(all.length, name).toBeGreaterThan(0);
@@ -184,6 +185,9 @@ describe('what a rig says of the physics', () => {
     [{ photoelectron: [1, 2] }, /2 charges for the 64/],
     [{ source: { at: [0, 0, 0] } }, /middle of the detector/],
     [{ excess: 0.5 }, /1 or more/],
+    [{ light: { line: 0.5, edge: '137Cs' } }, /light.*line.*or.*edge/],
+    [{ light: { edge: '99Tc' } }, /none of/],
+    [{ light: { line: 0.5, every: 3 } }, /250 events/],
   ])('%j is told what would be right', (physics, why) => {
     expect(wrong(physics)).toMatch(why);
   });
