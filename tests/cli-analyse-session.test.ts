@@ -99,7 +99,7 @@ describe('a digitizer', () => {
       rig: 'box',
       cut_off_bytes: 0,
       backward_steps: 0,
-      warnings: [],
+      warnings: [expect.stringContaining('saturated'), expect.stringContaining('a gate that leaves the record')],
       settings: { from: ['hits'] },
     });
     expect(hits.files).toMatchObject([{ file: LINK, missing: 0, damaged: 0 }]);

@@ -2,6 +2,7 @@
 import { type Coincidences, type PairOptions, pairFinder } from '../derive/coincidence.ts';
 import { type Arrow, type Direction, direction } from '../derive/direction.ts';
 import { addDisplacement, displacements } from '../derive/direction-sums.ts';
+import { show } from '../units.ts';
 import { eventCuts } from './analyse-cuts.ts';
 import { CSV_COLUMNS, type DetectorFile } from './analyse-file.ts';
 import { numberOf, timeOf } from './analyse-options.ts';
@@ -15,6 +16,7 @@ export interface EventResult {
 }
 
 const PAIRS = 1000; // of them are in the JSON
+const LATE = 0.5; // of a run without an event at its beginning
 export const degrees = (radians: number): number => (radians * 180) / Math.PI;
 export const plural = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
 export const digits = (value: number, n = 5): string => (Number.isFinite(value) ? String(Number(value.toPrecision(n))) : '-');
@@ -42,7 +44,7 @@ async function pairsOf(file: DetectorFile, parsed: Parsed): Promise<EventResult 
   const options: PairOptions = window === undefined ? {} : { disorder: window };
   const finder = pairFinder(cuts, options);
   const shown: (readonly [number, number])[] = [];
-  let [last, before, backward, largest] = [0, Number.NEGATIVE_INFINITY, 0, 0];
+  let [first, last, before, backward, largest, negative] = [Number.POSITIVE_INFINITY, 0, Number.NEGATIVE_INFINITY, 0, 0, 0];
   const keep = (p: { readonly count: number; readonly tPrompt: Float64Array; readonly tDelayed: Float64Array }): void => {
     for (let i = 0; i < p.count && shown.length < PAIRS; i++) shown.push([p.tPrompt[i] ?? 0, p.tDelayed[i] ?? 0]);
   };
@@ -55,6 +57,8 @@ async function pairsOf(file: DetectorFile, parsed: Parsed): Promise<EventResult 
         largest = Math.max(largest, before - at);
       }
       before = at;
+      if (at < 0) negative++;
+      first = Math.min(first, at);
       last = Math.max(last, at);
     }
     finder.take({ count, t, energy, psd }, keep);
@@ -66,6 +70,13 @@ async function pairsOf(file: DetectorFile, parsed: Parsed): Promise<EventResult 
   const warnings = [
     ...tableWarnings(file, counts),
     ...(duration === undefined ? ['without --duration the run ends with its last event, and the live time with it'] : []),
+    ...(negative > 0
+      ? [`${plural(negative, 'event')} before 0 s, where the run begins: ${negative === 1 ? 'it is' : 'they are'} in no live time`]
+      : []),
+    ...(first > LATE * last
+      ? [`the first event is at ${show(first / 1e9, 's')}, and the run, with its live time and rates, begins at 0 s: is that so?`]
+      : []),
+    ...(last > Number.MAX_SAFE_INTEGER ? ['times beyond 2^53 ns (104 days) are not exact: take a nearer zero'] : []),
     ...(c.doubled > 0 ? [`${plural(c.doubled, 'event')} stood there twice and counted once`] : []),
     ...(c.late > 0
       ? [`${plural(c.late, 'event')} came later than the window and were left out; a longer --window would take them in`]

@@ -23,8 +23,10 @@ export const CSV_COLUMNS = {
   'direction-csv': ['px_cm', 'py_cm', 'pz_cm', 'dx_cm', 'dy_cm', 'dz_cm'],
 } as const;
 
-/** The names in the first line of a table, without blanks around them. */
-export const columnNames = (line: string): readonly string[] => line.split(',').map((name) => name.trim());
+/** A field without the quotes that some programs put around each. */
+export const unquoted = (field: string): string => /^\s*"([^"]*)"\s*$/.exec(field)?.[1] ?? field;
+/** The names in the first line of a table, without blanks and quotes around them. */
+export const columnNames = (line: string): readonly string[] => line.split(',').map((name) => unquoted(name).trim());
 
 const KNOWN = `Known are WaveDump binary files with headers, ABCD list-mode files, and CSV with the columns ${Object.values(CSV_COLUMNS)
   .map((names) => names.join(','))
@@ -68,6 +70,7 @@ function formatOf(head: Uint8Array): string {
   for (const [format, wanted] of Object.entries(CSV_COLUMNS)) if (wanted.every((name) => names.includes(name))) return format;
   if (waveDumpText(start))
     return 'holds waveforms as text; WaveDump writes a file that can be analysed with OUTPUT_FILE_FORMAT BINARY and OUTPUT_FILE_HEADER YES';
+  if (/^(\u00ff\u00fe|\u00fe\u00ff)/.test(start)) return 'is text in UTF-16; write it as UTF-8 or plain ASCII';
   if (likeWaveDump(head)) return 'wavedump';
   const abcd = likeAbcd(head);
   switch (abcd) {
@@ -80,9 +83,22 @@ function formatOf(head: Uint8Array): string {
     case 'samples':
       return 'looks like samples without headers, which have neither times nor numbers; WaveDump writes them with OUTPUT_FILE_HEADER YES';
     case 'no':
-      return `is no file that can be analysed. ${KNOWN}`;
+      return `${tableText(start) ?? 'is no file that can be analysed'}. ${KNOWN}`;
   }
 }
+
+/** What the first line of a text is, where it can be that of a table. */
+function tableText(start: string): string | undefined {
+  const line = start.split(/\r\n|\n|\r/, 1)[0] ?? '';
+  const by = [',', ';', '\t'].find((mark) => line.includes(mark));
+  if (by === undefined || line.length > LINE || !/^[\t\x20-\x7e]+$/.test(line)) return undefined;
+  const shown = line.replaceAll('\t', ' ');
+  if (!/[\r\n]/.test(start)) return `has the single line "${shown}"`;
+  if (!start.includes('\n')) return 'has lines that end with CR alone; they must end with LF or CR LF';
+  if (by !== ',') return `has the first line "${shown}": its columns must be parted by commas, and numbers have decimal points`;
+  return `has the columns ${columnNames(line).join(', ')} in its first line, and they are none of those that are known`;
+}
+const LINE = 200; // characters of a line that is shown
 
 /** The bytes of a file from its beginning, PIECE at a time; a piece is overwritten by the next one. */
 export async function* pieces(path: string, buffer = new Uint8Array(PIECE)): AsyncGenerator<Uint8Array> {

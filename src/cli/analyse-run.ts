@@ -12,7 +12,7 @@ import { type Feed, feed, merged } from './analyse-hits.ts';
 import type { AnalyseOptions } from './analyse-options.ts';
 import { pulseOf } from './analyse-pulse.ts';
 import { channelResult, type FileResult, type HitResult, sums } from './analyse-result.ts';
-import { fileWarnings, runWarnings } from './analyse-warnings.ts';
+import { channelWarnings, fileWarnings, runWarnings, seldomWarnings } from './analyse-warnings.ts';
 import { Usage } from './command.ts';
 
 export interface Analysed {
@@ -88,6 +88,8 @@ export async function analyseHits(files: readonly DetectorFile[], options: Analy
     })),
     warnings: [
       ...feeds.flatMap((one, i) => fileWarnings(one, results[i], files[i], made[i], config, options)),
+      ...channelWarnings(channels, gates ? 'list mode' : 'records'),
+      ...(gates ? [] : seldomWarnings(channels, 2 ** (options.timeBits ?? WAVEDUMP_TIME_BITS) * (options.tick ?? WAVEDUMP_TICK))),
       ...runWarnings(files, boards, channels, seen, nameOf),
     ],
     files: results,
@@ -115,7 +117,7 @@ function ofWaveDump(
 ): WaveDumpSource {
   const { tick, timeBits, sample, width } = options;
   return waveDumpSource({
-    pulse: pulseOf(options.waveform, config, CHANNELS),
+    pulse: pulseOf(width === 1 ? { bits: 8, ...options.waveform } : options.waveform, config, CHANNELS),
     width,
     numbered: (board, channel) =>
       board === (file.header?.board ?? board) ? Math.max(0, boards.indexOf(board)) * CHANNELS + channel : undefined,

@@ -9,7 +9,7 @@ import { channelResult, type FileResult, type HitResult, sums } from './analyse-
 import { span } from './analyse-run.ts';
 import { type From, type Recorded, type Session, type Tape, tape } from './analyse-session.ts';
 import { sessionWarnings, tapeWarnings } from './analyse-session-warnings.ts';
-import { overlaps } from './analyse-warnings.ts';
+import { channelWarnings, overlaps } from './analyse-warnings.ts';
 import { type Parsed, Usage } from './command.ts';
 
 export interface SessionResult {
@@ -108,6 +108,7 @@ export async function analyseSession(
     warnings: [
       ...sessionWarnings(session, runs),
       ...runs.flatMap((one) => tapeWarnings(session, one.stream, one.tape, one.feed.order.counts, options.window)),
+      ...channelWarnings(channels, 'session'),
       ...overlaps(
         runs.map(({ stream }) => ({ path: stream.link })),
         seen,

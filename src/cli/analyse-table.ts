@@ -1,6 +1,6 @@
 /** Rows of numbers of a CSV file, in pieces, with what could not be read. */
 import { latin1 } from '../../protocols/protocol.ts';
-import { columnNames, pieces } from './analyse-file.ts';
+import { columnNames, pieces, unquoted } from './analyse-file.ts';
 
 export interface TableCounts {
   rows: number;
@@ -40,8 +40,9 @@ export async function readTable(
       return;
     }
     if (text.trim() === '') return;
-    const fields = text.split(',');
-    const good = fields.length === width && places.every((place) => NUMBER.test(fields[place] ?? ''));
+    const fields = text.split(',').map(unquoted);
+    const good =
+      fields.length === width && places.every((place) => NUMBER.test(fields[place] ?? '') && Number.isFinite(Number(fields[place])));
     if (!good && last && fields.length <= width) {
       counts.cutOff = text.length;
       return;

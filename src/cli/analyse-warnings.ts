@@ -42,6 +42,7 @@ export function fileWarnings(
       `${path}: ${plural(source.zeros.count, 'event')} of nothing but zeros, the first at byte ${source.zeros.at}; most likely pages that were never written`,
     );
   said.push(...orderWarnings(path, counts, options.window));
+  if (isWaveDump(source)) said.push(...converterWarnings(path, source, options.width, options.waveform.bits));
   const asked = config?.config.recordLength;
   if (isWaveDump(source) && asked !== undefined && result.samples && (result.samples.least !== asked || result.samples.most !== asked)) {
     const { least, most } = result.samples;
@@ -51,6 +52,76 @@ export function fileWarnings(
   }
   return said;
 }
+
+/** A record that is read with the wrong width, or reaches the end of its converter unseen: `bits` is what the user says of it. */
+function converterWarnings(path: string, { highest }: WaveDumpSource, width: 1 | 2, bits: number | undefined): readonly string[] {
+  const { sample, events } = highest;
+  if (bits !== undefined || width === 1) return [];
+  if (sample >= 2 ** MOST_BITS)
+    return [
+      `${path}: samples reach ${sample}, more than the ${MOST_BITS} bits of these boards; --sample-bytes 1 reads those of the 8-bit boards 721 and 731`,
+    ];
+  const end = CONVERTERS.find((n) => 2 ** n - 1 === sample);
+  return end === undefined
+    ? []
+    : [
+        `${path}: ${plural(events, 'event')} ${events === 1 ? 'reaches' : 'reach'} ${sample}, the end of a ${end}-bit converter; with --bits ${end} ${events === 1 ? 'it counts' : 'they count'} as saturated`,
+      ];
+}
+/** Of CAEN's boards with a buffer of waveforms. */
+const CONVERTERS = [10, 12, 14];
+const MOST_BITS = 14;
+
+/**
+ * Hits whose charge is not that of their pulse, by channel. In list mode the board has made the charges; in a session a channel may well have
+ * nothing to say.
+ */
+export function channelWarnings(
+  channels: ReadonlyMap<string, ChannelStatistics>,
+  kind: 'list mode' | 'records' | 'session',
+): readonly string[] {
+  const all = (of: (c: ChannelStatistics) => number, what: string): readonly string[] => {
+    const those = [...channels].filter(([, c]) => of(c) > 0);
+    const names = those.map(([name]) => name);
+    const more = names.length > SHOWN ? ` and ${names.length - SHOWN} others` : '';
+    const [n, events] = [those.reduce((sum, [, c]) => sum + of(c), 0), those.reduce((sum, [, c]) => sum + c.events, 0)];
+    if (names.length === 0) return [];
+    return [
+      `${names.length === 1 ? 'channel' : 'channels'} ${names.slice(0, SHOWN).join(', ')}${more}: ${n} of ${plural(events, 'event')} ${what}`,
+    ];
+  };
+  const sums = 'they are in the sums and means, and in no pulse shape';
+  return [
+    ...all(
+      (c) => c.saturated,
+      kind === 'list mode'
+        ? `with a gate of 65535, the end of its range, which is no charge of a pulse; ${sums}`
+        : `saturated: their charges are too small; ${sums}`,
+    ),
+    ...all((c) => c.cut, `with a gate that leaves the record, or begins within its baseline: part of the charge is not there; ${sums}`),
+    ...(kind === 'records'
+      ? all(
+          (c) => (c.events >= SOME && c.empty > c.events / 2 ? c.empty : 0),
+          'without a pulse; is the polarity right (--polarity), and the threshold (--threshold)?',
+        )
+      : []),
+  ];
+}
+
+/** Of channels whose events are so far apart that the counter of `turn` nanoseconds may have gone round between two of them unseen. */
+export function seldomWarnings(channels: ReadonlyMap<string, ChannelStatistics>, turn: number): readonly string[] {
+  return [...channels].flatMap(([name, { events, first, last }]) => {
+    const apart = events > 1 ? (last - first) / (events - 1) : 0;
+    return apart > turn / 8
+      ? [
+          `channel ${name}: its events are ${show(apart / 1e9, 's')} apart, and the counter goes round every ${show(turn / 1e9, 's')}: turns without an event are not seen, and the time may be longer`,
+        ]
+      : [];
+  });
+}
+
+/** So many records say something of the polarity; and so many channels are named. */
+const [SOME, SHOWN] = [10, 5];
 
 /** Of hits that do not come in the order of their times; `window` in nanoseconds. */
 export function orderWarnings(path: string, counts: HitOrderCounts, window: number): readonly string[] {
@@ -76,8 +147,8 @@ export function orderWarnings(path: string, counts: HitOrderCounts, window: numb
 /** Of each channel, from when to when (ns) it is in which file. */
 export type Spans = ReadonlyMap<number, readonly { readonly first: number; readonly last: number; readonly file: number }[]>;
 
-/** So few events of a channel are suspicious where another has so many; and so many channels are named. */
-const [RARE, MANY, SHOWN] = [2, 1000, 5];
+/** So few events of a channel are suspicious where another has so many. */
+const [RARE, MANY] = [2, 1000];
 
 /** Of all files together. */
 export function runWarnings(

@@ -21,10 +21,13 @@ export interface AbcdSource extends HitSource {
 }
 
 const BLOCK = 4096;
+/** A gate's charge has 16 bits: this one is more, or one below nothing that the board could not write. */
+const FULL = 0xffff;
 
 /**
  * A hit for each event, in the order of the file: charge is the long gate, tail the long gate without the short one, both in the board's
- * own counts. The board keeps neither height nor noise: they are NaN. `frame` is the group counter.
+ * own counts; a gate at the end of its 16 bits is saturated. The board keeps neither height nor noise: they are NaN. `frame` is the group
+ * counter.
  */
 export function abcdSource(settings: AbcdSettings = {}): AbcdSource {
   const { tick = ABCD_TICK, firstChannel = 0 } = settings;
@@ -49,7 +52,8 @@ export function abcdSource(settings: AbcdSettings = {}): AbcdSource {
       block.baseline[i] = baseline[i] ?? 0;
       block.channel[i] = (channel[i] ?? 0) + firstChannel;
       block.frame[i] = group[i] ?? 0;
-      block.flags[i] = whole === 0 ? FLAG.empty | (tail < 0 ? FLAG.shapeless : 0) : tail < 0 ? FLAG.shapeless : 0;
+      const full = whole === FULL || short[i] === FULL;
+      block.flags[i] = (whole === 0 ? FLAG.empty : 0) | (tail < 0 ? FLAG.shapeless : 0) | (full ? FLAG.saturated : 0);
       if (whole === 0 && tail === 0 && low[i] === 0 && high[i] === 0 && baseline[i] === 0 && channel[i] === 0 && group[i] === 0) {
         if (zeros.count++ === 0) zeros.at = (counts.frames + i) * ABCD_EVENT;
       }

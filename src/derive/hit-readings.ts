@@ -21,7 +21,8 @@ export const noHits = (why: string): HitValues =>
 
 /**
  * `name` is the file's, `end` when it came (microseconds since 1970). Charges are in the counts of the board, the uncertainties those of the
- * means; rates are over the time from the first to the last hit of the file. Where something of the file is missing they are suspect.
+ * means; rates are over the time from the first to the last hit of the file. Where something of the file is missing they are suspect, and
+ * so is a mean charge of which some are saturated or cut.
  */
 export function hitValues(name: string, end: number, source: SourceCounts, order: HitOrderCounts, hits: HitStatistics): HitValues {
   const all = hits.channels;
@@ -31,6 +32,7 @@ export function hitValues(name: string, end: number, source: SourceCounts, order
   const why = [
     ...(source.cutOff > 0 ? [`the last ${source.cutOff} bytes are of an event that is cut off`] : []),
     ...(source.junk > 0 ? [`${source.junk} bytes belong to no event`] : []),
+    ...(source.missing > 0 ? [`${source.missing} event numbers were not written`] : []),
     ...(order.late > 0 ? [`${order.late} events are far out of order`] : []),
   ].join('; ');
   const whole = { quality: 'good' } as const;
@@ -44,6 +46,15 @@ export function hitValues(name: string, end: number, source: SourceCounts, order
     count === 0
       ? bad(`${name}: no event of channel ${channel} has a ${what}`)
       : { ...quality, value, ...(count > 1 ? { sigma: { random: sd / Math.sqrt(count) } } : {}) };
+  const charge = (c: ChannelStatistics, channel: number): Measured<'1'> => {
+    const one = mean(c.charge, 'charge', channel);
+    if (one.quality === 'bad' || c.saturated + c.cut === 0) return one;
+    const parts = [
+      ...(c.saturated > 0 ? [`${c.saturated} of ${c.events} events are saturated`] : []),
+      ...(c.cut > 0 ? [`${c.cut} of ${c.events} have a gate that leaves the record`] : []),
+    ];
+    return { ...one, quality: 'suspect', why: `${name}: ${[...(why === '' ? [] : [why]), ...parts].join('; ')}` };
+  };
   return {
     events: each((c): Measured<'1'> => ({ ...quality, value: c.events })),
     rate: each(
@@ -52,7 +63,7 @@ export function hitValues(name: string, end: number, source: SourceCounts, order
           ? { ...quality, value: c.events / seconds, sigma: { random: Math.sqrt(c.events) / seconds } }
           : bad(`${name} has events at one time only, and so no rate`),
     ),
-    charge: each((c, channel) => mean(c.charge, 'charge', channel)),
+    charge: each(charge),
     psd: each((c, channel) => mean(c.psd, 'pulse shape', channel)),
     spectrum: each(
       (c, channel): Measured<'trace'> => ({ ...quality, value: spectrum(name, channel, end, seconds, hits.histogram(channel), c) }),
@@ -82,6 +93,6 @@ function spectrum(
     shape: [n],
     begin: end - seconds * 1e6,
     end,
-    settings: { file, channel, bin: width, events: c.events, empty: c.empty, shapeless: c.shapeless },
+    settings: { file, channel, bin: width, events: c.events, empty: c.empty, shapeless: c.shapeless, saturated: c.saturated, cut: c.cut },
   };
 }

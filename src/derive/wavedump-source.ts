@@ -35,14 +35,18 @@ export interface WaveDumpSettings {
 export interface WaveDumpSource extends HitSource {
   /** Samples of the events: the least and the most. */
   readonly samples: { least: number; most: number };
+  /** The highest sample of all, and how many events reach it. */
+  readonly highest: { sample: number; events: number };
 }
 
 const BLOCK = 1024;
+const GAP = 1024; // event numbers of a gap that are remembered
+const GAPS = 65_536; // and of all gaps
 
 /**
  * A hit for each event, also where its waveform holds no pulse (flagged empty). Times are unrolled: between two events of a channel the
  * counter has gone round once at most (17 s of 31 bits at 8 ns); more turns cannot be seen. An event that goes back to an earlier number is
- * counted as late and given on; one with the number and time of the one before is counted as doubled and not given on. After a damaged
+ * counted as late and given on, and is missing no more; one with the number and time of the one before is counted as doubled and not given on. After a damaged
  * header the next one of the same board, with a channel and a size that were there before, is looked for; what lies between is junk.
  */
 export function waveDumpSource(settings: WaveDumpSettings): WaveDumpSource {
@@ -50,8 +54,10 @@ export function waveDumpSource(settings: WaveDumpSettings): WaveDumpSource {
   const numbered = settings.numbered ?? ((_, channel) => channel);
   const counts: SourceCounts = sourceCounts();
   const samples = { least: Number.POSITIVE_INFINITY, most: 0 };
+  const highest = { sample: -1, events: 0 };
   const block = hits(BLOCK);
   const clocks = new Map<number, { number: number; raw: number; ticks: number }>();
+  const gaps = new Set<string>(); // event numbers that are counted as missing, while they may still come
   const sizes = new Set<number>();
   const turn = 2 ** timeBits;
   let record = new Float64Array(0);
@@ -75,11 +81,15 @@ export function waveDumpSource(settings: WaveDumpSettings): WaveDumpSource {
       clocks.set(channel, { number, raw, ticks: raw });
       return raw;
     }
-    const ahead = forward(number - clock.number, Math.max(number, clock.number) < EVENT_NUMBERS ? EVENT_NUMBERS : 2 ** 32);
+    const round = Math.max(number, clock.number) < EVENT_NUMBERS ? EVENT_NUMBERS : 2 ** 32;
+    const ahead = forward(number - clock.number, round);
     if (ahead === 0 && raw === clock.raw) return undefined;
     const back = ahead < 0 && number !== 0; // at 0 the run was started again, and time goes on
     if (ahead > 1) counts.missing += ahead - 1;
+    if (gaps.size > GAPS) gaps.clear();
+    for (let k = 1; k < Math.min(ahead, GAP); k++) gaps.add(`${channel} ${(number - k + round) % round}`);
     if (ahead < 0) counts.late++;
+    if (ahead < 0 && gaps.delete(`${channel} ${number}`)) counts.missing--;
     let passed = (raw - clock.raw + turn) % turn;
     if (back && passed > turn / 2) passed -= turn;
     const ticks = clock.ticks + passed;
@@ -99,6 +109,10 @@ export function waveDumpSource(settings: WaveDumpSettings): WaveDumpSource {
     waveDumpSamples(bytes, at, header.size, width, record);
     samples.least = Math.min(samples.least, n);
     samples.most = Math.max(samples.most, n);
+    let top = -1;
+    for (let i = 0; i < n; i++) top = Math.max(top, record[i] ?? 0);
+    if (top > highest.sample) Object.assign(highest, { sample: top, events: 0 });
+    if (top === highest.sample) highest.events++;
     const p = pulse(record.subarray(0, n), channel);
     const i = block.count++;
     block.t[i] = ticks * tick + (sample > 0 && Number.isFinite(p.time) ? p.time * sample : 0);
@@ -180,6 +194,7 @@ export function waveDumpSource(settings: WaveDumpSettings): WaveDumpSource {
   return {
     counts,
     samples,
+    highest,
     take(bytes, _now, give) {
       counts.bytes += bytes.length;
       let all = bytes;
