@@ -23,6 +23,8 @@ export interface ChainOptions {
   readonly firstChannel?: number;
   /** By channel number of the hits: MeVee of the event for one unit of charge. */
   readonly scale: EnergyScale;
+  /** Nanoseconds: hits of several boards, in the order of their times, are events by time and not by frame. */
+  readonly within?: number;
   /** Those of a 6Li-loaded liquid, where left out. */
   readonly cuts?: Cuts;
   /** Without it there are no places, and no direction. */
@@ -96,6 +98,7 @@ const SEPARATED = 300;
 
 /** What is wrong with the options, in a sentence; undefined where nothing is. */
 export function checkChain(o: ChainOptions): string | undefined {
+  if (o.within !== undefined && !(o.within >= 0)) return `within: nanoseconds, 0 or more, not ${o.within}`;
   if (o.scale.slope.length < (o.firstChannel ?? 0) + o.channels) return `scale: ${o.scale.slope.length} numbers are too few`;
   if (o.vertex && o.vertex.map.channels !== o.channels)
     return `map: it is of ${o.vertex.map.channels} channels, the detector has ${o.channels}`;
@@ -141,7 +144,7 @@ export function detectorChain(options: ChainOptions): DetectorChain {
   const { channels, firstChannel = 0, scale, energy = ENERGY, shape = SHAPE, fits = FITS, refresh = REFRESH } = options;
   const { apart, ...cuts } = options.cuts ?? CUTS;
   const windows = cuts.off.count;
-  const build = eventBuilder({ channels, firstChannel, scale });
+  const build = eventBuilder({ channels, firstChannel, scale, ...(options.within === undefined ? {} : { within: options.within }) });
   const ring = options.vertex && vertices(options.vertex);
   const light = lightYield({
     mark: { line: (cuts.delayed[0] + cuts.delayed[1]) / 2 },

@@ -1,5 +1,6 @@
 /** Hits of several boards as one stream in the order of their times. */
-import { type Hits, hits } from './hits.ts';
+import { type HitQueue, hitMemory, hitQueue } from './hit-queue.ts';
+import { FLAG, type Hits, hits } from './hits.ts';
 import { type RollOver, unroller } from './roll-over.ts';
 
 export interface Board {
@@ -11,6 +12,11 @@ export interface Board {
   readonly disorder?: number;
   /** Where its counter can roll over unseen; without it its times are taken as they are. */
   readonly rollOver?: RollOver;
+  /**
+   * Its times are what the counter showed, from 0 to the period, and turns may lie within a block; no block is longer than half a period.
+   * Otherwise the turns that its own stream shows have been counted.
+   */
+  readonly raw?: boolean;
 }
 
 export interface MergeOptions {
@@ -24,8 +30,10 @@ export interface MergeOptions {
 export interface MergeCounts {
   /** Hits given on. */
   given: number;
-  /** Given on out of order: they came after later ones had been given. */
+  /** Given on out of order, with FLAG.late: they came after later ones had been given. */
   late: number;
+  /** Hits that were there already, with the same time, channel, frame and charge: left out. */
+  doubled: number;
   /** Hits that were let go because `most` was reached, before all boards had come that far. */
   early: number;
   /** Roll-overs of counters that only the coarse clock has shown, and blocks in which their number is a guess. */
@@ -47,21 +55,23 @@ const GIVEN = 4096;
 
 /**
  * A hit is given on as soon as every board has given one as late, or is `hold` behind. Nothing is lost: what comes later than that is given
- * on at once and counted. Equal times keep the order of the boards. Throws a RangeError for options that make no sense.
+ * on at once and counted. What comes twice is left out, in whatever order and split the blocks come. Equal times keep the order of the
+ * boards. Throws a RangeError for options that make no sense.
  */
 export function timeMerge({ boards, hold = 1e9, most = 2 ** 20 }: MergeOptions): TimeMerge {
   if (boards.length === 0) throw new RangeError('no boards');
   if (!(hold >= 0)) throw new RangeError(`hold: nanoseconds, 0 or more, not ${hold}`);
   if (!(Number.isInteger(most) && most >= 1)) throw new RangeError(`most: 1 or more, not ${most}`);
-  const counts: MergeCounts = { given: 0, late: 0, early: 0, skipped: 0, doubtful: 0, strangers: 0 };
-  const queues = boards.map(() => queue());
+  const counts: MergeCounts = { given: 0, late: 0, doubled: 0, early: 0, skipped: 0, doubtful: 0, strangers: 0 };
+  const queues = boards.map(() => hitQueue());
+  const remembered = boards.map(() => hitMemory());
   const clocks = boards.map((b) => b.rollOver && unroller(b.rollOver));
   const latest = boards.map(() => Number.NEGATIVE_INFINITY);
   const out = hits(GIVEN);
   let given = Number.NEGATIVE_INFINITY;
 
-  const next = (): Queue | undefined => {
-    let first: Queue | undefined;
+  const next = (): HitQueue | undefined => {
+    let first: HitQueue | undefined;
     for (const q of queues) if (q.size() > 0 && (!first || q.first() < first.first())) first = q;
     return first;
   };
@@ -74,9 +84,12 @@ export function timeMerge({ boards, hold = 1e9, most = 2 ** 20 }: MergeOptions):
     for (let q = next(); q && (q.first() <= until || held > room); q = next(), held--) {
       const t = q.first();
       if (t > until) counts.early++;
-      if (t < given) counts.late++;
-      else given = t;
       q.shift(out);
+      remembered[queues.indexOf(q)]?.put(out, out.count - 1);
+      if (t < given) {
+        counts.late++;
+        out.flags[out.count - 1] = (out.flags[out.count - 1] as number) | FLAG.late; // it was put there just now
+      } else given = t;
       counts.given++;
       if (out.count === out.capacity) flush(give);
     }
@@ -86,84 +99,32 @@ export function timeMerge({ boards, hold = 1e9, most = 2 ** 20 }: MergeOptions):
   return {
     counts,
     take(index, block, clock, give) {
-      const [board, q] = [boards[index], queues[index]];
-      if (!board || !q) {
+      const [board, q, past] = [boards[index], queues[index], remembered[index]];
+      if (!board || !q || !past) {
         counts.strangers++;
         return;
       }
+      if (block.count === 0) return;
+      const { offset = 0, firstChannel = 0, disorder = 0, rollOver, raw } = board;
+      const period = rollOver?.period ?? 0;
+      // The turn in which a hit lies nearest to the last of its block.
+      const last = block.t[block.count - 1] as number; // i < count, here and below
+      const turned = (i: number): number => (raw && period > 0 ? Math.round((last - (block.t[i] as number)) / period) : 0);
       let end = Number.NEGATIVE_INFINITY;
-      for (let i = 0; i < block.count; i++) end = Math.max(end, block.t[i] as number); // i < count
-      const told = block.count > 0 ? clocks[index]?.(end, clock * 1e3) : undefined;
+      for (let i = 0; i < block.count; i++) end = Math.max(end, (block.t[i] as number) + turned(i) * period);
+      const told = clocks[index]?.(end, clock * 1e3);
       counts.skipped += told?.skipped ?? 0;
       if (told?.doubtful) counts.doubtful++;
-      const shift = (board.offset ?? 0) + (told ? told.t - end : 0);
-      for (let i = 0; i < block.count; i++) q.push(block, i, shift, board.firstChannel ?? 0);
-      latest[index] = Math.max(latest[index] ?? 0, end + shift - (board.disorder ?? 0));
+      const turns = told?.turns ?? 0;
+      for (let i = 0; i < block.count; i++) {
+        // Added up in one order, so that the same hit in another block has the same time to the last bit.
+        const t = (block.t[i] as number) + (turned(i) + turns) * period + offset;
+        const channel = (block.channel[i] as number) + firstChannel;
+        if (past.has(t, channel, block, i) || !q.push(block, i, t, channel)) counts.doubled++;
+      }
+      latest[index] = Math.max(latest[index] ?? 0, end + turns * period + offset - disorder);
       release(Math.max(Math.min(...latest), Math.max(...latest) - hold), most, give);
     },
     end: (give) => release(Number.POSITIVE_INFINITY, 0, give),
   };
-}
-
-/** Hits of one board in the order of their times; equal ones as they came. */
-interface Queue {
-  size(): number;
-  /** Time of the first; there is one. */
-  first(): number;
-  push(from: Hits, i: number, shift: number, firstChannel: number): void;
-  /** Moves the first one to the end of a block that has room. */
-  shift(to: Hits): void;
-}
-
-function queue(): Queue {
-  let store = hits(1024);
-  /** Rows of the store in the order of their times: those from `head` to `tail` are held. Freed rows are used again. */
-  let order = new Int32Array(1024);
-  let free = Int32Array.from({ length: 1024 }, (_, i) => i);
-  let [head, tail, spare] = [0, 0, 1024];
-  const grow = (): void => {
-    const bigger = hits(2 * store.capacity);
-    for (let k = head; k < tail; k++) copy(store, order[k] as number, bigger, k - head); // head <= k < tail
-    [tail, head] = [tail - head, 0];
-    order = Int32Array.from({ length: bigger.capacity }, (_, i) => i);
-    free = Int32Array.from({ length: bigger.capacity }, (_, i) => bigger.capacity - 1 - i);
-    spare = bigger.capacity - tail;
-    store = bigger;
-  };
-  return {
-    size: () => tail - head,
-    first: () => store.t[order[head] as number] as number, // size() is above 0
-    push(from, i, shift, firstChannel) {
-      if (spare === 0) grow();
-      if (tail === order.length) {
-        order.copyWithin(0, head, tail);
-        [tail, head] = [tail - head, 0];
-      }
-      const row = free[--spare] as number; // spare was above 0
-      copy(from, i, store, row);
-      const t = (from.t[i] as number) + shift; // i < count
-      store.t[row] = t;
-      store.channel[row] = (from.channel[i] as number) + firstChannel;
-      let k = tail++;
-      for (; k > head && (store.t[order[k - 1] as number] as number) > t; k--) order[k] = order[k - 1] as number; // head < k <= tail
-      order[k] = row;
-    },
-    shift(to) {
-      const row = order[head++] as number; // size() is above 0
-      copy(store, row, to, to.count++);
-      free[spare++] = row;
-    },
-  };
-}
-
-function copy(from: Hits, i: number, to: Hits, k: number): void {
-  to.t[k] = from.t[i] as number; // both rows are there, here and below
-  to.channel[k] = from.channel[i] as number;
-  to.charge[k] = from.charge[i] as number;
-  to.tail[k] = from.tail[i] as number;
-  to.peak[k] = from.peak[i] as number;
-  to.baseline[k] = from.baseline[i] as number;
-  to.noise[k] = from.noise[i] as number;
-  to.flags[k] = from.flags[i] as number;
-  to.frame[k] = from.frame[i] as number;
 }

@@ -38,6 +38,29 @@ describe('events', () => {
   test('one frame number at another time is another event', () => {
     expect(events([frame, frame.map((row) => ({ ...row, t: (row.t ?? 0) + 5e6 }))])).toHaveLength(2);
   });
+  test('of several boards, what lies within the time of the first is one event, whatever its frame; what is out of order belongs to none', () => {
+    const rows: readonly Row[] = [
+      { t: 100, channel: 0, charge: 4, tail: 1, frame: 7 },
+      { t: 120, channel: 1, charge: 16, tail: 8, frame: 900 },
+      { t: 60, channel: 0, charge: 50, frame: 6, flags: FLAG.late },
+      { t: 121, channel: 0, charge: 8, tail: 1, frame: 8 },
+      { t: 5000, channel: 0, charge: 8, tail: 1, frame: 8 },
+    ];
+    const joined = { within: 20 };
+    const whole = events([rows], joined);
+    expect(whole.map(({ t, energy }) => [t, energy])).toEqual([
+      [120, 6.125],
+      [121, 4],
+      [5000, 4],
+    ]);
+    expect(
+      events(
+        rows.map((row) => [row]),
+        joined,
+      ),
+    ).toEqual(whole);
+    expect(() => eventBuilder({ ...options, within: -1 })).toThrow(/within/);
+  });
   test('pulses without a shape have no say in it, and half of them leave none', () => {
     const [a = {}, b = {}] = frame;
     const [little] = events([[{ ...a, flags: FLAG.saturated }, b]]);
