@@ -19,6 +19,43 @@ export interface McapMessage {
 const WORD = 0x1_0000_0000;
 const utf8 = new TextDecoder();
 
+/** A message where it stands in its chunk: of what nobody asks for nothing is made. */
+export class ChunkMessage implements McapMessage {
+  readonly channel: Known;
+  readonly sequence: number;
+  readonly t: number;
+  /** The chunk's records, and where in them its bytes stand. */
+  readonly records: Uint8Array;
+  readonly from: number;
+  readonly to: number;
+  constructor(channel: Known, sequence: number, t: number, records: Uint8Array, from: number, to: number) {
+    this.channel = channel;
+    this.sequence = sequence;
+    this.t = t;
+    this.records = records;
+    this.from = from;
+    this.to = to;
+  }
+  get topic(): string {
+    return this.channel.topic;
+  }
+  get encoding(): string {
+    return this.channel.encoding;
+  }
+  get schema(): string {
+    return this.channel.schema;
+  }
+  get bytes(): Uint8Array {
+    return this.records.subarray(this.from, this.to);
+  }
+}
+
+/** Little-endian words, where they are known to be there. */
+export const word = (bytes: Uint8Array, at: number): number =>
+  (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) >>> 0;
+/** Beyond 2^53 it is not exact, but then it is damaged anyway. */
+export const long = (bytes: Uint8Array, at: number): number => word(bytes, at) + word(bytes, at + 4) * WORD;
+
 /** A record's content ended before its fields did. */
 class Short extends Error {}
 
@@ -77,7 +114,7 @@ export class Fields {
   }
 }
 
-interface Known {
+export interface Known {
   readonly topic: string;
   readonly encoding: string;
   readonly schema: string;
@@ -87,6 +124,21 @@ interface Known {
 export class Dictionary {
   readonly schemas = new Map<number, string>();
   readonly channels = new Map<number, Known>();
+  /** The records by which they are known: our chunks say them again and again. */
+  readonly #said = new Map<number, Uint8Array>();
+
+  /** Whether a schema or channel record's content is the one by which its id is known already. */
+  knows(opcode: number, bytes: Uint8Array, from: number, end: number): boolean {
+    const said = this.#said.get(key(opcode, bytes[from] | (bytes[from + 1] << 8)));
+    if (said?.length !== end - from) return false;
+    for (let i = 0; i < said.length; i++) if (said[i] !== bytes[from + i]) return false;
+    return true;
+  }
+
+  /** What was taken was this. */
+  note(opcode: number, content: Uint8Array): void {
+    this.#said.set(key(opcode, content[0] | (content[1] << 8)), content.slice());
+  }
 
   /**
    * Takes a schema or channel record's content. What a checksum guards (`sure`) replaces what was known of the id, other records
@@ -98,7 +150,7 @@ export class Dictionary {
       const name = fields.text();
       fields.text();
       fields.raw(fields.u32());
-      if (sure || !this.schemas.has(id)) this.schemas.set(id, name);
+      if (sure || !this.schemas.has(id)) this.#name(id, name);
       return;
     }
     const schemaId = fields.u16();
@@ -106,21 +158,34 @@ export class Dictionary {
     const encoding = fields.text();
     fields.map();
     if (sure || !this.channels.has(id)) this.channels.set(id, { topic, encoding, schema: this.schemas.get(schemaId) ?? '' });
+    this.#said.delete(key(OP.channel, id));
+  }
+
+  /** A channel's record means something else when the schema that it names does. */
+  #name(id: number, name: string): void {
+    if (this.schemas.get(id) === name) return;
+    this.schemas.set(id, name);
+    this.#said.clear();
   }
 
   copy(): Dictionary {
     const copy = new Dictionary();
     for (const [id, schema] of this.schemas) copy.schemas.set(id, schema);
     for (const [id, channel] of this.channels) copy.channels.set(id, channel);
+    for (const [id, said] of this.#said) copy.#said.set(id, said);
     return copy;
   }
 
   /** Takes over what was learnt in a chunk that proved whole. */
-  adopt({ schemas, channels }: Dictionary): void {
-    for (const [id, schema] of schemas) this.schemas.set(id, schema);
-    for (const [id, channel] of channels) this.channels.set(id, channel);
+  adopt(other: Dictionary): void {
+    for (const [id, schema] of other.schemas) this.schemas.set(id, schema);
+    for (const [id, channel] of other.channels) this.channels.set(id, channel);
+    this.#said.clear();
+    for (const [id, said] of other.#said) this.#said.set(id, said);
   }
 }
+
+const key = (opcode: number, id: number): number => (opcode << 16) | id;
 
 /** The result of reading fields, or why they cannot be read. A mistake of the program stays one. */
 export function readable<T>(read: () => T): T | string {
@@ -141,15 +206,12 @@ export interface Shape {
   readonly why: string;
 }
 
-/** Looks at the first CHUNK_HEAD bytes of a record, whatever its opcode says. */
+/** Looks at the CHUNK_HEAD bytes of a record that stand there, whatever its opcode says. */
 export function chunkShape(head: Uint8Array, at = 0): Shape {
-  const fields = new Fields(head, at + 1);
-  const outer = fields.u64() - 40;
-  fields.at = at + 25;
-  const size = fields.u64();
-  fields.at = at + 37;
-  const compressed = fields.u32();
-  const records = fields.u64();
+  const outer = long(head, at + 1) - 40;
+  const size = long(head, at + 25);
+  const compressed = word(head, at + 37);
+  const records = long(head, at + 41);
   const agreed = outer === size || outer === records ? outer : size === records ? size : undefined;
   if (agreed === undefined || agreed <= 0 || agreed > Number.MAX_SAFE_INTEGER) {
     return {
@@ -163,65 +225,73 @@ export function chunkShape(head: Uint8Array, at = 0): Shape {
   return { sound: true, length, why: '' };
 }
 
-/** What a chunk without messages says of its times. */
-const NO_TIME = { high: 0, low: 0 };
+const CRC = 33; // where it stands in a chunk's head
+const MESSAGE = 22; // bytes of a message before its data
 
 /**
  * The messages of one chunk record (head and records, shape already sound), or why none of them can be taken.
  * A checksum of zero means that there is none; `strict` is for files whose writer always sets it.
  */
-export function chunkMessages(record: Uint8Array, dictionary: Dictionary, strict: boolean): readonly McapMessage[] | string {
-  const head = new Fields(record, RECORD_HEAD);
-  const times = [head.u32(), head.u32(), head.u32(), head.u32()];
-  head.at = 33;
-  const crc = head.u32();
+export function chunkMessages(record: Uint8Array, dictionary: Dictionary, strict: boolean): readonly ChunkMessage[] | string {
+  const crc = word(record, CRC);
   const records = record.subarray(CHUNK_HEAD);
   if ((crc !== 0 || strict) && crc32(records) !== crc) return 'its checksum does not fit its bytes';
-  const known = dictionary.copy();
-  const read = readable(() => inside(records, known));
-  if (typeof read === 'string') return read;
-  const { first, last, messages } = read;
-  if (times[0] !== first.low || times[1] !== first.high || times[2] !== last.low || times[3] !== last.high) {
-    return 'its first and last time are not those of its messages';
-  }
-  dictionary.adopt(known);
-  return messages;
+  return readable(() => inside(record, records, dictionary));
 }
 
-interface Inside {
-  readonly messages: McapMessage[];
-  readonly first: { readonly high: number; readonly low: number };
-  readonly last: { readonly high: number; readonly low: number };
-}
-
-function inside(records: Uint8Array, known: Dictionary): Inside | string {
-  const fields = new Fields(records);
-  const messages: McapMessage[] = [];
-  let first = { high: Number.POSITIVE_INFINITY, low: 0 };
-  let last = { high: -1, low: 0 };
-  while (fields.left > 0) {
-    const opcode = fields.u8();
-    const length = fields.u64();
-    if (length > fields.left) return `a record of ${length} bytes does not fit into the chunk`;
-    const end = fields.at + length;
-    if (opcode === OP.schema || opcode === OP.channel) known.take(opcode, new Fields(records, fields.at, end), true);
-    else if (opcode === OP.message) {
-      const id = fields.u16();
-      const sequence = fields.u32();
-      const low = fields.u32();
-      const high = fields.u32();
-      fields.skip(8); // publish time: for us the same
-      const channel = known.channels.get(id);
+function inside(record: Uint8Array, records: Uint8Array, dictionary: Dictionary): readonly ChunkMessage[] | string {
+  const messages: ChunkMessage[] = [];
+  let known = dictionary; // a copy, once the chunk says something new: it counts only where all of the chunk is right
+  let id = -1;
+  let channel: Known | undefined;
+  // Words of the times: before any message, what a chunk without messages says of them.
+  let firstHigh = 0;
+  let firstLow = 0;
+  let lastHigh = 0;
+  let lastLow = 0;
+  const size = records.length;
+  for (let at = 0; at < size; ) {
+    if (size - at < RECORD_HEAD) return `the head of a record does not fit into the ${size - at} bytes that are left`;
+    const opcode = records[at];
+    const length = long(records, at + 1);
+    at += RECORD_HEAD;
+    if (length > size - at) return `a record of ${length} bytes does not fit into the chunk`;
+    const end = at + length;
+    if (opcode === OP.message) {
+      if (length < MESSAGE) return 'a message is shorter than its head';
+      const of = records[at] | (records[at + 1] << 8);
+      if (of !== id) {
+        id = of;
+        channel = known.channels.get(id);
+      }
       if (!channel) return `no record describes channel ${id}`;
-      if (fields.at > end) return 'a message is shorter than its head';
-      const { topic, encoding, schema } = channel;
-      messages.push({ topic, encoding, schema, sequence, t: microseconds(high, low), bytes: records.subarray(fields.at, end) });
-      if (high < first.high || (high === first.high && low < first.low)) first = { high, low };
-      if (high > last.high || (high === last.high && low > last.low)) last = { high, low };
+      const low = word(records, at + 6);
+      const high = word(records, at + 10);
+      const first = messages.length === 0;
+      if (first || high < firstHigh || (high === firstHigh && low < firstLow)) {
+        firstHigh = high;
+        firstLow = low;
+      }
+      if (first || high > lastHigh || (high === lastHigh && low > lastLow)) {
+        lastHigh = high;
+        lastLow = low;
+      }
+      messages.push(new ChunkMessage(channel, word(records, at + 2), microseconds(high, low), records, at + MESSAGE, end));
+    } else if (opcode === OP.schema || opcode === OP.channel) {
+      if (!known.knows(opcode, records, at, end)) {
+        if (known === dictionary) known = dictionary.copy();
+        known.take(opcode, new Fields(records, at, end), true);
+        known.note(opcode, records.subarray(at, end));
+        id = -1;
+      }
     } else if (opcode < 0x80) return `a record of type ${opcode} has no place in a chunk`;
-    fields.at = end;
+    at = end;
   }
-  return messages.length === 0 ? { messages, first: NO_TIME, last: NO_TIME } : { messages, first, last };
+  const right =
+    word(record, 9) === firstLow && word(record, 13) === firstHigh && word(record, 17) === lastLow && word(record, 21) === lastHigh;
+  if (!right) return 'its first and last time are not those of its messages';
+  if (known !== dictionary) dictionary.adopt(known);
+  return messages;
 }
 
 /** Nanoseconds in two words as microseconds: exact below 2^53 where no fraction is left. */

@@ -1,8 +1,8 @@
 /** Reads a session folder: its parts in order, over cuts and damage, also while it is still being written. */
 import { type FileHandle, open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { McapMessage } from './mcap-read.ts';
-import { type ByteSource, readMcap } from './mcap-recover.ts';
+import type { ChunkMessage, McapMessage } from './mcap-read.ts';
+import { type ByteSource, NOTHING, type Wanted, walkMcap } from './mcap-recover.ts';
 import { type PartHead, parsePartName, partName, readPartHead } from './part-name.ts';
 import { SessionError } from './session-error.ts';
 
@@ -48,10 +48,11 @@ export function fileSource(file: FileHandle): ByteSource {
   return {
     size: async () => (await file.stat()).size,
     async read(at, length) {
-      const bytes = new Uint8Array(length);
+      const bytes = new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
       try {
         return bytes.subarray(0, await fill(bytes, at));
       } catch {
+        bytes.fill(0);
         for (let i = 0; i < length; i += page) await fill(bytes.subarray(i, i + page), at + i).catch(() => 0);
         return bytes;
       }
@@ -98,7 +99,7 @@ export async function listParts(folder: string, only: (series: string, number: n
 }
 
 export interface Chunk {
-  readonly messages: readonly McapMessage[];
+  readonly messages: readonly ChunkMessage[];
   /** Behind this chunk: give it back to go on from there. */
   readonly next: Position;
 }
@@ -139,46 +140,58 @@ export async function* chunksFrom(
     const range = { from: start?.number === part.number ? start.offset : 0, until: Math.min(part.until ?? Number.POSITIVE_INFINITY, here) };
     if (range.from > range.until) continue;
     const last = !ended && (i === parts.length - 1 || stop?.number === part.number);
-    yield* partChunks(part, range, last, onTrouble);
+    const file = await open(part.path, 'r').catch((cause: unknown) => {
+      const why = `it cannot be opened: ${cause instanceof Error ? cause.message : cause}`;
+      onTrouble({ kind: 'missing', part: part.name, offset: 0, bytes: 0, why });
+    });
+    if (!file) continue;
+    try {
+      const source = fileSource(file);
+      const found = partChunks(part, await source.size(), range, last, onTrouble);
+      for (let step = found.next(NOTHING); !step.done; ) {
+        const { value } = step;
+        if ('messages' in value) yield value;
+        step = found.next('messages' in value ? NOTHING : await source.read(value.at, value.length));
+      }
+    } finally {
+      await file.close();
+    }
   }
 }
 
-async function* partChunks(
+function* partChunks(
   part: Part,
+  size: number,
   range: { readonly from: number; readonly until: number },
   last: boolean,
   onTrouble: (trouble: Trouble) => void,
-): AsyncGenerator<Chunk, void, undefined> {
-  const file = await open(part.path, 'r').catch((cause: unknown) => {
-    const why = `it cannot be opened: ${cause instanceof Error ? cause.message : cause}`;
-    onTrouble({ kind: 'missing', part: part.name, offset: 0, bytes: 0, why });
-  });
-  if (!file) return;
-  try {
-    let held: Trouble[] = [];
-    const tell = () => {
-      for (const trouble of held) onTrouble(trouble);
-      held = [];
-    };
-    for await (const found of readMcap(fileSource(file), range)) {
-      const next = (offset: number) => ({ part: part.name, offset });
-      if (found.kind === 'chunk') {
-        tell();
-        yield { messages: found.messages, next: next(found.next) };
-      } else if (found.kind === 'damage') {
-        held.push({ kind: 'damage', part: part.name, offset: found.at, bytes: found.next - found.at, why: found.why });
-      } else if (!last || found.whole) {
-        const told = held.length > 0;
-        tell();
-        if (told) yield { messages: [], next: next(found.at) };
-        // One that was given up has no summary; it holds up to where it was.
-        if (!found.whole && (part.until === undefined || part.bytes < part.until)) {
-          onTrouble({ kind: 'cut', part: part.name, offset: found.at, bytes: found.size - found.at, why: found.why });
-        }
+): Generator<Chunk | Wanted, void, Uint8Array> {
+  let held: Trouble[] = [];
+  const tell = () => {
+    for (const trouble of held) onTrouble(trouble);
+    held = [];
+  };
+  const next = (offset: number) => ({ part: part.name, offset });
+  const walk = walkMcap(size, range);
+  for (let step = walk.next(NOTHING); !step.done; ) {
+    const found = step.value;
+    let given: Uint8Array = NOTHING;
+    if (found.kind === 'read') given = yield found;
+    else if (found.kind === 'chunk') {
+      tell();
+      yield { messages: found.messages, next: next(found.next) };
+    } else if (found.kind === 'damage') {
+      held.push({ kind: 'damage', part: part.name, offset: found.at, bytes: found.next - found.at, why: found.why });
+    } else if (!last || found.whole) {
+      const told = held.length > 0;
+      tell();
+      if (told) yield { messages: [], next: next(found.at) };
+      // One that was given up has no summary; it holds up to where it was.
+      if (!found.whole && (part.until === undefined || part.bytes < part.until)) {
+        onTrouble({ kind: 'cut', part: part.name, offset: found.at, bytes: found.size - found.at, why: found.why });
       }
     }
-  } finally {
-    await file.close();
+    step = walk.next(given);
   }
 }
 

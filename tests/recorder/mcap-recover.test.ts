@@ -1,6 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { bare, found, messagesIn, wanted, written } from './mcap-session.ts';
+import { mcapWriter } from '../../src/recorder/mcap-file.ts';
+import { type Found, readMcap } from '../../src/recorder/mcap-recover.ts';
+import { bare, found, messagesIn, START, wanted, written } from './mcap-session.ts';
+
+const text = (of: string): Uint8Array => new TextEncoder().encode(of);
 
 const PER_CHUNK = 4;
 const messages = wanted(18);
@@ -119,6 +123,59 @@ describe('damage', () => {
     const got = await found(more);
     expect(messagesIn(got).map(bare)).toEqual(all);
     expect(got.filter(({ kind }) => kind === 'damage')).toHaveLength(1);
+  });
+
+  test('a chunk that describes its channels anew is read by its own words, though the next says the old ones again', async () => {
+    const named = (topic: string, schema: string): Uint8Array => {
+      const pieces: Uint8Array[] = [];
+      const writer = mcapWriter({ take: (bytes) => pieces.push(bytes.slice()) });
+      writer.write(
+        writer.channel({ topic, encoding: 'json', schema: { name: schema, encoding: '', data: new Uint8Array() } }),
+        0,
+        START,
+        text('1'),
+      );
+      writer.end();
+      return new Uint8Array(Buffer.concat(pieces));
+    };
+    const [one, other, renamed] = [named('a', 'first'), named('b', 'second'), named('a', 'third')];
+    const data = async (bytes: Uint8Array): Promise<Uint8Array> => {
+      const [chunk] = (await found(bytes)).filter(({ kind }) => kind === 'chunk');
+      return chunk?.kind === 'chunk' ? bytes.subarray(chunk.at, chunk.next) : new Uint8Array();
+    };
+    const pieces = [await data(other), await data(one), await data(renamed), await data(one)];
+    const [head] = (await found(one)).filter(({ kind }) => kind === 'chunk');
+    const whole = new Uint8Array(Buffer.concat([one.subarray(0, head?.at ?? 0), await data(one), ...pieces]));
+    expect(messagesIn(await found(whole)).map(({ topic, schema }) => `${topic} ${schema}`)).toEqual([
+      'a first',
+      'b second',
+      'a first',
+      'a third',
+      'a first',
+    ]);
+  });
+
+  test('whatever lies across the blocks that are read is whole, and hardly a byte is read twice', async () => {
+    const many = Array.from({ length: 400 }, (_, i) => ({
+      topic: 'bytes',
+      sequence: i,
+      t: START + i,
+      bytes: new Uint8Array(2000 + ((i * 7919) % 30_000)).fill(i & 0xff),
+    }));
+    const large = written(many, 9);
+    let read = 0;
+    const got: Found[] = [];
+    const source = {
+      size: async () => large.length,
+      read: async (at: number, length: number) => {
+        read += length;
+        return large.slice(at, at + length);
+      },
+    };
+    for await (const one of readMcap(source)) got.push(one);
+    expect(messagesIn(got).map(bare)).toEqual(many.map(bare));
+    expect(got.at(-1)).toMatchObject({ kind: 'end', whole: true });
+    expect(read / large.length).toBeLessThan(1.5);
   });
 
   test('a file inside a message is never read as messages, not even where its chunk is damaged', async () => {
