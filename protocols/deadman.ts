@@ -183,5 +183,6 @@ export function deadman(): Protocol<DeadmanAsk, DeadmanTell> {
     fits: (m, q) => (m.n === (q.n ?? 0) && m.word === q.word ? 'answer' : 'late'),
     apart: 'question',
     number: (q, n) => ({ ...q, n: n % 0x10000 }),
+    answers: (m, q) => ({ ...m, n: q.n ?? 0 }),
   };
 }

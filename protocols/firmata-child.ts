@@ -81,6 +81,7 @@ export function firmataChild(): Protocol<ChildAsk, ChildTell> {
     fits: (m, q) => (m.n === q.n ? 'answer' : 'late'),
     apart: 'question',
     number: (q, n) => ({ ...q, n }),
+    answers: (m, q) => ({ ...m, n: q.n ?? 0 }),
   };
 }
 

@@ -87,5 +87,6 @@ export function modbusTcp(): Protocol<ModbusAsk, ModbusTell> {
     apart: 'question',
     unit: (q) => q.unit,
     number: (q, n) => ({ ...q, id: n % 65536 }),
+    answers: (m, q) => ({ ...m, id: q.id ?? 0 }),
   };
 }

@@ -182,5 +182,6 @@ export function obp(): Protocol<ObpAsk, ObpMessage> {
     fits,
     apart: 'question',
     number: (q, n) => ({ ...q, regarding: n % 0x100000000 }),
+    answers: (m, q) => ({ ...m, regarding: q.regarding ?? 0 }),
   };
 }

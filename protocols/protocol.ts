@@ -33,6 +33,8 @@ export interface Protocol<Q, M> {
   unit?(q: Q): number | string;
   /** Gives a question its number n (1, 2, 3 ... on this link), where frames carry one. */
   number?(q: Q, n: number): Q;
+  /** An answer with the number of this question, where frames carry one: so a recorded answer fits a question of today. */
+  answers?(m: M, q: Q): M;
 }
 
 /** Latin-1, the only text that maps bytes to characters one to one. */

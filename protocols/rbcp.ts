@@ -112,5 +112,6 @@ export function rbcp(): Protocol<RbcpAsk, RbcpTell> {
     fits,
     apart: 'question',
     number: (q, n) => ({ ...q, id: n % 256 }),
+    answers: (m, q) => ({ ...m, id: q.id ?? 0 }),
   };
 }

@@ -134,6 +134,7 @@ export function readout(plan: ReadoutPlan): Protocol<ReadoutAsk, ReadoutTell> {
     fits: (m, q) => (m.say === 'values' ? 'unasked' : m.n === q.n ? 'answer' : 'late'),
     apart: 'question',
     number: (q, n) => ({ ...q, n }),
+    answers: (m, q) => (m.say === 'cleared' ? { ...m, n: q.n ?? 0 } : m),
   };
 }
 

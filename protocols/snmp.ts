@@ -180,5 +180,6 @@ export function snmp(): Protocol<SnmpAsk, SnmpTell> {
     fits,
     apart: 'question',
     number: (q, n) => ({ ...q, id: 1 + ((n - 1) % I32) }),
+    answers: (m, q) => ({ ...m, id: q.id ?? 0 }),
   };
 }

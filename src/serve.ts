@@ -1,4 +1,4 @@
-/** Serves simulated devices to anybody's software: on a TCP or UDP port, on a pseudo-terminal, or as files in a folder. */
+/** Serves simulated devices and recordings to anybody's software: on a TCP or UDP port, on a pseudo-terminal, or as files in a folder. */
 import { spawn } from 'node:child_process';
 import { createSocket, type RemoteInfo } from 'node:dgram';
 import { close as closeFile, constants, open as openFile } from 'node:fs';
@@ -57,6 +57,9 @@ export function serveTcp(ports: readonly Port[], where: Where & { readonly oneCl
       for (const talker of own) talker.receive(plain(bytes));
     });
   };
+  const dropAll = (): void => {
+    for (const client of clients) client.resetAndDestroy();
+  };
   const server = createServer({ noDelay: true }, (client) => {
     client.on('error', () => {});
     if (!oneClient || clients.size === 0) {
@@ -78,11 +81,13 @@ export function serveTcp(ports: readonly Port[], where: Where & { readonly oneCl
       const deaf = hear(ports, (bytes) => {
         for (const client of clients) give(client, bytes);
       });
+      const breaks = ports.map((p) => p.breaks?.subscribe(dropAll));
       done({
         address: joined('tcp', host, (server.address() as AddressInfo).port), // a TCP server's address is never a path
         close: () =>
           new Promise((closed) => {
             deaf();
+            for (const one of breaks) one?.unsubscribe();
             server.close(() => closed());
             for (const client of clients) client.destroy();
           }),

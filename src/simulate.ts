@@ -16,6 +16,8 @@ export interface Port {
   receive(bytes: Uint8Array): void;
   /** Answers to `receive`, and what nobody asked for. */
   readonly says: Subject<Said>;
+  /** Whoever is connected loses the connection. */
+  readonly breaks?: Subject<void>;
   /** One of several talkers, where the device knows them apart: half a question of one is not the beginning of another's. */
   talker?(): Talker;
 }

@@ -8,7 +8,8 @@ import { serveFolder, serveTcp, serveUdp, type Where } from '../serve.ts';
 import { type Device, universe } from '../simulate.ts';
 import { Refused, type Simulator } from '../simulator.ts';
 import { type Command, EXIT, guarded, type Io, type Parsed, parse, suggestion, Usage } from './command.ts';
-import { type Scene, SETTLE, serve, serveRig, serveTerminal, type Way, wayOf } from './simulate-rig.ts';
+import { serve, serveTerminal, type Way } from './serve-wires.ts';
+import { SETTLE, type SimulatedScene, serveRig, wayOf } from './simulate-rig.ts';
 
 const HELP = `Examples:
   bridgman simulate ipg-ylr --tcp 127.0.0.1:10001             one laser on a TCP port
@@ -67,7 +68,7 @@ export function simulating(args: readonly string[], io: Io, until: () => Promise
     if (!Number.isSafeInteger(seed)) throw new Usage(`--seed is a whole number, not "${parsed.options.seed}"`);
     const known = await catalogue();
     const simulator = known.simulators.get(what);
-    const scene: Scene = {
+    const scene: SimulatedScene = {
       clock: realClock(),
       seed,
       oneClient: parsed.flags.has('one-client'),
@@ -148,7 +149,7 @@ async function serveModel(
   simulator: Simulator,
   { options, flags }: Parsed,
   sets: readonly string[],
-  scene: Scene,
+  scene: SimulatedScene,
 ): Promise<number> {
   for (const flag of ['as-written', 'write']) {
     if (flags.has(flag) || options[flag] !== undefined) throw new Usage(`--${flag} is for a rig, and ${model} is a model`);
@@ -211,7 +212,7 @@ async function serveRigAt(
   known: Catalogue,
   { options, flags }: Parsed,
   sets: readonly string[],
-  scene: Scene,
+  scene: SimulatedScene,
 ): Promise<number> {
   const found = await stat(path).catch(() => undefined);
   if (!found && !/[/\\]|\.ya?ml$/.test(path)) {

@@ -1,0 +1,96 @@
+/** Which reply a question has had: the first of the recording, and the last up to now. */
+import { GIVEN_UP } from '../exchange-job.ts';
+import type { AnyProtocol } from '../instrument.ts';
+import { type Asked, askedIn } from './recorded-asks.ts';
+import type { Question } from './recorded-line.ts';
+
+const BEHIND = 8; // questions without an answer that the next one may belong to
+const MOST = 1 << 16; // different questions of one wire
+
+/** Questions that want no answer, since the last one that has had one: an adapter's "read" belongs to what was said before it. */
+export class Context {
+  #before: readonly string[] = [];
+  get before(): readonly string[] {
+    return this.#before;
+  }
+  silent(key: string): void {
+    this.#before = [...this.#before, key].slice(-BEHIND);
+  }
+  answered(): void {
+    this.#before = [];
+  }
+}
+
+const joined = (before: readonly string[], key: string): string => [...before, key].join(' ');
+
+/** The replies of one wire: of each question the first, or the last one seen. */
+export class Replies {
+  readonly #protocol: AnyProtocol;
+  readonly #of = new Map<string, Question>();
+  readonly #like = new Map<string, string>();
+  readonly #context = new Context();
+  /** Those that were once asked with nothing before them. */
+  readonly #alone = new Set<string>();
+  /** Those that went with others in one write, and had no answer of their own. */
+  readonly #silent = new Set<string>();
+  readonly #first: boolean;
+  /** Different questions that are not kept, because there are too many. */
+  over = 0;
+
+  constructor(protocol: AnyProtocol, { first }: { readonly first: boolean }) {
+    this.#protocol = protocol;
+    this.#first = first;
+  }
+
+  see(question: Question): void {
+    const all = askedIn(this.#protocol, question.bytes);
+    const last = all.at(-1);
+    if (!last) return;
+    for (const one of all.slice(0, -1)) {
+      this.#learn(one);
+      if (this.#silent.size < MOST) this.#silent.add(one.key);
+      this.#context.silent(one.key);
+    }
+    this.#learn(last);
+    const { before } = this.#context;
+    if (question.expects || question.pieces.length > 0) this.#context.answered();
+    else this.#context.silent(last.key);
+    if (before.length === 0 && this.#alone.size < MOST) this.#alone.add(last.key);
+    if (question.fault === GIVEN_UP && question.pieces.length === 0) return; // that says nothing of the instrument
+    for (let n = 0; n <= before.length; n++) this.#put(joined(before.slice(n), last.key), question);
+  }
+
+  get(key: string): Question | undefined {
+    return this.#of.get(key);
+  }
+
+  /** True where it is known, and had no answer of its own. */
+  isSilent({ key, like }: Asked): boolean {
+    return this.#silent.has(key) || (like !== undefined && this.#silent.has(this.#like.get(like) ?? ''));
+  }
+
+  /**
+   * What a question is kept under: as it was written, else written in another way; with as much as possible of what was said before it,
+   * save where it was once asked by itself.
+   */
+  keyOf({ key, like }: Asked, before: readonly string[]): string | undefined {
+    const written = this.#of.has(key) || like === undefined ? key : (this.#like.get(like) ?? key);
+    if (!this.#alone.has(written))
+      for (let n = 0; n < before.length; n++) {
+        const whole = joined(before.slice(n), written);
+        if (this.#of.has(whole)) return whole;
+      }
+    return this.#of.has(written) ? written : undefined;
+  }
+
+  #learn({ key, like }: Asked): void {
+    if (like !== undefined && (this.#like.size < MOST || this.#like.has(like))) this.#like.set(like, key);
+  }
+
+  #put(key: string, question: Question): void {
+    const known = this.#of.has(key);
+    if (known && this.#first) return;
+    if (known || this.#of.size < MOST) this.#of.set(key, question);
+    else this.over++;
+  }
+}
