@@ -55,6 +55,11 @@ interface Monitor {
   readonly current: number;
   readonly input_dac: number;
 }
+interface Axis {
+  readonly low: number;
+  readonly high: number;
+  readonly bins: number;
+}
 interface Options {
   readonly bias: Bias | undefined;
   readonly bias_limit: number;
@@ -66,6 +71,9 @@ interface Options {
   readonly send: readonly (keyof typeof STATUS)[];
   readonly words: 'packed' | 'plain' | 'either';
   readonly gain: 'high' | 'low';
+  readonly pedestal: readonly number[];
+  readonly least: number;
+  readonly photoelectrons: Axis | undefined;
   readonly record: 'raw' | 'hits' | 'both' | 'nothing';
   readonly first_channel: number;
 }
@@ -147,6 +155,27 @@ const watch: Field<boolean> = {
   about:
     'whether the voltages of the 64 input DACs are looked at, one after the other (true | false, otherwise false: it takes half a minute)',
   of: (yaml = false) => (typeof yaml === 'boolean' ? yaml : new Refused('must be true or false')),
+};
+
+const pedestal: Field<readonly number[]> = {
+  about: `ADC counts of a channel without light: a number for all, or a list of ${CHANNELS} (otherwise 0: charges have the pedestal in them)`,
+  of(yaml = 0) {
+    const list: readonly unknown[] = Array.isArray(yaml) ? yaml : new Array<unknown>(CHANNELS).fill(yaml);
+    const good = list.filter((n): n is number => isNumber(n) && n >= 0 && n <= 4095);
+    return good.length === CHANNELS && list.length === CHANNELS
+      ? good
+      : new Refused(`must be a number from 0 to 4095, or a list of ${CHANNELS} of them`);
+  },
+};
+const photoelectrons: Field<Axis | undefined> = {
+  about: '{ low, high, bins } of charge in which peaks of single photoelectrons are looked for: gives the gain of each channel',
+  of(yaml) {
+    if (yaml === undefined) return undefined;
+    const { low, high, bins } = isTable(yaml) ? yaml : {};
+    return isNumber(low) && isNumber(high) && low < high && Number.isInteger(bins) && Number(bins) >= 1 && Number(bins) <= 65_536
+      ? { low, high, bins: Number(bins) }
+      : new Refused('is written as { low: -30, high: 400, bins: 430 }');
+  },
 };
 
 function* read(ask: Askers<L>, what: string, address: number, length: number): Talk<Uint8Array> {
@@ -507,16 +536,21 @@ function watched(p: Options): Poll<L, Readonly<Record<string, 'V' | 'A' | 'K'>>,
 }
 
 /** What the readout process makes of the events; the scalers' rates where events hold them. */
-function events(): Stream<Kinds, ReadoutTell> {
-  const gives: Kinds = { ...READOUT_GIVES, scaler: '1/s', scaler_or: '1/s' };
+function events(p: Options): Stream<Kinds, ReadoutTell> {
+  const gives: Kinds = { ...READOUT_GIVES, scaler: '1/s', scaler_or: '1/s', ...(p.photoelectrons ? { gain: '1' as const } : {}) };
   const values = (m: ReadoutTell): Values<Kinds> => readoutValues(m, gives) as Values<Kinds>; // as the process gives them; acquire looks at each
   return { gives, takes: (m) => m.say === 'values', read: values, silence: 5, example: [READOUT_EXAMPLE, values(READOUT_EXAMPLE)] };
 }
 
 const planOf = (p: Options): ReadoutPlan => ({
-  source: { format: 'easiroc', ...(p.words === 'either' ? {} : { form: p.words }), first: p.first_channel, gain: p.gain },
+  source: {
+    format: 'easiroc',
+    ...(p.words === 'either' ? {} : { form: p.words }),
+    ...{ first: p.first_channel, gain: p.gain, pedestal: { [p.gain]: p.pedestal }, threshold: p.least },
+  },
   channels: p.first_channel + CHANNELS,
   spectra: { charge: { low: 0, high: 4096, bins: 512 } },
+  ...(p.photoelectrons ? { scale: { photoelectrons: p.photoelectrons } } : {}),
   record: { raw: p.record === 'both' || p.record === 'raw', hits: p.record === 'both' || p.record === 'hits' },
 });
 
@@ -539,6 +573,9 @@ export default instrument<L, Options, EasirocVersion>({
     send,
     words: word('form of the data words: as the board sends them, or already unpacked', ['either', 'packed', 'plain'] as const, 'either'),
     gain: word('the ADC that charges are taken from', ['high', 'low'] as const, 'high'),
+    pedestal,
+    least: number('counts above the pedestal up to which a channel holds no pulse', 0, 4095, 0),
+    photoelectrons,
     record: word('what of the stream the session holds', ['raw', 'hits', 'both', 'nothing'] as const, 'both'),
     first_channel: whole('number of the first channel, where several boards are one detector', 0, 65_000, 0),
   }),
@@ -566,7 +603,7 @@ export default instrument<L, Options, EasirocVersion>({
       },
       watched(p),
     ],
-    streams: { data: [events()] },
+    streams: { data: [events(p)] },
     commands: commands(p),
   }),
 });

@@ -28,7 +28,8 @@ export interface ChannelScale {
   clear(): void;
 }
 
-const SKIP = FLAG.saturated | FLAG.cut | FLAG.empty | FLAG.pileUp;
+/** An empty hit belongs in where it has a charge: it is in the peak of no photoelectron. */
+const SKIP = FLAG.saturated | FLAG.cut | FLAG.pileUp;
 const NOT_YET = bad('not fitted yet');
 
 /** What is wrong with the options, in a sentence; undefined where they are sound. */
@@ -70,6 +71,7 @@ export function channelScale(options: ChannelScaleOptions): ChannelScale {
       for (let i = 0; i < block.count; i++) {
         const c = block.channel[i] as number; // i < count
         if (c >= channels || ((block.flags[i] as number) & SKIP) !== 0) continue;
+        if (Number.isNaN(block.charge[i])) continue;
         for (let k = 0; k < kinds.length; k++) fill(kinds[k]?.spectra[c] as Histogram, block.charge[i] as number); // c < channels
       }
     },

@@ -6,6 +6,10 @@ import type { Measured } from '../reading.ts';
 import { FLAG, type HitSource, type Hits, hits, sourceCounts } from './hits.ts';
 
 const CHANNELS = 64;
+/** Nanoseconds that a TDC can count back from the common stop: 12 bits. */
+const TDC_SPAN = 4096;
+/** Nanoseconds between two events at least: more than the TDC looks back, and less than a board needs for the 64 conversions of one. */
+const APART = 8192;
 
 export interface EasirocSourceOptions {
   /** Absent: found out by the first whole event. */
@@ -29,9 +33,11 @@ const each = (of: number | ArrayLike<number> | undefined, otherwise: number): Fl
 
 /**
  * The charge is the ADC's value less the pedestal, in counts of the gain that is asked for (of high gain for `both`); it is the height of
- * the shaped pulse, and the peak is the same. There is no tail: every hit is shapeless. The board sends no time: `t` is when the event's
- * last bytes came, counted from the first bytes of the stream, and every hit is untimed. Events that came at once have one `t`, and no
- * difference between events means anything below the time that the network takes. The frame is the event's number as counted here.
+ * the shaped pulse, and the peak is the same. There is no tail: every hit is shapeless. The board sends no time of the event: it is when its
+ * last bytes came, counted from the first bytes of the stream, and at least APART after the one before, so that hits of two events that came
+ * at once are never as near as those of one; differences between events mean nothing below the time that the network takes. Where the TDC
+ * has a leading edge of the channel (the last one before the common stop), the hit stands as far before the stop, which is TDC_SPAN after the
+ * event's time; a hit without one stands at the event's time and is untimed. The frame is the event's number as counted here.
  * Its scalers are rates of their own. `counts.junk` holds bytes without an event and words without a header; words that never came make their event `damaged`.
  */
 export function easirocSource(options: EasirocSourceOptions = {}): HitSource {
@@ -48,7 +54,11 @@ export function easirocSource(options: EasirocSourceOptions = {}): HitSource {
   const place = new Int32Array(CHANNELS);
   const writer = new Float64Array(CHANNELS).fill(-1);
   let began: number | undefined;
-  let t = 0;
+  let t = -APART; // of the event before
+  let came = 0; // the last bytes
+  // Nanoseconds before the stop of each channel's last leading edge, by the number of the event that wrote it.
+  const edge = new Float64Array(CHANNELS);
+  const edged = new Float64Array(CHANNELS).fill(-1);
   let lost = 0; // what had been lost before the event before
 
   const put = (ch: number, charge: number, pedestal: number, flags: number, lowGain: boolean): void => {
@@ -62,14 +72,15 @@ export function easirocSource(options: EasirocSourceOptions = {}): HitSource {
     } else block.count++;
     writer[ch] = counts.frames;
     place[ch] = i;
-    block.t[i] = t;
+    const timed = edged[ch] === counts.frames;
+    block.t[i] = timed ? t + TDC_SPAN - edge[ch] : t;
     block.channel[i] = first + ch;
     block.charge[i] = charge;
     block.tail[i] = 0;
     block.peak[i] = charge;
     block.baseline[i] = pedestal;
     block.noise[i] = 0;
-    block.flags[i] = flags | (charge > threshold ? 0 : FLAG.empty);
+    block.flags[i] = flags | (timed ? 0 : FLAG.untimed) | (charge > threshold ? 0 : FLAG.empty);
     block.frame[i] = counts.frames;
   };
 
@@ -85,9 +96,17 @@ export function easirocSource(options: EasirocSourceOptions = {}): HitSource {
     const { damaged, missing, stray, junk } = framer.counts;
     const now = damaged + missing + stray + junk;
     // What lay there before the first event is nobody's loss.
-    const common = FLAG.untimed | FLAG.shapeless | (now > lost && counts.frames > 0 ? FLAG.lostBefore : 0);
+    const common = FLAG.shapeless | (now > lost && counts.frames > 0 ? FLAG.lostBefore : 0);
     lost = now;
     if (block.count + n > block.capacity) flush();
+    t = Math.max(came, t + APART);
+    for (let i = 0; i < n; i++) {
+      const word = words[i];
+      if (kindOf(word) !== KIND.leading) continue;
+      const [ch, value] = [channelOf(word), wordValue(word)];
+      edge[ch] = edged[ch] === counts.frames ? Math.min(edge[ch], value) : value;
+      edged[ch] = counts.frames;
+    }
     for (let i = 0; i < n; i++) {
       const word = words[i];
       const kind = kindOf(word);
@@ -124,7 +143,7 @@ export function easirocSource(options: EasirocSourceOptions = {}): HitSource {
     },
     take(bytes, now, to) {
       began ??= now;
-      t = Math.max(t, (now - began) * 1000);
+      came = Math.max(came, (now - began) * 1000);
       counts.bytes += bytes.length;
       give = to;
       framer.take(bytes, event);

@@ -3,6 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { adcWord, eventBytes, scalerWord, tdcWord } from '../../protocols/easiroc-words.ts';
 import { concat } from '../../protocols/protocol.ts';
 import { type EasirocSourceOptions, easirocSource } from '../../src/derive/easiroc-source.ts';
+import { coincidences } from '../../src/derive/hit-coincidence.ts';
+import { hitOrder } from '../../src/derive/hit-order.ts';
 import { FLAG, type Hits } from '../../src/derive/hits.ts';
 
 interface Row {
@@ -42,7 +44,7 @@ describe('hits of an EASIROC board', () => {
     );
     const { rows, counts } = run({ pedestal: { high: 50 }, first: 64 }, [bytes, 1e15]);
     expect(rows).toEqual([
-      { t: 0, channel: 67, charge: 850, baseline: 50, flags: NONE, frame: 0 },
+      { t: 4091, channel: 67, charge: 850, baseline: 50, flags: FLAG.shapeless, frame: 0 },
       { t: 0, channel: 127, charge: -10, baseline: 50, flags: NONE | FLAG.empty, frame: 0 },
     ]);
     expect(counts).toMatchObject({ bytes: 24, frames: 1, hits: 2, junk: 0, damaged: 0 });
@@ -71,6 +73,24 @@ describe('hits of an EASIROC board', () => {
       { charge: 20, frame: 1 },
     ]);
   });
+  test('hits of one event stand as its TDC says, by the last leading edge; those of two that came at once are far apart', () => {
+    const one = event(
+      ...[adcWord('high', 0, 500), adcWord('high', 1, 600), adcWord('high', 2, 30)],
+      ...[tdcWord('leading', 0, 1000), tdcWord('leading', 1, 3000), tdcWord('leading', 1, 960), tdcWord('trailing', 2, 900)],
+    );
+    const { rows } = run({}, [concat(one, one), 0]);
+    expect(rows.map((r) => r.t)).toEqual([3096, 3136, 0, 3096 + 8192, 3136 + 8192, 8192]);
+    expect(rows.map((r) => (r.flags & FLAG.untimed) !== 0)).toEqual([false, false, true, false, false, true]);
+    const found = (within: number): number => {
+      const search = coincidences([[0, 1]], within);
+      const order = hitOrder();
+      const source = easirocSource();
+      source.take(concat(one, one), 0, (b) => order.take(b, search.take));
+      order.end(search.take);
+      return search.counts[0]?.count ?? -1;
+    };
+    expect([30, 40, 4000].map(found)).toEqual([0, 2, 2]);
+  });
   test('the time is that of the last bytes, in nanoseconds since the first, and never goes back', () => {
     const one = event(adcWord('high', 0, 1));
     const { rows } = run(
@@ -80,7 +100,8 @@ describe('hits of an EASIROC board', () => {
       [concat(one.subarray(5), one), 1_000_030],
       [one, 1_000_020],
     );
-    expect(rows.map((r) => r.t)).toEqual([30_000, 30_000, 30_000]);
+    // Two that came at once are further apart than the hits of one can be.
+    expect(rows.map((r) => r.t)).toEqual([30_000, 38_192, 46_384]);
     expect(rows.map((r) => r.frame)).toEqual([0, 1, 2]);
   });
   test('losses are counted by cause, and the event behind one says so', () => {

@@ -25,14 +25,14 @@ const plain = (sent: string): string => `${sent.slice(0, 6)}${sent.slice(9)}`;
 const LED: Partial<Given> = { sources: [{ ...SOURCE, kind: 'led', rate: 20, pe: 10 }], unlike: 0 };
 const BIAS = { per_volt: 483.183, offset: 780 };
 
-function bench(given: Readonly<Record<string, unknown>> = {}, device: Readonly<Record<string, unknown>> = {}) {
+function bench(given: Readonly<Record<string, unknown>> = {}, device: Readonly<Record<string, unknown>> = {}, light = LED) {
   const options = driver.options.parse({ watch_input_dacs: true, ...given });
   const other: unknown = simulated.options.parse(device);
   if (options instanceof Refused || other instanceof Refused)
     throw new Error(`options: ${[options, other].map((o) => (o instanceof Refused ? o.why : '')).join('')}`);
   const clock = virtualClock();
   const all = universe(1, clock);
-  all.of(detector).configure(LED);
+  all.of(detector).configure(light);
   const board = all.device('board', simulated, other);
   const models = driver.links(options);
   const sent: string[] = [];
@@ -325,6 +325,21 @@ describe('the board', () => {
 });
 
 describe('the stream of events', () => {
+  test('charges above the pedestal, and the gain by peaks of photoelectrons', () => {
+    const dim: Partial<Given> = { sources: [{ ...SOURCE, kind: 'led', rate: 150, pe: 1.5 }], unlike: 0 };
+    const b = bench({ send: ['adc'], pedestal: 800, least: 20, photoelectrons: { low: -30, high: 400, bins: 430 } }, {}, dim);
+    b.clock.advance(6); // each look fits one of the 64
+    const last = (channel: string) => b.readings.filter((r) => r.from === `board.${channel}` && r.index === 5).at(-1);
+    // e^-1.5 of the flashes give nothing: those are no pulses.
+    const [mean, gain, rate] = [last('mean_charge'), last('gain'), last('rate')];
+    expect(mean).toMatchObject({ quality: 'good', value: expect.closeTo((40 * 1.5) / (1 - Math.exp(-1.5)), -1) });
+    expect(gain).toMatchObject({ quality: 'good', value: expect.closeTo(40, 0) });
+    const part = Number(Object(rate).value) / (b.values('frame_rate').at(-1) ?? Number.NaN);
+    expect(Math.abs(part - (1 - Math.exp(-1.5)))).toBeLessThan(0.15); // of some 150 flashes
+    const plain = bench({ send: ['adc'] }, {}, dim);
+    plain.clock.advance(2);
+    expect(plain.values('mean_charge').at(-1)).toBeGreaterThan(800);
+  });
   test('rates, and once a second at most', () => {
     const b = bench();
     b.clock.advance(58);
@@ -427,6 +442,8 @@ describe('options', () => {
     [{ bias: { per_volt: 483 } }, /bias: is written as \{ per_volt: 483.183, offset: 780 \}, with the numbers of this board/],
     [{ bias: { per_volt: -1, offset: 0 } }, /per_volt must be above 0/],
     [{ bias: { per_volt: 1000, offset: 780 } }, /fit into 16 bits/],
+    [{ pedestal: [1, 2] }, /pedestal: must be a number from 0 to 4095, or a list of 64 of them/],
+    [{ photoelectrons: { low: 3 } }, /photoelectrons: is written as/],
     [{ bias_limit: 91 }, /bias_limit: must be a number from 0 to 90/],
     [{ monitor: { bais: 1 } }, /monitor: is written as \{ bias: 0.00208/],
     [{ chip1: { treshold: 1 } }, /chip1: has no "treshold"; known are enable_input_dac/],
