@@ -7,6 +7,7 @@ import { adcWord, eventBytes } from '../protocols/easiroc-words.ts';
 import { catalogue } from '../src/catalogue.ts';
 import { analyse } from '../src/cli/analyse.ts';
 import { EXIT } from '../src/cli/command.ts';
+import { arranged } from '../src/derive/detector-map.ts';
 import { easirocSource } from '../src/derive/easiroc-source.ts';
 import { methods } from '../src/methods.ts';
 import { hitBytes } from '../src/readout/hit-bytes.ts';
@@ -47,10 +48,10 @@ const LINK = 'tcp:192.168.10.16:24';
 const HITS_PART = 'raw-tcp-192-168-10-16-24-hits-0001.mcap';
 
 /** A run of so many seconds, as the recorder puts it on the disk. */
-async function recorded(name: string, options: string, seconds: number): Promise<string> {
+async function recorded(name: string, options: string, seconds: number, whole = RIG): Promise<string> {
   const place = join(folder, name);
   mkdirSync(place);
-  const yaml = RIG.replace('OPTIONS', options);
+  const yaml = whole.replace('OPTIONS', options);
   writeFileSync(join(place, 'rig.yaml'), yaml);
   const loaded = await loadRig(place, known, methods);
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.messages));
@@ -235,4 +236,65 @@ test('a reading process that began anew: its times go on by the clock of the ses
   const got = await json(path);
   expect(got).toMatchObject({ hits: 8, events: 8, duration: 13, late: 0, backward_steps: 0 });
   expect(got.warnings.join('\n')).toMatch(/began anew 1 time/);
+});
+
+describe('two boards that look at one detector', () => {
+  const second = `  second:
+    model: sitcp-digitizer
+    links: { control: udp:192.168.10.17:4660, data: tcp:192.168.10.17:24 }
+    options: { OPTIONS, first_channel: 64 }
+`;
+  const two = (options: string): string => RIG.replace('OPTIONS', options) + second.replace('OPTIONS', options);
+  let both = '';
+  beforeAll(async () => {
+    both = await recorded('two', 'record: hits, scale: 1.0e-4', 8, two('record: hits, scale: 1.0e-4'));
+  }, 60_000);
+
+  test('as one run each has its own pairs; joined they are one detector, whose events have the light of both', async () => {
+    const apart = await json(both);
+    expect(apart.physics).toHaveLength(2);
+    const [one] = apart.physics;
+    expect(one.on_time_pairs).toBeGreaterThan(40);
+    // Each sees all of the light: half the scale makes the energies those of one.
+    const { physics, channels } = await json(both, '--join', '500ns', '--scale', '0.5e-4');
+    expect(Object.keys(channels)).toHaveLength(128);
+    expect(physics).toHaveLength(1);
+    expect(Math.abs(physics[0].on_time_pairs - one.on_time_pairs)).toBeLessThan(0.1 * one.on_time_pairs);
+    // With the rig's own the captures have twice the energy that is looked for.
+    expect((await json(both, '--join', '500ns')).physics[0].on_time_pairs).toBeLessThan(0.3 * one.on_time_pairs);
+    // Boards whose counters are apart see half of each event, twice.
+    const off = (await json(both, '--join', '500ns', '--scale', '0.5e-4', '--offset', '0ns,1ms')).physics[0];
+    expect(off.delayed_candidates).toBeLessThan(0.5 * physics[0].delayed_candidates);
+    const back = await json(both, '--join', '500ns', '--scale', '0.5e-4', '--offset', '-1ms,-1ms');
+    expect(back.physics[0].on_time_pairs).toBe(physics[0].on_time_pairs);
+    const { out } = await run(both, '--join', '500ns', '--scale', '0.5e-4');
+    expect(out).toMatch(/pairs +\d+ on time/);
+  }, 30_000);
+
+  test('the maps of the rig make one where each lists its places', async () => {
+    const places = (from: number): string =>
+      `[${Array.from({ length: 64 }, (_, c) => {
+        const [x = 0, y = 0, z = 0] = arranged([32, 32, 32], 'walls').positions[c] ?? [];
+        return `[${x + from} cm, ${y} cm, ${z} cm]`;
+      }).join(', ')}]`;
+    const physics = (from: number): string =>
+      `record: hits, scale: 0.5e-4, physics: { photoelectron: 62, map: { box: [32 cm, 32 cm, 32 cm], channels: ${places(from)} } }`;
+    const yaml = RIG.replace('OPTIONS', physics(0)) + second.replace('OPTIONS', physics(0.01));
+    const got = await json(await recorded('two-maps', '', 8, yaml), '--join', '500ns');
+    expect(got.physics[0].direction.n).toBeGreaterThan(20);
+    expect(got.warnings.join()).not.toMatch(/maps of the boards/);
+  }, 30_000);
+
+  test('what cannot be joined is told', async () => {
+    expect((await run(session, '--join', '200ns')).err).toMatch(/several streams, and there is one/);
+    expect((await run(both, '--join', '200ns', '--separate')).err).toMatch(/do not go together/);
+    expect((await run(both, '--join', '200')).err).toMatch(/--join is a time/);
+    expect((await run(both, '--offset', '1ms')).err).toMatch(/each of the 2 streams/);
+    const same = await recorded('two-alike', '', 1, two('record: hits, scale: 1.0e-4').replace('first_channel: 64', 'first_channel: 10'));
+    expect((await run(same, '--join', '200ns')).err).toMatch(/board and second have the same channel numbers \(10 to 63\).*first_channel/);
+    const none = await recorded('two-plain', '', 1, two('record: hits'));
+    expect((await run(none, '--join', '200ns')).err).toMatch(/--join needs energies/);
+    const walls = two('record: hits, scale: 1.0e-4, physics: { map: { box: [32 cm, 32 cm, 32 cm] } }');
+    expect((await json(await recorded('two-walls', '', 1, walls), '--join', '200ns')).warnings.join()).toMatch(/maps of the boards/);
+  }, 30_000);
 });

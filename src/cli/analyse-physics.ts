@@ -39,8 +39,11 @@ export interface Physics {
   end(dead: number): { readonly json: Readonly<Record<string, unknown>>; readonly text: string; readonly warnings: readonly string[] };
 }
 
-/** Undefined where there is no energy, and nothing that needs one is asked for. Throws Usage. */
-export async function physicsOf(stream: Recorded, parsed: Parsed): Promise<Physics | undefined> {
+/**
+ * Undefined where there is no energy, and nothing that needs one is asked for. `within`: nanoseconds, hits of several boards are events by
+ * time. Throws Usage.
+ */
+export async function physicsOf(stream: Recorded, parsed: Parsed, within?: number): Promise<Physics | undefined> {
   const { options } = parsed;
   const planned = stream.plan;
   const own = planned?.physics;
@@ -68,7 +71,7 @@ export async function physicsOf(stream: Recorded, parsed: Parsed): Promise<Physi
     scale: ofAll(scale, first + channels),
     cuts: eventCuts(parsed, base).cuts,
     fits: Number.POSITIVE_INFINITY,
-    ...given({ energy, shape, flight }),
+    ...given({ energy, shape, flight, within }),
     ...(map ? { vertex: { map, ...given({ photoelectron, dark, excess }) } } : {}),
   };
   const wrong = checkChain(wanted);

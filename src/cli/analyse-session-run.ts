@@ -3,6 +3,7 @@ import { accidentals, coincidences } from '../derive/hit-coincidence.ts';
 import { type ChannelStatistics, hitStatistics, spanned } from '../derive/hit-statistics.ts';
 import { FLAG, type Hits } from '../derive/hits.ts';
 import { type Feed, feed, merged } from './analyse-hits.ts';
+import { joinedStream, joinTime, offsets } from './analyse-join.ts';
 import type { AnalyseOptions } from './analyse-options.ts';
 import { type Physics, physicsOf } from './analyse-physics.ts';
 import { channelResult, type FileResult, type HitResult, sums } from './analyse-result.ts';
@@ -45,9 +46,15 @@ export async function analyseSession(
   const { from } = parsed.options;
   if (from !== undefined && from !== 'hits' && from !== 'stream') throw new Usage(`--from is hits or stream, not "${from}"`);
   const seen = new Map<number, { first: number; last: number; file: number }[]>();
+  const within = joinTime(parsed, streams.length);
+  const joined = within === undefined ? undefined : joinedStream(streams);
+  const together = joined && (await physicsOf(joined.stream, parsed, within));
+  if (joined && !together) throw new Usage('--join needs energies: not every board has a scale in the rig, and there is no --scale');
+  const shifts = offsets(parsed, streams.length);
   const runs: Run[] = [];
   for (const [i, stream] of streams.entries()) {
-    const opened = await run(session, stream, from, parsed, options.window, streams.length, span(seen, i));
+    const physics = joined ? undefined : await physicsOf(stream, parsed);
+    const opened = run(session, stream, from, physics, options.window, streams.length, span(seen, i), shifts[i] ?? 0);
     if (typeof opened === 'string') return opened;
     runs.push(opened);
   }
@@ -62,6 +69,7 @@ export async function analyseSession(
     (block) => {
       statistics.take(block);
       search.take(block);
+      together?.take(block);
     },
   );
 
@@ -79,7 +87,10 @@ export async function analyseSession(
   const all = [...channels.values()];
   const duration = spanned(all);
   const results = runs.map(resultOf);
-  const physics = runs.flatMap(({ stream, physics: of }) => (of ? [{ stream, ...of.end(stream.dead) }] : []));
+  const physics = [
+    ...runs.flatMap(({ stream, physics: of }) => (of ? [{ stream, ...of.end(stream.dead) }] : [])),
+    ...(joined && together ? [{ stream: joined.stream, ...together.end(joined.stream.dead) }] : []),
+  ];
   const total = (of: (one: FileResult) => number): number => results.reduce((n, one) => n + of(one), 0);
   const json: HitResult = {
     ...{ file: session.path, format: 'session', rig: session.rig ?? null },
@@ -114,6 +125,7 @@ export async function analyseSession(
         seen,
         String,
       ),
+      ...(joined?.warnings ?? []),
       ...physics.flatMap(({ warnings }) => warnings),
     ],
     files: results,
@@ -128,21 +140,22 @@ export async function analyseSession(
   return { json, channels, text: physics.map(({ stream, text }) => `\n${head(stream.link)}${text}`).join('') };
 }
 
-async function run(
+function run(
   session: Session,
   stream: Recorded,
   from: From | undefined,
-  parsed: Parsed,
+  physics: Physics | undefined,
   window: number,
   streams: number,
   times: Feed['seen'],
-): Promise<Run | string> {
-  const physics = await physicsOf(stream, parsed);
+  shift: number,
+): Run | string {
   const opened = tape(session, stream, from);
   if (typeof opened === 'string') return opened;
   const frames: Frames = { count: 0, backward: 0, largest: 0 };
   let [last, before] = [-1, Number.NEGATIVE_INFINITY];
   const seen = (block: Hits): void => {
+    if (shift !== 0) for (let i = 0; i < block.count; i++) block.t[i] = (block.t[i] as number) + shift; // i < count
     for (let i = 0; i < block.count; i++) {
       const [frame, t] = [block.frame[i] as number, block.t[i] as number]; // i < count
       if (frame === last) continue;

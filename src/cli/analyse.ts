@@ -2,6 +2,7 @@
 import { CUT_OPTIONS, CUTS_HELP, DIRECTION_OPTIONS } from './analyse-cuts.ts';
 import { analyseEvents } from './analyse-events.ts';
 import { cannot, type DetectorFile, type DetectorFormat, detectorFile } from './analyse-file.ts';
+import { JOIN_HELP, JOIN_OPTIONS } from './analyse-join.ts';
 import { ANALYSE_OPTIONS, type AnalyseOptions, analyseOptions } from './analyse-options.ts';
 import { PHYSICS_HELP, PHYSICS_OPTIONS } from './analyse-physics.ts';
 import { asText } from './analyse-result.ts';
@@ -55,7 +56,7 @@ Options for waveforms:
   --sample-bytes N    1 for the 8-bit boards 721 and 731 (otherwise 2)
 
 ${CUTS_HELP}
-${PHYSICS_HELP}
+${PHYSICS_HELP}${JOIN_HELP}
 Exit codes: 0 there are events, whatever is cut off or damaged; 1 a file cannot be read or holds none; 2 wrong arguments.
 `;
 
@@ -65,7 +66,14 @@ export const analyse: Command = {
   help: HELP,
   run: (args, io) =>
     guarded('analyse', io, async () => {
-      const parsed = parse(args, { ...ANALYSE_OPTIONS, ...CUT_OPTIONS, ...DIRECTION_OPTIONS, ...PHYSICS_OPTIONS, from: 'string' });
+      const parsed = parse(args, {
+        ...ANALYSE_OPTIONS,
+        ...CUT_OPTIONS,
+        ...DIRECTION_OPTIONS,
+        ...PHYSICS_OPTIONS,
+        ...JOIN_OPTIONS,
+        from: 'string',
+      });
       if (parsed.rest.length === 0) throw new Usage('a file is wanted: bridgman analyse FILE...');
       const options = analyseOptions(parsed);
       const which = await Promise.all(parsed.rest.map(isSession));
@@ -108,6 +116,7 @@ const NAMES: Readonly<Record<DetectorFormat, string>> = {
 
 const SESSION = [
   ...['json', 'help', 'separate', 'window', 'coincidence', 'within', 'split', 'charge', 'from'],
+  ...Object.keys(JOIN_OPTIONS),
   ...Object.keys(PHYSICS_OPTIONS).filter((name) => name !== 'duration'),
 ];
 
