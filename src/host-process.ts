@@ -13,6 +13,7 @@ import { withUserDrivers } from './rig-drivers.ts';
 import { addressOf, openWire, simulatedRig } from './rig-open.ts';
 
 const END = 3; // seconds for outputs to be read back as safe at the end
+const RECORDER = 3; // seconds for another recorder to be there, where there is none at the end
 const STREAMS = 3; // seconds for readout processes to end their parts of the session
 const ALONE = 60; // the same, when there is no guardian that would go on
 
@@ -42,10 +43,10 @@ async function start(init: HostInit): Promise<void> {
     socket.once('error', () => socket.destroy());
     socket.once('close', () => {
       flow.attach(undefined);
-      if (!ending) clock.after(0.2, connectRecorder);
+      if (!ended) clock.after(0.2, connectRecorder);
     });
   };
-  let ending = false;
+  let ended = false;
   let running: Host | undefined;
   connectRecorder();
 
@@ -84,8 +85,8 @@ async function start(init: HostInit): Promise<void> {
     lab.close(
       within,
       (unsafe) => {
-        ending = true;
-        flow.end(() => {
+        flow.end(RECORDER, () => {
+          ended = true;
           send({ is: 'ended', unsafe });
           // Ports and timers of libraries must not keep a laboratory alive that has ended.
           void streamsEnded(clock, STREAMS).then(() => setImmediate(() => process.exit(0)));

@@ -11,8 +11,8 @@ export interface Outflow {
   attach(socket: Socket | undefined): void;
   readonly queued: number;
   readonly dropped: number;
-  /** Sends what is left and calls back when the socket has taken it. */
-  end(done: () => void): void;
+  /** Sends what is left and calls back when a socket has taken it: one that is attached within the given seconds. */
+  end(within: number, done: () => void): void;
 }
 
 export interface OutflowLimits {
@@ -35,6 +35,7 @@ export function outflow(clock: Clock, full: () => void, limits: OutflowLimits = 
   let size = 0;
   let dropped = 0;
   let told = false;
+  let last: ((to: Socket | undefined) => void) | undefined;
   const waiting = (): number => size + (socket?.writableLength ?? 0);
 
   /** One slice: to put a long queue into bytes at once would hold the loop up. */
@@ -76,6 +77,7 @@ export function outflow(clock: Clock, full: () => void, limits: OutflowLimits = 
     },
     attach(next) {
       socket = next;
+      if (next) last?.(next);
     },
     get queued() {
       return batch.length;
@@ -83,11 +85,18 @@ export function outflow(clock: Clock, full: () => void, limits: OutflowLimits = 
     get dropped() {
       return dropped;
     },
-    end(done) {
+    end(within, done) {
       stop();
-      while (socket && !socket.destroyed && batch.length > 0) give(socket);
-      if (!socket || socket.destroyed) done();
-      else socket.end(() => done());
+      last = (to) => {
+        last = undefined;
+        late();
+        while (to && batch.length > 0) give(to);
+        if (to) to.end(() => done());
+        else done();
+      };
+      const late = clock.after(within, () => last?.(undefined));
+      if (socket && !socket.destroyed) last(socket);
+      else if (batch.length === 0) last(undefined);
     },
   };
 }

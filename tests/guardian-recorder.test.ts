@@ -19,9 +19,9 @@ class Fake extends EventEmitter implements Child {
   send(message: ToRecorder): void {
     this.sent.push(message);
   }
-  kill(): void {
+  kill(signal: 'SIGKILL'): void {
     this.killed++;
-    this.ends('SIGKILL');
+    this.ends(signal);
   }
   says(message: FromRecorder): void {
     this.emit('message', message);
@@ -177,9 +177,16 @@ test('finished in order; killed when it takes too long; nobody waited for where 
   none.clock.advance(100);
   expect(none.children.length).toBe(1);
 
+  // One that has only just been begun again ends the session when it listens: what the host has kept for it is in it then.
   const young = await begun();
   young.last().ends();
   young.clock.advance(0.1);
-  expect(await young.recorder.finish(60)).toBe(undefined);
-  expect(young.last().killed).toBe(1);
+  const later = young.recorder.finish(60);
+  expect(young.last().sent.map(({ is }) => is)).toEqual(['init']);
+  young.last().says({ is: 'listening' });
+  expect(young.last().sent.at(-1)).toEqual({ is: 'finish' });
+  young.last().says({ is: 'finished', summary });
+  young.last().ends();
+  expect(await later).toBe(summary);
+  expect(young.last().killed).toBe(0);
 });

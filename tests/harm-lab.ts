@@ -47,6 +47,8 @@ export interface Lab {
   readonly disk: string;
   readonly env: { readonly XDG_RUNTIME_DIR: string };
   readonly devices: Readonly<Record<'laser' | 'gas' | 'oven' | 'guard', Device>>;
+  /** Device -> its link, as a session names it. */
+  readonly links: Readonly<Record<string, string>>;
   readonly outputs: readonly Output[];
   readonly run: Running | undefined;
   readonly out: () => string;
@@ -246,6 +248,7 @@ export async function harmLab(known: Catalogue, wiring: Wiring): Promise<Lab> {
     disk,
     env,
     devices,
+    links: Object.fromEntries(Object.entries(at).map(([device, address]) => [device, address.replace(/\?.*$/, '')])),
     outputs,
     get run() {
       return run;

@@ -34,7 +34,7 @@ export interface Wanted {
 const FORCED = 130; // the shell's word for a program ended by Ctrl-C
 const END_WAIT = 8; // seconds for the host to end in order
 const FINISH_WAIT = 60; // seconds for the recorder to end the session (a hung disk, a slow database)
-const FORCED_WAIT = 1; // the same after a second Ctrl-C
+const FORCED_WAIT = 3; // the same after a second Ctrl-C
 const DISK = 'disk reserve'; // the alarm
 const KEY_WAIT = 0.5; // seconds in which a key that is held down counts once
 

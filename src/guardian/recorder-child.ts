@@ -9,7 +9,8 @@ import { waits } from '../waits.ts';
 export interface Child {
   readonly connected: boolean;
   send(message: ToRecorder, sent: (error: Error | null) => void): void;
-  kill(): void;
+  /** At once: it takes no other signal, those of a terminal least of all. */
+  kill(signal: 'SIGKILL'): void;
   on(event: 'message', heard: (message: FromRecorder) => void): unknown;
   once(event: 'exit', ended: (code: number | null, signal: string | null) => void): unknown;
 }
@@ -22,9 +23,8 @@ export interface RecorderChild {
   stop(stop: StopShown): void;
   /** Puts the record of armed outputs on the disk; calls back once. */
   record(text: string, done: (why?: string) => void): void;
-  /** Ends the session whole; the last words of it, if it says any within the given seconds. */
+  /** Ends the session whole; the last words of it, if it says any within the given seconds, after which it is killed. */
   finish(within: number): Promise<Summary | undefined>;
-  kill(): void;
 }
 
 export interface RecorderChildOptions {
@@ -80,6 +80,7 @@ export function recorderChild(options: RecorderChildOptions): RecorderChild {
         case 'listening':
           listening = true;
           there();
+          if (finishing) send({ is: 'finish' });
           return;
         case 'recorded':
           writes.get(message.id)?.(message.why);
@@ -161,15 +162,11 @@ export function recorderChild(options: RecorderChildOptions): RecorderChild {
       cancel();
       return new Promise((resolve) => {
         ended = () => resolve(summary);
-        // One that has only just been begun again has nothing to end, and would not hear it.
-        if (!listening) child?.kill();
+        // One that has only just been begun again hears it when it listens.
         if (!child) ended();
         else if (listening) send({ is: 'finish' });
-        clock.after(within, () => child?.kill());
+        clock.after(within, () => child?.kill('SIGKILL'));
       });
-    },
-    kill() {
-      child?.kill();
     },
   };
 }
