@@ -150,7 +150,8 @@ const command = <K extends Takes>(c: Command<L, K>): Command<L, K> => c;
 /**
  * TDK-Lambda Genesys power supplies by RS-232, RS-485 or TCP. In local mode (RMT? says LOC) the front panel sets the output and the
  * channel "local" is on; nothing takes the supply to remote but the order "remote" and the supply's own answer to a setting. Connecting
- * sends `ADR n`, which selects and changes nothing. Several supplies on one line need `shared: true` in each.
+ * sends `ADR n`, which selects and changes nothing. Where other supplies hang on the same line, `shared: true` sends the address with each
+ * question; a rig takes one supply of a line, because a reply does not say whose it is.
  */
 export default instrument<L, Options, Id>({
   model: 'TDK-Lambda Genesys',

@@ -1,6 +1,7 @@
 /** The links of a rig: addresses, the names given to them, and which instruments may share one. */
 import { dirname, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { Fault } from '../protocols/protocol.ts';
 import type { AnyProtocol, Proof } from './instrument.ts';
 import { parseAddress } from './links/open.ts';
 import { checkName, described, hint, table } from './rig-read.ts';
@@ -162,8 +163,9 @@ function sameLanguage(a: Member, b: Member): boolean {
     if (!from.proof) return from.model === by.model;
     const question: unknown = from.proof.ask(1);
     const numbered: unknown = from.protocol.number ? from.protocol.number(question, 1) : question;
-    const heard = by.protocol.asks.decoder()(from.protocol.asks.encode(numbered)) as readonly unknown[];
-    return heard.length === 1 && isDeepStrictEqual(heard[0], numbered);
+    const bytes = from.protocol.asks.encode(numbered);
+    const meant = from.protocol.asks.decoder()(bytes) as readonly unknown[]; // a question may be several messages
+    return meant.length > 0 && !meant.some((m) => m instanceof Fault) && isDeepStrictEqual(by.protocol.asks.decoder()(bytes), meant);
   };
   return understood(a, b) && understood(b, a);
 }
