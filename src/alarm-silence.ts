@@ -34,11 +34,14 @@ export const silentInstrument = (name: string): string => name.slice(PREFIX.leng
 
 const KEPT = 8; // intervals; their median is the usual one, so that neither an outage nor a burst changes it
 const ENOUGH = 4; // of them, to call one usual
+const AT_ONCE = 0.05; // seconds: what comes so soon after another was said with it, such as the answers to one order
 const SHOWN = 6; // channels in one text
 
 interface Slot {
   /** Monotonic seconds of the last value. */
   last: number;
+  /** Of the value from which the next interval counts. */
+  from: number;
   readonly intervals: number[];
   /** The reason of the last bad reading since. */
   why: string | undefined;
@@ -124,13 +127,15 @@ export function silence(options: SilenceOptions): Silence {
         return;
       }
       if (!slot) {
-        channel.slots.set(reading.index, { last: now, intervals: [], why: undefined });
+        channel.slots.set(reading.index, { last: now, from: now, intervals: [], why: undefined });
         return;
       }
-      slot.intervals.push(now - slot.last);
-      if (slot.intervals.length > KEPT) slot.intervals.shift();
       slot.last = now;
       slot.why = undefined;
+      if (now - slot.from < AT_ONCE) return;
+      slot.intervals.push(now - slot.from);
+      if (slot.intervals.length > KEPT) slot.intervals.shift();
+      slot.from = now;
     },
     check(now, status) {
       const wanted = new Map<string, Cause>();

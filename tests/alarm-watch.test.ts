@@ -81,6 +81,7 @@ function bench(first: Laboratory, options: Partial<AlarmOptions> = {}) {
         engine.tick(now, us(now));
       }
     },
+    give,
     names: () => engine.states.map((s) => s.name).sort(),
     state: (name: string) => engine.states.find((s) => s.name === name),
   };
@@ -123,6 +124,14 @@ describe('silence', () => {
     expect(b.names()).toEqual([]);
     b.run(8);
     expect(b.names()).toEqual(['silence oven.slow']);
+  });
+
+  test('is none where answers to orders came in one go, and then no more', () => {
+    const b = bench(both, withLinks);
+    b.run(100);
+    for (let i = 0; i < 20; i++) b.give('oven.refused', undefined, false);
+    b.run(300);
+    expect(b.names()).toEqual([]);
   });
 
   test('of a whole instrument is one alarm', () => {
