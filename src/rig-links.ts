@@ -98,9 +98,7 @@ export function adapterOf(link: RigLink): string | undefined {
 export function checkWires(sheet: Sheet, members: readonly Member[]): void {
   const wires = grouped(members);
   for (const [wire, [first, ...others]] of wires) {
-    const kind = wire.split(':', 1)[0];
-    if (first.protocol.readout !== undefined && kind !== 'tcp' && kind !== 'simulated')
-      sheet.say(first.path, `the stream of ${first.model} is read over TCP: "tcp:192.168.10.16:24", not ${wire}`);
+    checkKind(sheet, wire, first);
     const units = new Map<string, Member>([[unitOf(first), first]]);
     for (const member of others) {
       const before = `${first.instrument}${first.instrument === member.instrument ? ` (${first.role})` : ''}`;
@@ -134,6 +132,22 @@ export function checkWires(sheet: Sheet, members: readonly Member[]): void {
       } else units.set(unit, member);
     }
   }
+}
+
+/** Whether what goes over this kind of link can be what the model speaks: a stream of bytes, or whole datagrams and files. */
+function checkKind(sheet: Sheet, wire: string, { path, model, protocol }: Member): void {
+  const kind = wire.slice(0, wire.indexOf(':'));
+  if (kind === 'simulated') return;
+  const [packets, stream] = [kind === 'udp' || kind === 'folder', kind === 'serial' || kind === 'tcp' || kind === 'gpib'];
+  if (protocol.readout !== undefined) {
+    if (kind !== 'tcp') sheet.say(path, `the stream of ${model} is read over TCP: "tcp:192.168.10.16:24", not ${wire}`);
+  } else if (protocol.framing === 'packets') {
+    if (stream)
+      sheet.say(path, `${model} speaks in whole datagrams or files: "udp:192.168.10.16:4660" or "folder:shots?pattern=*.spe", not ${wire}`);
+  } else if (kind === 'folder')
+    sheet.say(path, `${model} speaks over a line: "serial:/dev/ttyUSB0" or "tcp:192.168.0.5:10001", not ${wire}`);
+  else if (packets)
+    sheet.warn(path, `${model} is made for a serial line or TCP: over ${wire} messages can be lost, come twice or in another order`);
 }
 
 /** The address in one way of writing: with its defaults, in one order, names of hosts in small letters. */
