@@ -1,4 +1,4 @@
-import { type Addressed, fitsFrame, type ModbusAsk, type ModbusTell } from './modbus.ts';
+import { type Addressed, bareAsk, echoed, fitsFrame, type ModbusAsk, type ModbusTell } from './modbus.ts';
 import {
   askLength,
   decodeAsk,
@@ -189,5 +189,7 @@ export function modbusRtu(): Protocol<ModbusAsk, ModbusTell> {
     fits: fitsFrame,
     apart: 'unit',
     unit: (q) => q.unit,
+    bare: bareAsk,
+    answers: echoed,
   };
 }

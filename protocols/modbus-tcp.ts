@@ -1,4 +1,4 @@
-import { type Addressed, fitsFrame, type ModbusAsk, type ModbusTell } from './modbus.ts';
+import { type Addressed, bareAsk, echoed, fitsFrame, type ModbusAsk, type ModbusTell } from './modbus.ts';
 import { decodeAsk, decodeTell, encodeAsk, encodeTell, likelyAsk, likelyTell, MAX_PDU } from './modbus-pdu.ts';
 import { concat, type Decoder, Fault, type Protocol } from './protocol.ts';
 import { whole } from './unsendable.ts';
@@ -87,6 +87,7 @@ export function modbusTcp(): Protocol<ModbusAsk, ModbusTell> {
     apart: 'question',
     unit: (q) => q.unit,
     number: (q, n) => ({ ...q, id: n % 65536 }),
-    answers: (m, q) => ({ ...m, id: q.id ?? 0 }),
+    bare: bareAsk,
+    answers: (m, q) => ({ ...echoed(m, q), id: q.id ?? 0 }),
   };
 }

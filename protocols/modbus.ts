@@ -58,6 +58,13 @@ export function fitsFrame(m: ModbusTell, q: ModbusAsk): 'answer' | 'unasked' | '
   return m.function === q.function && ('exception' in m || fitsFields(m, q)) ? 'answer' : 'late';
 }
 
+/** Function 8, sub-function 0: what is said comes back, whatever it is. */
+const isEcho = (m: ModbusAsk | ModbusTell): m is Addressed & { readonly function: 8; readonly sub: 0; readonly data: readonly number[] } =>
+  'sub' in m && m.sub === 0;
+/** As Protocol's `bare` and `answers` want it, for both framings. */
+export const bareAsk = (q: ModbusAsk): ModbusAsk => (isEcho(q) ? { ...q, data: q.data.map(() => 0) } : q);
+export const echoed = (m: ModbusTell, q: ModbusAsk): ModbusTell => (isEcho(m) && isEcho(q) ? { ...m, data: q.data } : m);
+
 function fitsFields(m: ModbusTell, q: ModbusAsk): boolean {
   if ('raw' in q) return !('exception' in m);
   if ('raw' in m || 'exception' in m) return false;

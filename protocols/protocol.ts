@@ -33,7 +33,9 @@ export interface Protocol<Q, M> {
   unit?(q: Q): number | string;
   /** Gives a question its number n (1, 2, 3 ... on this link), where frames carry one. */
   number?(q: Q, n: number): Q;
-  /** An answer with the number of this question, where frames carry one: so a recorded answer fits a question of today. */
+  /** The question without data that only comes back, where there is such a question: equal where the same is asked. */
+  bare?(q: Q): Q;
+  /** The answer as one to this question: with its number and the data that only comes back. So a recorded answer fits a question of today. */
   answers?(m: M, q: Q): M;
 }
 

@@ -8,6 +8,7 @@ import { seriesOf } from '../recorder/session-json.ts';
 import { listParts } from '../recorder/session-read.ts';
 import { recordedEvents } from '../replay/recorded-events.ts';
 import { indexed, type RecordingIndex } from '../replay/recorded-index.ts';
+import { withRecordedFolders } from '../replay/recorded-links.ts';
 import { LoosePort } from '../replay/recorded-loose.ts';
 import { Play } from '../replay/recorded-play.ts';
 import type { RecordedPort, Strange } from '../replay/recorded-port.ts';
@@ -50,7 +51,7 @@ export async function serveRecording(
   until: () => Promise<unknown>,
 ): Promise<number> {
   const own = dirname(dirname(resolve(session)));
-  const rig: Rig = { ...asRead, folder: own, file: join(own, 'rig.yaml') };
+  const rig: Rig = { ...(await withRecordedFolders(asRead, session)), folder: own, file: join(own, 'rig.yaml') };
   const { write } = wanted;
   const all = wires(rig, known);
   const plain = chosen(rig, all.wires, wanted.links);

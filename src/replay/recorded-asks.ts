@@ -4,7 +4,7 @@ import type { AnyProtocol } from '../instrument.ts';
 import type { Piece, Question } from './recorded-line.ts';
 import { hex } from './tape.ts';
 
-/** One question: the same key where its bytes are the same but for the number that frames carry. */
+/** One question: the same key where its bytes are the same but for a number, and for data that only comes back. */
 export interface Asked {
   readonly key: string;
   /** The same for questions of text that differ in capital letters, or in blanks that mean nothing. */
@@ -38,8 +38,8 @@ export function askedIn(protocol: AnyProtocol, bytes: Uint8Array): readonly Aske
 function askedOf(protocol: AnyProtocol, q: unknown): Asked {
   if (q instanceof Fault) return { key: `noise ${hex(q.bytes)}`, sent: hex(q.bytes) };
   try {
-    const plain: unknown = protocol.number ? protocol.number(q, 0) : q;
-    const key = hex(protocol.asks.encode(plain));
+    const numbered: unknown = protocol.number ? protocol.number(q, 0) : q;
+    const key = hex(protocol.asks.encode(protocol.bare ? protocol.bare(numbered) : numbered));
     return { key, q, sent: hex(protocol.asks.encode(q)), ...(typeof q === 'string' ? { like: likeOf(q) } : {}) };
   } catch {
     return { key: `unsendable ${JSON.stringify(q)}`, sent: '' }; // it was heard, and cannot be said: none of ours was like that

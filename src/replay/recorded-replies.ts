@@ -31,6 +31,8 @@ export class Replies {
   readonly #context = new Context();
   /** Those that were once asked with nothing before them. */
   readonly #alone = new Set<string>();
+  /** Those that once had a write of their own. */
+  readonly #own = new Set<string>();
   /** Those that went with others in one write, and had no answer of their own. */
   readonly #silent = new Set<string>();
   readonly #first: boolean;
@@ -56,6 +58,7 @@ export class Replies {
     if (question.expects || question.pieces.length > 0) this.#context.answered();
     else this.#context.silent(last.key);
     if (before.length === 0 && this.#alone.size < MOST) this.#alone.add(last.key);
+    if (all.length === 1 && this.#own.size < MOST) this.#own.add(last.key);
     if (question.fault === GIVEN_UP && question.pieces.length === 0) return; // that says nothing of the instrument
     for (let n = 0; n <= before.length; n++) this.#put(joined(before.slice(n), last.key), question);
   }
@@ -71,7 +74,7 @@ export class Replies {
 
   /**
    * What a question is kept under: as it was written, else written in another way; with as much as possible of what was said before it,
-   * save where it was once asked by itself.
+   * save where it was once asked with nothing before it. Undefined for one that always went in one write with others, and not with these.
    */
   keyOf({ key, like }: Asked, before: readonly string[]): string | undefined {
     const written = this.#of.has(key) || like === undefined ? key : (this.#like.get(like) ?? key);
@@ -80,7 +83,7 @@ export class Replies {
         const whole = joined(before.slice(n), written);
         if (this.#of.has(whole)) return whole;
       }
-    return this.#of.has(written) ? written : undefined;
+    return this.#own.has(written) && this.#of.has(written) ? written : undefined;
   }
 
   #learn({ key, like }: Asked): void {
