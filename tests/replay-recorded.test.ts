@@ -2,6 +2,7 @@
 import { rmSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
 import { modbusTcp } from '../protocols/modbus-tcp.ts';
+import { prologix } from '../protocols/prologix.ts';
 import { latin1 } from '../protocols/protocol.ts';
 import { text } from '../protocols/text.ts';
 import { type VirtualClock, virtualClock } from '../src/clock.ts';
@@ -221,6 +222,41 @@ describe('loose', () => {
     await pass(1);
     expect(await ask('B?\nREAD\n')).toBe('b1\n');
     expect(await ask('A?\nREAD\n')).toBe('a2\n');
+  });
+
+  test('an adapter’s read belongs to the address in the same write', async () => {
+    const transaction = (n: number, words: string): string => `++auto 0\n++addr ${n}\n${words}\n++read eoi\n`;
+    const { ask, strange } = await bench([...asked(1, transaction(1, 'V?'), 'one\n'), ...asked(2, transaction(2, 'V?'), 'two\n')], {
+      protocol: prologix(),
+    });
+    expect(await ask(transaction(2, 'V?'))).toBe('two\n');
+    expect(await ask(transaction(1, 'V?'))).toBe('one\n');
+    expect(await ask('++addr 2\nV?\n++read eoi\n')).toBe('two\n');
+    expect(strange).toEqual([]);
+    expect(await ask('++addr 3\n')).toBe('');
+    expect(await ask('W?\n++read eoi\n')).toBe(''); // no answer of another
+    expect(strange.map((one) => one.asked)).toEqual(['"++addr 3\\n"', '"W?\\n"', '"++read eoi\\n"']);
+  });
+
+  test('bytes that are lost are replaced by what the exchange says', async () => {
+    const { ask, pass } = await bench([
+      exchange(1, 'N?\n', { came: 1.2, reply: '1\n' }),
+      ...asked(2, 'N?\n', '2\n'),
+      out(3, 'N?\n'),
+      exchange(3, 'N?\n', { came: 3.1, reply: '3\n' }),
+    ]);
+    expect(await ask('N?\n')).toBe('');
+    expect(await ask('')).toBe('1\n');
+    await pass(1.9);
+    expect(await ask('N?\n')).toBe('2\n');
+    await pass(1);
+    expect(await ask('N?\n', 0.2)).toBe('3\n');
+  });
+
+  test('without exchanges replies are told by the language', async () => {
+    const { ask } = await bench([out(1, 'A?\n'), heard(1.01, 'a'), heard(1.02, '\n'), out(2, 'B?\n'), heard(2.01, 'b\n')]);
+    expect(await ask('A?\n')).toBe('a\n');
+    expect(await ask('B?\n')).toBe('b\n');
   });
 
   test('at its end the last replies go on, or it begins anew', async () => {

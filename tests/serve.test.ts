@@ -74,6 +74,21 @@ describe('TCP', () => {
     b.socket.destroy();
   });
 
+  test('where the link went down, every client loses its connection, and comes again', async () => {
+    const [port] = ports();
+    const breaks = new Subject<void>();
+    const one = await keep(serveTcp([{ ...port, breaks }], { port: 0 }, clock));
+    const before = await client(portOf(one));
+    expect(await before.ask('*IDN?\n')).toBe('METER\n');
+    before.socket.on('error', () => {});
+    const closed = new Promise((gone) => before.socket.once('close', gone));
+    breaks.next();
+    await closed;
+    const after = await client(portOf(one));
+    expect(await after.ask('*IDN?\n')).toBe('METER\n');
+    after.socket.destroy();
+  });
+
   test('half a question of one client is not the beginning of another one’s', async () => {
     const one = await keep(serveTcp(ports(), { port: 0 }, clock));
     const [a, b] = [await client(portOf(one)), await client(portOf(one))];
