@@ -15,11 +15,11 @@ export interface FolderOptions {
   readonly existing?: 'take' | 'leave';
   /** Names that have been taken before. */
   readonly taken?: readonly string[];
-  /** Is the file whole? A 'damaged' one is given when it has not changed for `settle`, one that is not whole after `patience`. */
-  readonly complete?: (bytes: Uint8Array, name: string) => boolean | 'damaged';
+  /** Is the file whole? A 'damaged' or 'unknown' one is given when it has not changed for `settle`, one that is not whole after `patience`. */
+  readonly complete?: (bytes: Uint8Array, name: string) => boolean | 'damaged' | 'unknown';
   /** Seconds between two looks, where the system tells nothing. */
   readonly every?: number;
-  /** Seconds in which a file must not change: 0.1 between two looks; `settle` for a damaged one, `patience` for one that is not whole. */
+  /** Seconds in which a file must not change: 0.1 between two looks; `settle` for one that is damaged or does not say, `patience` for one that is not whole. */
   readonly still?: number;
   readonly settle?: number;
   readonly patience?: number;
@@ -48,7 +48,7 @@ interface Seen {
   /** When it was first seen with this size and time, on the monotonic clock. */
   readonly since: number;
   /** What was said of its bytes as they are. */
-  verdict?: 'wait' | 'damaged' | 'refused' | 'unreadable';
+  verdict?: 'wait' | 'settle' | 'refused' | 'unreadable';
 }
 
 const EVERY = 1;
@@ -56,6 +56,7 @@ const STILL = 0.1;
 const SETTLE = 1;
 const PATIENCE = 10;
 const MOST = 256 * 1024 * 1024;
+const LOOKED_AFTER = 64; // files that have been taken, of which it is seen whether they grow
 
 /** `*` and `?` as in a shell, nothing else is special. */
 export function matcher(pattern: string): (name: string) => boolean {
@@ -68,13 +69,15 @@ export function matcher(pattern: string): (name: string) => boolean {
 }
 
 /**
- * Gives each new file once, when it is whole and has not changed between two looks, in the order of modification time, then name.
+ * Gives each new file once, when it is whole and has not changed between two looks, in the order of modification time, then name. Of the
+ * last files given, one that has grown since is told and given again.
  * A file that is gone from the folder is forgotten. Reads the disk, one file at a time. Nothing is thrown: what is wrong is told once.
  */
 export function watchFolder(options: FolderOptions, clock: Clock, events: FolderEvents): Watching {
   const { path, complete = () => true, still = STILL, settle = SETTLE, patience = PATIENCE, most = MOST } = options;
   const matches = matcher(options.pattern ?? '*');
   const taken = new Set(options.taken);
+  const sizes = new Map<string, number>(); // of the last ones given
   const seen = new Map<string, Seen>();
   const troubles = new Map<string, string>();
   let leave = (options.existing ?? 'leave') === 'leave';
@@ -115,10 +118,11 @@ export function watchFolder(options: FolderOptions, clock: Clock, events: Folder
   const ready = async (names: readonly string[]): Promise<readonly { name: string; seen: Seen }[]> => {
     const found: { name: string; seen: Seen }[] = [];
     for (const name of names) {
-      if (taken.has(name)) continue;
+      const given = sizes.get(name);
+      if (taken.has(name) && given === undefined) continue;
       try {
         const now = await stat(join(path, name));
-        if (!now.isFile()) continue;
+        if (!now.isFile() || (given !== undefined && now.size <= given)) continue;
         const before = seen.get(name);
         if (before && before.size === now.size && before.modified === now.mtimeMs) {
           if (clock.mono() - before.since >= still) found.push({ name, seen: before });
@@ -132,7 +136,7 @@ export function watchFolder(options: FolderOptions, clock: Clock, events: Folder
 
   const read = async (name: string, file: Seen): Promise<void> => {
     const age = clock.mono() - file.since;
-    if (file.verdict === 'refused' || (file.verdict === 'wait' && age < patience) || (file.verdict === 'damaged' && age < settle)) return;
+    if (file.verdict === 'refused' || (file.verdict === 'wait' && age < patience) || (file.verdict === 'settle' && age < settle)) return;
     if (file.size > most) {
       tell(name, `${name} has ${file.size} bytes, more than ${most}: it is not read`);
       file.verdict = 'refused';
@@ -152,11 +156,16 @@ export function watchFolder(options: FolderOptions, clock: Clock, events: Folder
       return;
     }
     const whole = complete(bytes, name);
-    if (whole !== true && age < (whole === 'damaged' ? settle : patience)) {
-      file.verdict = whole === 'damaged' ? 'damaged' : 'wait';
+    if (whole !== true && age < (whole === false ? patience : settle)) {
+      file.verdict = whole === false ? 'wait' : 'settle';
       return;
     }
+    const before = sizes.get(name);
+    if (before !== undefined) tell(name, `${name} has grown from ${before} to ${bytes.length} bytes since it was read: it is read again`);
     taken.add(name);
+    sizes.delete(name);
+    sizes.set(name, bytes.length);
+    for (const old of sizes.keys()) if (sizes.size > LOOKED_AFTER) sizes.delete(old);
     seen.delete(name);
     await events.arrived({ bytes, name, t: clock.now(), mono: clock.mono() });
   };
@@ -181,7 +190,7 @@ export function watchFolder(options: FolderOptions, clock: Clock, events: Folder
     startWatching();
     enter('up', 'watched');
     const there = new Set(names);
-    for (const list of [taken, seen, troubles]) for (const name of list.keys()) if (!there.has(name)) list.delete(name);
+    for (const list of [taken, sizes, seen, troubles]) for (const name of list.keys()) if (!there.has(name)) list.delete(name);
     for (const { name, seen: file } of await ready(names)) {
       if (closed) return;
       await read(name, file);

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { afterAll, afterEach, expect, test } from 'vitest';
 import { realClock } from '../../src/clock.ts';
 import type { Link } from '../../src/link.ts';
+import { wholeFile } from '../../src/links/complete.ts';
 import { type FolderOptions, folderLink, matcher } from '../../src/links/folder.ts';
 import { remoteFolder } from '../../src/readout/folder-process.ts';
 import { goes, text } from './wait.ts';
@@ -94,6 +95,24 @@ test('a damaged file, and one that never becomes whole, come when they have not 
   writeFileSync(join(path, 'damaged'), 'x');
   writeFileSync(join(path, 'cut'), 'y');
   expect((await got).sort()).toEqual(['cut:y', 'damaged:x']);
+});
+
+test('a file that says nothing of its end is given when it has been quiet, and again when it has grown', async () => {
+  const path = folder();
+  const said: string[] = [];
+  const link = opened({ path, settle: 0.3, complete: wholeFile, told: (text) => said.push(text) });
+  await goes(link, true);
+  const [first, both, three] = [files(link, 1), files(link, 2), files(link, 3)];
+  writeFileSync(join(path, 'run.ade'), 'one');
+  expect(await first).toEqual(['run.ade:one']);
+  appendFileSync(join(path, 'run.ade'), 'two');
+  expect(await both).toEqual(['run.ade:one', 'run.ade:onetwo']);
+  expect(said.filter((s) => s.includes('grown'))).toEqual([
+    `folder:${path}: run.ade has grown from 3 to 6 bytes since it was read: it is read again`,
+  ]);
+  writeFileSync(join(path, 'run.ade'), '3'); // shorter: nothing new
+  writeFileSync(join(path, 'next.ade'), 'n');
+  expect((await three)[2]).toBe('next.ade:n');
 });
 
 test('huge and vanishing files are told, and the others come', async () => {
