@@ -31,6 +31,10 @@ export function closing(s: Summary, about: { readonly simulated: boolean; readon
     lines.push(`InfluxDB: ${s.points.written} points written, ${s.points.spooled} waiting in the session, ${s.points.set_aside} set aside`);
   }
   for (const l of s.lost) lines.push(`LOST: ${l.messages} messages (${l.bytes} bytes) of ${l.class}: ${l.cause}`);
+  // A fast stream's own process writes its parts; what it could not is known by its readings.
+  for (const [name, last] of Object.entries(s.last))
+    if (name.endsWith('.unrecorded') && last.quality !== 'bad' && Number(last.value) > 0)
+      lines.push(`LOST: ${last.value} bytes of the stream of ${name.replace(/\.unrecorded$/, '')} were not recorded`);
   lines.push(`gaps: ${s.gaps.length}`, `session: ${s.session} (${(s.bytes.recorded / 1e6).toFixed(2)} MB)`, '');
   return lines.join('\n');
 }
