@@ -1,33 +1,12 @@
 /** Pairs of a prompt and a delayed event, on time and off time, from blocks of events in any split, with all that a statement about them needs. */
 import { type Agreement, agreement, type Counted, offTime, signal, singlesProduct } from './accidentals.ts';
+import { CHUNK, type Pairs, pairColumns, queue, room } from './coincidence-columns.ts';
 import { CUTS, type Cuts, wrongCuts } from './coincidence-cuts.ts';
 import { addTime, type CaptureFit, type CaptureTimes, captureTimes, fitCapture } from './coincidence-fit.ts';
 import { type Events, eventOrder, firstAfter, firstFrom } from './coincidence-order.ts';
 import { veto } from './veto.ts';
 
-/** Pairs in columns, the first `count` rows of them; it is filled again after the call that gave it. Nanoseconds, MeVee, cm. */
-export interface Pairs {
-  count: number;
-  /** -1 on time, else the number of the off-time window. */
-  readonly window: Int16Array;
-  readonly tPrompt: Float64Array;
-  readonly tDelayed: Float64Array;
-  readonly energyPrompt: Float64Array;
-  readonly energyDelayed: Float64Array;
-  readonly psdPrompt: Float64Array;
-  readonly psdDelayed: Float64Array;
-  /** The prompt's place, and delayed less prompt; NaN where an event had no place. */
-  readonly x: Float64Array;
-  readonly y: Float64Array;
-  readonly z: Float64Array;
-  readonly dx: Float64Array;
-  readonly dy: Float64Array;
-  readonly dz: Float64Array;
-  /** 1 or 0. */
-  readonly isolated: Uint8Array;
-  /** Delayed candidates that this prompt has on time. */
-  readonly multiplicity: Uint16Array;
-}
+export type { Pairs } from './coincidence-columns.ts';
 
 export interface Coincidences {
   readonly cuts: Cuts;
@@ -73,58 +52,10 @@ export interface PairFinder {
   take(block: Events, give?: (pairs: Pairs) => void): void;
   /** The run is over at this time (ns): gives the rest. Nothing can be taken after that. */
   end(at: number, give?: (pairs: Pairs) => void): Coincidences;
-  /** As of what has been settled so far. The fit of the capture time takes milliseconds. */
+  /** As of what has been settled so far. */
   now(): Coincidences;
   /** Rows there is room for: what the memory is. */
   readonly room: number;
-}
-
-const CHUNK = 1024;
-const pairs = (): Pairs => {
-  const column = (): Float64Array => new Float64Array(CHUNK);
-  return {
-    count: 0,
-    window: new Int16Array(CHUNK),
-    tPrompt: column(),
-    tDelayed: column(),
-    energyPrompt: column(),
-    energyDelayed: column(),
-    psdPrompt: column(),
-    psdDelayed: column(),
-    x: column(),
-    y: column(),
-    z: column(),
-    dx: column(),
-    dy: column(),
-    dz: column(),
-    isolated: new Uint8Array(CHUNK),
-    multiplicity: new Uint16Array(CHUNK),
-  };
-};
-
-/** A queue of rows in columns: grows at the end, is dropped from the front. */
-interface Queue {
-  columns: Float64Array[];
-  from: number;
-  to: number;
-}
-const queue = (columns: number): Queue => ({ columns: Array.from({ length: columns }, () => new Float64Array(1024)), from: 0, to: 0 });
-
-/** Makes room for one more row: moves what is there to the front, or doubles. Gives how far rows have moved. */
-function room(q: Queue): number {
-  const capacity = q.columns[0].length;
-  if (q.to < capacity) return 0;
-  const { from, to } = q;
-  if (from > capacity / 2) for (const column of q.columns) column.copyWithin(0, from, to);
-  else
-    q.columns = q.columns.map((column) => {
-      const larger = new Float64Array(2 * capacity);
-      larger.set(column.subarray(from, to));
-      return larger;
-    });
-  q.from = 0;
-  q.to = to - from;
-  return from;
 }
 
 /**
@@ -147,32 +78,45 @@ export function pairFinder(cuts: Cuts = CUTS, options: PairOptions = {}): PairFi
   const near = Float64Array.from({ length: windows + 1 }, (_, k) => on0 + (k === windows ? 0 : shift[k]));
   const far = Float64Array.from({ length: windows + 1 }, (_, k) => on1 + (k === windows ? 0 : shift[k]));
   const oneByOne = giveOff || apart !== undefined;
+  /** No prompt is in two off-time windows, with some nanoseconds between them: then its window can be told from its time. */
+  const perStep = 1 / cuts.off.step;
+  const apartWindows = !oneByOne && cuts.off.step > on1 - on0 + 4;
   const wait = Math.max(quiet, on1);
   const reach = Math.max(on1, windows > 0 ? shift[windows - 1] + on1 : 0);
   const keepPrompts = reach + wait;
   const keepQuiet = (oneByOne ? reach : on1) + wait + quiet;
 
   const muons = veto(cuts.veto, start);
-  /** Prompts: t, energy, psd, x, y, z, delayed ones so far, number of the event. */
+  /** Prompts: t, energy, psd, delayed ones so far, number of the event, x, y, z. */
   const prompts = queue(8);
   /** Times of events that spoil isolation. */
   const others = queue(1);
-  /** Pairs that wait until their isolation is known: window, number of the prompt, t, energy, psd, x, y, z of the delayed. */
-  const waiting = queue(8);
-  /** When the first of those is ready, and until when the veto lasts: in a typed array, where numbers cost nothing to change. */
-  const clock = new Float64Array([Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]);
-  let moved = 0; // prompts that have been dropped from the front of their columns
+  /** Pairs that wait until their isolation is known: window, number of the prompt, t, energy, psd, number among the others, x, y, z of the delayed. */
+  const waiting = queue(9);
+  /** Their columns, taken out anew whenever they have grown. */
+  let [pt, pEnergy, pPsd, pMany, pNumber, px, py, pz] = prompts.columns;
+  let [quietTimes] = others.columns;
+  let [wWindow, wPrompt, wt, wEnergy, wPsd, wQuiet, wx, wy, wz] = waiting.columns;
+  /** Whether an event has ever had a place: else the columns of places stay what they are, no numbers. */
+  let placed = false;
+  let current: Events | undefined;
+  /** When the first of those is ready, until when the veto lasts, and all times on time: in a typed array, where numbers cost nothing to change. */
+  const clock = new Float64Array([Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0]);
+  let [moved, movedOthers] = [0, 0]; // rows that have been dropped from the front of their columns
   const [low, high] = [new Int32Array(windows + 1), new Int32Array(windows + 1)]; // first prompt within, first prompt too near; last: on time
+  let lowest = 0; // first prompt within reach of the last off-time window
   const off = new Float64Array(windows);
   const offIsolated = new Float64Array(windows);
   const histogram: number[] = [];
   const times: CaptureTimes = captureTimes(on0, on1);
-  const out = pairs();
+  const out = pairColumns();
   let give: ((pairs: Pairs) => void) | undefined;
-  let [events, prompt, delayed, found, isolated, sum, ended] = [0, 0, 0, 0, 0, 0, Number.NaN];
+  let [events, prompt, delayed, found, isolated, ended] = [0, 0, 0, 0, 0, Number.NaN];
 
   const order = eventOrder(disorder, (block, from, to) => {
     const { t: times, energy: energies, psd: shapes } = block;
+    current = block;
+    if (block.x) placed = true;
     const before = events - from;
     events += to - from;
     for (let i = from; i < to; ) {
@@ -190,117 +134,158 @@ export function pairFinder(cuts: Cuts = CUTS, options: PairOptions = {}): PairFi
       for (let j = i; j < next; j++) {
         const energy = energies[j];
         if (energy >= quietLow && energy < quietHigh) spoils(t);
-        if (!covered && energy >= prompt0 && energy <= prompt1 && shapes[j] < promptShape) keep(block, j, before + j);
+        if (!covered && energy >= prompt0 && energy <= prompt1 && shapes[j] < promptShape) keep(t, energy, shapes[j], j, before + j);
       }
       if (!covered)
         for (let j = i; j < next; j++)
-          if (energies[j] >= delayed0 && energies[j] <= delayed1 && shapes[j] >= delayedShape) search(block, j, before + j);
+          if (energies[j] >= delayed0 && energies[j] <= delayed1 && shapes[j] >= delayedShape)
+            search(t, energies[j], shapes[j], j, before + j);
       i = next;
     }
   });
 
   function spoils(t: number): void {
-    if (others.to === others.columns[0].length) {
-      others.from = firstFrom(others.columns[0], t - keepQuiet, others.from, others.to);
-      room(others);
+    if (others.to === quietTimes.length) {
+      others.from = firstFrom(quietTimes, t - keepQuiet, others.from, others.to);
+      movedOthers += room(others);
+      [quietTimes] = others.columns;
     }
-    others.columns[0][others.to++] = t;
+    quietTimes[others.to++] = t;
   }
 
-  function keep(block: Events, row: number, number: number): void {
-    const t = block.t[row];
+  function keep(t: number, energy: number, psd: number, row: number, number: number): void {
     prompt++;
-    if (prompts.to === prompts.columns[0].length) drop(t);
-    const c = prompts.columns;
+    if (prompts.to === pt.length) drop(t);
     const at = prompts.to++;
-    c[0][at] = t;
-    c[1][at] = block.energy[row];
-    c[2][at] = block.psd[row];
-    c[3][at] = block.x ? block.x[row] : Number.NaN;
-    c[4][at] = block.y ? block.y[row] : Number.NaN;
-    c[5][at] = block.z ? block.z[row] : Number.NaN;
-    c[6][at] = 0;
-    c[7][at] = number;
+    pt[at] = t;
+    pEnergy[at] = energy;
+    pPsd[at] = psd;
+    pMany[at] = 0;
+    pNumber[at] = number;
+    if (!placed) return;
+    px[at] = current?.x?.[row] ?? Number.NaN;
+    py[at] = current?.y?.[row] ?? Number.NaN;
+    pz[at] = current?.z?.[row] ?? Number.NaN;
   }
 
   /** Prompts that no delayed can reach any more go; numbers of rows move with them. */
   function drop(t: number): void {
-    const from = firstFrom(prompts.columns[0], t - keepPrompts, prompts.from, prompts.to);
-    for (let i = prompts.from; i < from; i++) tally(histogram, prompts.columns[6][i]);
+    const from = firstFrom(pt, t - keepPrompts, prompts.from, prompts.to);
+    for (let i = prompts.from; i < from; i++) tally(histogram, pMany[i]);
     prompts.from = from;
     const by = room(prompts);
+    [pt, pEnergy, pPsd, pMany, pNumber, px, py, pz] = prompts.columns;
     moved += by;
+    lowest = Math.max(0, lowest - by);
     for (let k = 0; k <= windows; k++) {
       low[k] = Math.max(0, low[k] - by);
       high[k] = Math.max(0, high[k] - by);
     }
   }
 
-  function search(block: Events, row: number, number: number): void {
-    const t = block.t[row];
-    const pt = prompts.columns[0];
-    const { from, to } = prompts;
+  function search(t: number, energy: number, psd: number, row: number, number: number): void {
     delayed++;
-    for (let k = windows; k >= 0; k--) {
-      let a = low[k] < from ? from : low[k];
-      const first = t - far[k];
-      while (a < to && pt[a] < first) a++;
-      let b = high[k] < a ? a : high[k];
-      const last = t - near[k];
-      while (b < to && pt[b] <= last) b++;
-      low[k] = a;
-      high[k] = b;
-      if (k < windows && !oneByOne) off[k] += b - a;
-      else for (let p = a; p < b; p++) pair(k === windows ? -1 : k, p, block, row, number);
+    reachOf(windows, t);
+    for (let p = low[windows], end = high[windows]; p < end; p++) pair(-1, p, t, energy, psd, row, number);
+    if (windows === 0) return;
+    if (apartWindows && few(t)) return;
+    for (let k = windows - 1; k >= 0; k--) {
+      reachOf(k, t);
+      if (!oneByOne) off[k] += high[k] - low[k];
+      else for (let p = low[k]; p < high[k]; p++) pair(k, p, t, energy, psd, row, number);
     }
   }
 
-  function pair(window: number, p: number, block: Events, row: number, number: number): void {
-    const c = prompts.columns;
-    if (c[7][p] === number) return; // an event is no pair with itself
-    const [x, y, z] = [block.x?.[row] ?? Number.NaN, block.y?.[row] ?? Number.NaN, block.z?.[row] ?? Number.NaN];
-    if (apart !== undefined && !(Math.hypot(x - c[3][p], y - c[4][p], z - c[5][p]) < apart)) return;
+  /** Moves the ends of a window on to the prompts that this time has in it. */
+  function reachOf(k: number, t: number): void {
+    const { from, to } = prompts;
+    const column = pt;
+    let a = low[k] < from ? from : low[k];
+    const first = t - far[k];
+    while (a < to && column[a] < first) a++;
+    let b = high[k] < a ? a : high[k];
+    const last = t - near[k];
+    while (b < to && column[b] <= last) b++;
+    low[k] = a;
+    high[k] = b;
+  }
+
+  /** Counts the off-time prompts of a delayed one by one, where there are fewer of them than ends of windows; false where there are more. */
+  function few(t: number): boolean {
+    const { from, to } = prompts;
+    const column = pt;
+    const first = t - far[windows - 1];
+    let a = lowest < from ? from : lowest;
+    while (a < to && column[a] < first) a++;
+    lowest = a;
+    if (to - a > 2 * windows) return false;
+    const begin = near[0];
+    const last = t - begin;
+    for (let p = a; p < to; p++) {
+      const at = column[p];
+      if (at > last) break;
+      const k = ((t - at - begin) * perStep) | 0;
+      // Rounding may put it one window too low or too high; the ends themselves decide.
+      if (at <= t - near[k] && at >= t - far[k]) off[k]++;
+      else if (k + 1 < windows && at <= t - near[k + 1] && at >= t - far[k + 1]) off[k + 1]++;
+      else if (k > 0 && at <= t - near[k - 1] && at >= t - far[k - 1]) off[k - 1]++;
+    }
+    return true;
+  }
+
+  function pair(window: number, p: number, t: number, energy: number, psd: number, row: number, number: number): void {
+    if (pNumber[p] === number) return; // an event is no pair with itself
+    if (apart !== undefined && !(distance(p, row) < apart)) return;
     if (window < 0) {
-      const dt = block.t[row] - c[0][p];
+      const dt = t - pt[p];
       found++;
-      sum += dt;
-      c[6][p]++;
+      clock[2] += dt;
+      pMany[p]++;
       addTime(times, dt);
     } else {
       off[window]++;
       if (!giveOff) return;
     }
-    if (waiting.to === waiting.columns[0].length) room(waiting);
-    if (waiting.to === waiting.from) clock[0] = block.t[row] + wait;
-    const w = waiting.columns;
+    if (waiting.to === wt.length) {
+      room(waiting);
+      [wWindow, wPrompt, wt, wEnergy, wPsd, wQuiet, wx, wy, wz] = waiting.columns;
+    }
+    if (waiting.to === waiting.from) clock[0] = t + wait;
     const at = waiting.to++;
-    w[0][at] = window;
-    w[1][at] = p + moved;
-    w[2][at] = block.t[row];
-    w[3][at] = block.energy[row];
-    w[4][at] = block.psd[row];
-    w[5][at] = x;
-    w[6][at] = y;
-    w[7][at] = z;
+    wWindow[at] = window;
+    wPrompt[at] = p + moved;
+    wt[at] = t;
+    wEnergy[at] = energy;
+    wPsd[at] = psd;
+    wQuiet[at] = others.to + movedOthers;
+    if (!placed) return;
+    wx[at] = current?.x?.[row] ?? Number.NaN;
+    wy[at] = current?.y?.[row] ?? Number.NaN;
+    wz[at] = current?.z?.[row] ?? Number.NaN;
+  }
+
+  /** From a prompt to an event of the block; no number where one has no place. */
+  function distance(p: number, row: number): number {
+    const { x, y, z } = current ?? {};
+    return x && y && z ? Math.hypot(x[row] - px[p], y[row] - py[p], z[row] - pz[p]) : Number.NaN;
   }
 
   /** Decides the pairs for which all that counts is before this time. */
   function settle(until: number): void {
-    const w = waiting.columns;
-    while (waiting.from < waiting.to && w[2][waiting.from] + wait < until) decide(waiting.from++);
+    while (waiting.from < waiting.to && wt[waiting.from] + wait < until) decide(waiting.from++);
     if (waiting.from === waiting.to) waiting.from = waiting.to = 0;
-    clock[0] = waiting.to > waiting.from ? w[2][waiting.from] + wait : Number.POSITIVE_INFINITY;
+    clock[0] = waiting.to > waiting.from ? wt[waiting.from] + wait : Number.POSITIVE_INFINITY;
   }
 
   function decide(row: number): void {
-    const w = waiting.columns;
-    const c = prompts.columns;
-    const p = w[1][row] - moved;
-    const [window, t] = [w[0][row], w[2][row]];
+    const p = wPrompt[row] - moved;
+    const [window, t] = [wWindow[row], wt[row]];
+    const mine = isQuiet(pEnergy[p]) + isQuiet(wEnergy[row]);
     // Off time: what would stand between them if the delayed had come on time is looked for after the prompt.
-    const between = window < 0 ? t : t - shift[window];
-    const mine = isQuiet(c[1][p]) + isQuiet(w[3][row]);
-    const spoiled = (window < 0 ? within(c[0][p] - quiet, t + quiet) : within(c[0][p] - quiet, between) + within(t, t + quiet)) > mine;
+    const spoiled =
+      window < 0
+        ? crowded(wQuiet[row] - movedOthers, pt[p] - quiet, t + quiet, mine)
+        : within(pt[p] - quiet, t - shift[window]) + within(t, t + quiet) > mine;
     if (!spoiled) {
       if (window < 0) isolated++;
       else offIsolated[window]++;
@@ -308,27 +293,34 @@ export function pairFinder(cuts: Cuts = CUTS, options: PairOptions = {}): PairFi
     if (!give) return;
     const i = out.count++;
     out.window[i] = window;
-    out.tPrompt[i] = c[0][p];
+    out.tPrompt[i] = pt[p];
     out.tDelayed[i] = t;
-    out.energyPrompt[i] = c[1][p];
-    out.energyDelayed[i] = w[3][row];
-    out.psdPrompt[i] = c[2][p];
-    out.psdDelayed[i] = w[4][row];
-    out.x[i] = c[3][p];
-    out.y[i] = c[4][p];
-    out.z[i] = c[5][p];
-    out.dx[i] = w[5][row] - c[3][p];
-    out.dy[i] = w[6][row] - c[4][p];
-    out.dz[i] = w[7][row] - c[5][p];
+    out.energyPrompt[i] = pEnergy[p];
+    out.energyDelayed[i] = wEnergy[row];
+    out.psdPrompt[i] = pPsd[p];
+    out.psdDelayed[i] = wPsd[row];
+    out.x[i] = px[p];
+    out.y[i] = py[p];
+    out.z[i] = pz[p];
+    out.dx[i] = wx[row] - px[p];
+    out.dy[i] = wy[row] - py[p];
+    out.dz[i] = wz[row] - pz[p];
     out.isolated[i] = spoiled ? 0 : 1;
-    out.multiplicity[i] = Math.min(65535, c[6][p]);
+    out.multiplicity[i] = Math.min(65535, pMany[p]);
     if (out.count === CHUNK) flush();
   }
 
   const isQuiet = (energy: number): number => (energy >= quietLow && energy < quietHigh ? 1 : 0);
   function within(from: number, to: number): number {
-    const t = others.columns[0];
-    return firstAfter(t, to, others.from, others.to) - firstFrom(t, from, others.from, others.to);
+    return firstAfter(quietTimes, to, others.from, others.to) - firstFrom(quietTimes, from, others.from, others.to);
+  }
+
+  /** Whether more than so many others are between two times, looked for from a row between them outwards. */
+  function crowded(middle: number, from: number, to: number, many: number): boolean {
+    let left = many;
+    for (let i = middle; i < others.to && quietTimes[i] <= to; i++) if (--left < 0) return true;
+    for (let i = middle - 1; i >= others.from && quietTimes[i] >= from; i--) if (--left < 0) return true;
+    return false;
   }
 
   function flush(): void {
@@ -342,8 +334,11 @@ export function pairFinder(cuts: Cuts = CUTS, options: PairOptions = {}): PairFi
     const live = until - start - vetoed;
     const accidentals = offTime(off);
     const singles = singlesProduct(prompt, delayed, on1 - on0, live);
+    // The fit takes milliseconds: it is made when somebody asks, of what is there now.
+    const [kept, flat] = [{ ...times, counts: times.counts.slice() }, windows > 0 ? accidentals.value / found : 0];
+    let fit: Coincidences['capture'] | undefined;
     const multiplicity = [...histogram];
-    for (let i = prompts.from; i < prompts.to; i++) tally(multiplicity, prompts.columns[6][i]);
+    for (let i = prompts.from; i < prompts.to; i++) tally(multiplicity, pMany[i]);
     return {
       cuts,
       run: [start, until],
@@ -358,12 +353,15 @@ export function pairFinder(cuts: Cuts = CUTS, options: PairOptions = {}): PairFi
       off: [...off],
       offIsolated: giveOff ? [...offIsolated] : undefined,
       multiplicity,
-      meanTime: sum / found,
+      meanTime: clock[2] / found,
       accidentals,
       signal: signal(found, off),
       singles,
       agreement: agreement(accidentals, singles, windows),
-      capture: fitCapture(times, windows > 0 ? accidentals.value / found : 0),
+      get capture() {
+        fit ??= fitCapture(kept, flat);
+        return fit;
+      },
       doubled: order.doubled,
       late: order.late,
       untimed: order.untimed,

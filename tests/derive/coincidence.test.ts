@@ -231,6 +231,34 @@ describe('against plain loops', () => {
   });
 });
 
+test('off-time windows count the same whether prompts are few or many, whether windows touch, and whether pairs are given one by one', () => {
+  fc.assert(
+    fc.property(
+      fc.integer(),
+      fc.constantFrom(200, 2_000, 50_000),
+      fc.constantFrom(100, 105, 300),
+      fc.integer({ min: 0, max: 6 }),
+      fc.boolean(),
+      (seed, apart, step, count, whole) => {
+        const random = uniform(seed);
+        const cuts: Cuts = { ...CUTS, window: [20, 120], off: { first: 400, step, count } };
+        const rows: Row[] = [];
+        // Times on a grid of tens, so that many stand at the very ends of windows; or anywhere, far from zero.
+        for (let i = 0, t = whole ? 0 : 1e12 + 1 / 3; i < 3000; i++) {
+          t += whole ? 10 * Math.ceil((apart / 10) * random()) : apart * random();
+          rows.push(random() < 0.7 ? [t, 2, 0.1] : [t, 0.5, 0.3]);
+        }
+        const counted = find([rows], 2e12, cuts, { start: 0 }).result;
+        const given = find([rows], 2e12, cuts, { start: 0, giveOff: true }).result;
+        expect(counted.off).toEqual(given.off);
+        expect([counted.pairs, counted.isolated]).toEqual([given.pairs, given.isolated]);
+        if (count > 0 && apart < 50_000) expect(counted.off.reduce((a, b) => a + b, 0)).toBeGreaterThan(0);
+      },
+    ),
+    { numRuns: 60 },
+  );
+});
+
 test('long after the first rows have been dropped, against plain loops', () => {
   const random = uniform(99);
   const kinds = [
