@@ -13,6 +13,8 @@ import { highestRevision, pointWriter, rebuild, type Sent } from '../replay/to-i
 import type { Rig } from '../rig.ts';
 import { type Command, EXIT, guarded, type Io, parse, Usage } from './command.ts';
 import { failure, type Outcome, ready } from './replay-ready.ts';
+import { AGAINST, type Rehearsing, rehearsed, rehearsing } from './replay-rehearsed.ts';
+import { AS, served, serves } from './replay-served.ts';
 import { onScreen } from './replay-show.ts';
 import { replayWords, sentWords } from './replay-words.ts';
 
@@ -21,14 +23,22 @@ const HELP = `Examples:
   bridgman replay rigs/demo/sessions/2026-11-22T12-56-50Z --rig rigs/demo      with the rig as it is now
   bridgman replay rigs/demo/sessions/2026-11-22T12-56-50Z --calibration 3f9a0c1d22e4b567
   bridgman replay rigs/demo/sessions/2026-11-22T12-56-50Z --influx http://localhost:8086/lab --rebuild
+  bridgman replay rigs/demo/sessions/2026-11-22T12-56-50Z --against simulators
+  bridgman replay rigs/demo/sessions/2026-11-22T12-56-50Z --as instruments --write /tmp/last-night.yaml
   bridgman replay --all rigs/demo/sessions                                     a regression test of every session
 
 bridgman replay SESSION [--rig RIG] [--calibration ID] [--speed 1|10|max] [--influx URL [--rebuild]] [--json]
-bridgman replay --all FOLDER [the same options]
+bridgman replay SESSION --against simulators [--rig RIG] [--tolerance PART] [--seed N] [--json]
+bridgman replay SESSION --as instruments [--rig RIG] [--strict] [--speed 1|10] [--repeat] [--link NAME,...] [--write FILE] [--json]
+bridgman replay --all FOLDER [the options of the first two]
 
 Takes what was recorded of the wires through today's drivers and derivations, without asking any instrument, and compares every reading
 with the recorded one, to the last bit. Says "identical" or "differs", and then each channel that has changed: how many readings, when, by
 how much. What cannot be made again, and what is lost in a damaged session, is named.
+
+With --against simulators the recorded questions and orders go to the simulators of the rig, at their times, and their answers are compared
+with the recorded ones: says "as the instruments" or "differs", and names what a simulator does not know, answers in another form, or with
+another physics. With --as instruments the recording itself is served until Ctrl-C, to anybody's software.
 
 Options:
   --rig RIG          through this rig instead of the one in the session
@@ -38,8 +48,21 @@ Options:
   --all FOLDER       every session in the folder
   --speed 1|10|max   as fast as it was, ten times as fast (both on the screen), or as fast as it goes (max, unless given)
   --json             the same as JSON: times in microseconds since 1970, values in SI
+ against simulators:
+  --tolerance PART   by which part of the larger one two values may differ beside their noise (0.05, or "5 %")
+  --seed N           of the simulated world (1)
+ as instruments:
+  --strict           questions must come in the recorded order; otherwise each gets the reply that it had at that time
+  --repeat           begins anew at its end
+  --link NAME,...    only these links or instruments
+  --pty DIRECTORY    where pseudo-terminals of serial links are made (a temporary one)
+  --folder DIRECTORY where files of folder links are written (a temporary one)
+  --as-written       the rig's own TCP and UDP ports, on this machine
+  --one-client       a TCP port takes one client at a time
+  --write FILE       a copy of the rig whose links lead to the served recording
 
-Exit codes: 0 identical (or everything is in InfluxDB again); 1 it differs, or a session cannot be read; 2 wrong arguments; 4 the rig is wrong.
+Exit codes: 0 identical, as the instruments, ended with Ctrl-C, or everything is in InfluxDB again; 1 it differs, or a session cannot be
+read or served; 2 wrong arguments; 4 the rig is wrong.
 `;
 
 interface Wanted {
@@ -50,6 +73,7 @@ interface Wanted {
   readonly json: boolean;
   /** How many times as fast as it was; as fast as it goes unless given. */
   readonly speed?: number;
+  readonly against?: Rehearsing;
 }
 
 const SPEEDS = ['1', '10', 'max'];
@@ -60,7 +84,7 @@ export const replayCommand: Command = {
   help: HELP,
   run: (args, io) =>
     guarded('replay', io, async () => {
-      const { options, flags, rest } = parse(args, {
+      const parsed = parse(args, {
         json: 'boolean',
         rebuild: 'boolean',
         rig: 'string',
@@ -68,8 +92,13 @@ export const replayCommand: Command = {
         influx: 'string',
         speed: 'string',
         all: 'string',
+        ...AGAINST,
+        ...AS,
       });
+      const { options, flags, rest } = parsed;
       const { rig, calibration, influx, speed = 'max', all } = options;
+      const against = rehearsing(parsed);
+      if (serves(parsed)) return served(parsed, io);
       const wanted: Wanted = {
         ...(rig === undefined ? {} : { rig }),
         ...(calibration === undefined ? {} : { calibration }),
@@ -77,6 +106,7 @@ export const replayCommand: Command = {
         rebuild: flags.has('rebuild'),
         json: flags.has('json'),
         ...(speed === 'max' ? {} : { speed: Number(speed) }),
+        ...(against === undefined ? {} : { against }),
       };
       if (!SPEEDS.includes(speed)) throw new Usage(`--speed is one of ${SPEEDS.join(', ')}, not "${speed}"`);
       if (speed !== 'max' && (wanted.rebuild || wanted.json || all !== undefined))
@@ -121,7 +151,7 @@ async function everyOne(folder: string, wanted: Wanted, io: Io): Promise<number>
       io.out(outcome.code === EXIT.ok ? `${name}: ${String(outcome.data.verdict ?? 'done')}\n` : `${name}: ${outcome.words}`);
   }
   const bad = outcomes.filter(({ code }) => code !== EXIT.ok);
-  const verdict = bad.length === 0 ? 'identical' : 'differs';
+  const verdict = bad.length > 0 ? 'differs' : wanted.against === undefined ? 'identical' : 'as the instruments';
   if (wanted.json) io.out(`${JSON.stringify({ verdict, sessions: outcomes.map(({ data }) => data) }, null, 2)}\n`);
   else io.out(`\nsessions: ${sessions.length}; not as they were: ${bad.length}\n${verdict}\n`);
   return bad.length === 0 ? EXIT.ok : EXIT.failed;
@@ -153,6 +183,7 @@ async function replayed(session: string, wanted: Wanted, known: Catalogue): Prom
   const set = await ready(session, wanted, known);
   if ('code' in set) return set;
   const { rig, learns, head } = set;
+  if (wanted.against !== undefined) return rehearsed(session, { rig, known: set.known, head }, wanted.against);
   const options = { folder: session, rig, nodes: nodesOf(rig), catalogue: set.known, learns };
   const began = performance.now();
   const shownAt = wanted.speed === undefined ? undefined : onScreen(rig, session, wanted.speed, process.stdout, realClock());
