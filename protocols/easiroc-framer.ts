@@ -91,7 +91,8 @@ export function easirocFramer(form: WordForm | 'either' = 'either'): EasirocFram
       if (isData(word, f)) continue;
       // In noise many a word looks like a header.
       if (!full && (!aligned || (counts.events === 0 && seen === 0))) return 0;
-      return word >= 0 && (word & HEADER) !== 0 ? 2 : 3;
+      // Data that a lost byte has shifted look like headers; of one board all headers are alike but for their length.
+      return word >= 0 && (word & ~MOST_WORDS) === (header & ~MOST_WORDS) ? 2 : 3;
     }
     return 1;
   };

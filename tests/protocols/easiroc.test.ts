@@ -21,6 +21,17 @@ const EVENT_OF: Readonly<Record<number, readonly number[]>> = { 1: ONE, 2: TWO }
 const bytesOf = (n: 1 | 2, form: WordForm): Uint8Array => eventBytes(EVENT_OF[n], form);
 const without = (bytes: Uint8Array, at: number, n: number): Uint8Array => concat(bytes.subarray(0, at), bytes.subarray(at + n));
 
+test.each([0x0ffff000, 0x08000000])('plain, header %i: data that a lost byte has shifted are no headers', (header) => {
+  const ch = Array.from({ length: 64 }, (_, i) => i);
+  const words = [...ch.map((i) => adcWord('high', i, 500 + i)), ...ch.map((i) => adcWord('low', i, 200 + i)), tdcWord('leading', 5, 1000)];
+  const one = eventBytes(words, 'plain', header);
+  for (let at = 4; at < one.length; at += 3) {
+    const { events, counts } = read('plain', concat(one, one, without(one, at, 1), one, one));
+    expect([at, events.length, counts.damaged]).toEqual([at, 4, 1]);
+    for (const event of events) expect(event).toEqual(words);
+  }
+});
+
 describe('words', () => {
   test('literal: by the masks of hist.cc', () => {
     // ch 1, 0x234; the same at low gain and over range; TDC ch 2; scaler ch 68 with its overflow bit; a fourth kind
