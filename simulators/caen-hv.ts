@@ -150,12 +150,21 @@ const LIMITS: Readonly<Record<string, (s: State) => string>> = {
   RDWMAX: () => '500',
   TRIPMIN: () => '0',
   TRIPMAX: () => '1000',
+  // N1470 user manual, "MONITOR commands related to the channels": all that a program may ask.
+  IMRANGE: () => 'HIGH',
+  IMDEC: () => '2',
+  MVMIN: () => '0',
+  MVMAX: (s) => printed(s, s.volts, 0, 4),
+  MVDEC: () => '0',
+  RUPDEC: () => '0',
+  RDWDEC: () => '0',
+  TRIPDEC: () => '1',
 };
+const N14_ONLY = ['IMAX', 'VDEC', 'IMRANGE', 'IMDEC', 'MVMIN', 'MVMAX', 'MVDEC', 'RUPDEC', 'RDWDEC', 'TRIPDEC'];
 const only: Readonly<Record<string, (s: State) => boolean>> = {
   IMAXH: (s) => s.kind.semicolon === true,
   VSDEC: (s) => s.kind.semicolon === true,
-  IMAX: (s) => s.kind.boards === true,
-  VDEC: (s) => s.kind.boards === true,
+  ...Object.fromEntries(N14_ONLY.map((par) => [par, (s: State) => s.kind.boards === true])),
 };
 
 function described(s: State, par: string): string | undefined {
@@ -183,6 +192,8 @@ const boardMonitors: Readonly<Record<string, (s: State, w: HighVoltage) => strin
   BDFREL: () => '1.09',
   BDSNUM: () => '0417',
   BDCTR: (s) => (s.kind.semicolon ? undefined : s.local ? 'LOCAL' : 'REMOTE'),
+  BDTERM: (s) => (s.kind.boards ? 'ON' : undefined),
+  PARLIST: (s) => (s.kind.info ? ['BDNAME', 'BDNCH', 'BDFREL', 'BDSNUM', 'BDCTR', 'BDILK', 'BDILKM', 'BDCLR'].join(';') : undefined),
   BDILK: (s) => (s.interlock ? 'YES' : 'NO'),
   BDILKM: (s) => (s.kind.semicolon ? undefined : s.interlockMode),
   BDALARM: (s, w) => {
@@ -241,6 +252,9 @@ function monitored(s: State, ask: CaenAsk, w: HighVoltage): readonly string[] | 
   }
   if (ask.channel > s.channels.length) return 'CH';
   const { down, status } = s.kind.names;
+  // What a channel has, in the spelling of this firmware (803x user manual).
+  if (s.kind.info && par === 'PARCHLIST' && ask.channel < s.channels.length)
+    return [...Object.keys(MONITORS).map((one) => (one === 'down' ? down : one === 'status' ? status : one)), 'ON', 'OFF'];
   const monitor =
     par === down ? MONITORS.down : par === status ? MONITORS.status : Object.hasOwn(MONITORS, par) ? MONITORS[par] : undefined;
   const limit = !s.kind.info && Object.hasOwn(LIMITS, par) && only[par]?.(s) !== false ? LIMITS[par] : undefined;

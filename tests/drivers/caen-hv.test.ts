@@ -231,8 +231,8 @@ describe.each(['NDT1470', 'DT5533E', 'DT8033'] as const)('%s', (model) => {
     expect(order('trip_time', 2, 2)).toBe('done');
     expect(order('voltage', 2, 1000)).toBe('done');
     expect(order('on', 2, true, false, 25)).toBe('done');
-    load(2).spark = { ohms: 1e5, seconds: 1 };
-    clock.advance(1.2);
+    load(2).spark = { ohms: 1e5, seconds: 1.9 };
+    clock.advance(1); // one look at the status, wherever in the second it is
     expect([value('over_current', 2), value('status', 2)]).toEqual([true, 'over current']);
     clock.advance(20);
     expect([value('tripped', 2), value('on', 2)]).toEqual([false, true]); // a short one passes
@@ -386,6 +386,25 @@ describe('the simulator, to others', () => {
     expect(ask('$BD:03,CMD:MON,PAR:BDILKM')).toBe('#BD:03,CMD:OK,VAL:CLOSED\r\n');
   });
 
+  test('an N1470 answers every question of its manual', () => {
+    const { ask } = talk({ model: 'NDT1470' });
+    const board = ['BDNAME', 'BDNCH', 'BDFREL', 'BDSNUM', 'BDILK', 'BDILKM', 'BDCTR', 'BDTERM', 'BDALARM'];
+    const channel = [
+      ...['VSET', 'VMIN', 'VMAX', 'VDEC', 'VMON', 'ISET', 'IMIN', 'IMAX', 'ISDEC', 'IMON', 'IMRANGE', 'IMDEC', 'MAXV', 'MVMIN', 'MVMAX'],
+      ...['MVDEC', 'RUP', 'RUPMIN', 'RUPMAX', 'RUPDEC', 'RDW', 'RDWMIN', 'RDWMAX', 'RDWDEC', 'TRIP', 'TRIPMIN', 'TRIPMAX', 'TRIPDEC'],
+      ...['PDWN', 'POL', 'STAT'],
+    ];
+    for (const par of board)
+      expect([par, ask(`$BD:00,CMD:MON,PAR:${par}`)]).toEqual([par, expect.stringMatching(/^#BD:00,CMD:OK,VAL:[^;]+\r\n$/)]);
+    for (const par of channel) {
+      expect([par, ask(`$BD:00,CMD:MON,CH:3,PAR:${par}`)]).toEqual([par, expect.stringMatching(/^#BD:00,CMD:OK,VAL:[^;]+\r\n$/)]);
+      expect([par, ask(`$BD:00,CMD:MON,CH:4,PAR:${par}`)]).toEqual([
+        par,
+        expect.stringMatching(/^#BD:00,CMD:OK,VAL:([^;]+;){3}[^;]+\r\n$/),
+      ]);
+    }
+  });
+
   test('a DT5533E puts a semicolon behind, and repeats what was set', () => {
     const { ask } = talk({ model: 'DT5533E' });
     expect(ask('$CMD:SET,CH:0,PAR:VSET,VAL:500.0')).toBe('#CMD:OK,VAL:500.0;\r\n');
@@ -397,6 +416,9 @@ describe('the simulator, to others', () => {
   test('a DT8033 describes its parameters', () => {
     const { ask, state } = talk();
     expect(ask('$CMD:INFO,CH:0,PAR:VSET')).toBe('#CMD:OK,VAL:0;2;0;4000;1;0.1;0;V;;\r\n');
+    const [, list = ''] = /VAL:(.*)\r/.exec(ask('$CMD:MON,CH:0,PAR:PARCHLIST')) ?? [];
+    expect(list.split(';')).toEqual(expect.arrayContaining(['VSET', 'VMON', 'RDWN', 'STATUS', 'ON']));
+    for (const par of list.split(';')) expect([par, ask(`$CMD:INFO,CH:0,PAR:${par}`)]).toEqual([par, expect.stringContaining('CMD:OK')]);
     expect(ask('$CMD:SET,CH:8,PAR:VSET,VAL:10')).toBe('#CMD:OK\r\n');
     expect(ask('$CMD:MON,CH:8,PAR:VSET')).toBe(`#CMD:OK,VAL:${Array(8).fill('10.0').join(';')}\r\n`);
     expect(ask('$CMD:SET,CH:0,PAR:VSET,VAL:4000.1')).toBe('#VAL:ERR\r\n');
