@@ -1,6 +1,8 @@
 /** What the recording says and what replay makes of it, channel by channel: counted, hashed, and every difference kept. */
-import { createHash, type Hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type { Reading, Trace } from '../reading.ts';
+import { LineHash } from './line-hash.ts';
+import type { Form, PlainReadings } from './plain-reading.ts';
 
 /** How the readings of one channel, or of one index of it, have changed. Times in microseconds since 1970, values in SI. */
 export interface Changed {
@@ -25,7 +27,6 @@ export interface Changed {
 /** A reading for people and for JSON: of a trace what it is, not its numbers. */
 export type Shown = Pick<Reading, 'quality' | 't' | 'seq'> & { readonly value?: unknown; readonly sigma?: unknown; readonly why?: string };
 
-const FLUSH = 256; // lines hashed at once
 const KEPT = 1 << 20; // sizes of changes kept for a median
 
 export const nameOf = ({ from, index }: Pick<Reading, 'from' | 'index'>): string => (index === undefined ? from : `${from}[${index}]`);
@@ -82,7 +83,8 @@ const shownOf = (r: Reading): Shown => {
   };
 };
 
-interface Tally {
+/** The account of one channel, or of one index of it. */
+export interface Tally {
   kind: string;
   readings: number;
   changed: number;
@@ -98,17 +100,15 @@ interface Tally {
 
 export class Comparison {
   readonly #channels = new Map<string, Tally>();
-  readonly #recorded = createHash('sha256');
-  #today: Hash | undefined; // from the first difference on
-  #lines: string[] = [];
-  #todays: string[] = [];
+  readonly #recorded = new LineHash();
+  #today: LineHash | undefined; // from the first difference on
   readings = 0;
   identical = 0;
   changed = 0;
   missing = 0;
   more = 0;
 
-  #tally(r: Reading): Tally {
+  tally(r: Pick<Reading, 'from' | 'index' | 'kind'>): Tally {
     const name = nameOf(r);
     let tally = this.#channels.get(name);
     if (!tally) {
@@ -130,23 +130,9 @@ export class Comparison {
   }
 
   #hash(recorded: string | undefined, today: string | undefined): void {
-    if (recorded !== today && !this.#today) {
-      this.#flush();
-      this.#today = this.#recorded.copy();
-    }
-    if (recorded !== undefined) this.#lines.push(recorded);
-    if (today !== undefined && this.#today) this.#todays.push(today);
-    if (this.#lines.length >= FLUSH || this.#todays.length >= FLUSH) this.#flush();
-  }
-
-  #flush(): void {
-    const whole = (lines: string[]): string =>
-      lines
-        .splice(0)
-        .map((line) => `${line}\n`)
-        .join('');
-    this.#recorded.update(whole(this.#lines));
-    this.#today?.update(whole(this.#todays));
+    if (recorded !== today) this.#today ??= this.#recorded.copy();
+    if (recorded !== undefined) this.#recorded.add(recorded);
+    if (today !== undefined) this.#today?.add(today);
   }
 
   #differ(tally: Tally, t: number, recorded: Reading | undefined, today: Reading | undefined): void {
@@ -159,9 +145,19 @@ export class Comparison {
     };
   }
 
+  /** A plain reading that is the same to the last bit; false where it must be compared as any other. */
+  same(tally: Tally, form: Form, plain: PlainReadings): boolean {
+    if (!plain.line(this.#recorded, form)) return false;
+    if (this.#today) plain.line(this.#today, form);
+    tally.readings++;
+    this.readings++;
+    this.identical++;
+    return true;
+  }
+
   /** True where they are the same to the last bit. */
   pair(recorded: Reading, today: Reading): boolean {
-    const tally = this.#tally(recorded);
+    const tally = this.tally(recorded);
     tally.readings++;
     this.readings++;
     const [was, is] = [lineOf(recorded), lineOf(today)];
@@ -182,7 +178,7 @@ export class Comparison {
 
   /** In the recording, and not made today. */
   absent(recorded: Reading): void {
-    const tally = this.#tally(recorded);
+    const tally = this.tally(recorded);
     tally.readings++;
     tally.missing++;
     this.readings++;
@@ -193,7 +189,7 @@ export class Comparison {
 
   /** Made today, and not in the recording. */
   extra(today: Reading): void {
-    const tally = this.#tally(today);
+    const tally = this.tally(today);
     tally.more++;
     this.more++;
     this.#hash(undefined, lineOf(today));
@@ -207,9 +203,8 @@ export class Comparison {
   }
 
   hashes(): { readonly recorded: string; readonly today: string } {
-    this.#flush();
-    const recorded = this.#recorded.copy().digest('hex');
-    return { recorded, today: this.#today ? this.#today.copy().digest('hex') : recorded };
+    const recorded = this.#recorded.digest();
+    return { recorded, today: this.#today?.digest() ?? recorded };
   }
 
   changes(): readonly Changed[] {

@@ -1,7 +1,8 @@
 /** Meets what replay makes with what the recording has: reading by reading, channel by channel, and on into the derivations. */
 import type { Graph } from '../graph.ts';
 import type { Reading } from '../reading.ts';
-import { type Comparison, nameOf } from './compare.ts';
+import { type Comparison, nameOf, type Tally } from './compare.ts';
+import { type Form, isPlain, type PlainReadings, ValueJson } from './plain-reading.ts';
 import type { Player } from './player.ts';
 
 /** Readings that are not made again but taken from the recording, and so not counted as identical. */
@@ -18,8 +19,23 @@ interface Made {
   fed: boolean;
 }
 
+/** An instrument or a derivation. */
+interface Owner {
+  readonly name: string;
+  readonly derived: boolean;
+  /** As the recording tells it; undefined before. */
+  origin: Reading['origin'] | undefined;
+  /** What it has made, a derivation takes, and nothing has heard yet. */
+  readonly unheard: Made[];
+}
+
 /** One channel or index: what was made and has not met its recorded reading yet. */
 export interface Slot {
+  readonly owner: Owner;
+  /** The channel without its owner. */
+  readonly channel: string;
+  /** A derivation takes it. */
+  readonly wanted: boolean;
   readonly made: Made[];
   /** Readings so far. */
   seq: number;
@@ -27,26 +43,27 @@ export interface Slot {
   clean: number;
   /** Of those bytes: holes so far. */
   holes: number;
+  tally: Tally | undefined;
+  readonly json: ValueJson;
 }
 
 export interface MatchOptions {
   readonly comparison: Comparison;
   readonly derive: Graph;
-  /** The names of the derivations. */
+  /** The names of the derivations, and the channels that they take. */
   readonly derived: ReadonlySet<string>;
+  readonly wanted: ReadonlySet<string>;
   /** `anew`: derived, or another one than was recorded. */
-  readonly see: (reading: Reading, anew: boolean) => void;
+  readonly see: ((reading: Reading, anew: boolean) => void) | undefined;
 }
 
 export class Match {
   readonly #comparison: Comparison;
   readonly #derive: Graph;
-  readonly #derived: ReadonlySet<string>;
+  readonly #options: MatchOptions;
   readonly #see: MatchOptions['see'];
   readonly #slots = new Map<string, Slot>();
-  /** instrument -> what it has made and nothing has heard yet. */
-  readonly #unheard = new Map<string, Made[]>();
-  readonly #origins = new Map<string, Reading['origin']>();
+  readonly #owners = new Map<string, Owner>();
   readonly #taken = new Map<string, TakenOver>();
   /** Messages of the session so far, and losses. */
   event = 0;
@@ -54,64 +71,102 @@ export class Match {
   /** Bad readings in the host's own words. */
   host = 0;
 
-  constructor({ comparison, derive, derived, see }: MatchOptions) {
-    this.#comparison = comparison;
-    this.#derive = derive;
-    this.#derived = derived;
-    this.#see = see;
+  constructor(options: MatchOptions) {
+    this.#options = options;
+    this.#comparison = options.comparison;
+    this.#derive = options.derive;
+    this.#see = options.see;
   }
 
   get taken(): readonly TakenOver[] {
     return [...this.#taken.values()];
   }
 
-  slot(name: string): Slot {
+  slot(r: Pick<Reading, 'from' | 'index'>): Slot {
+    const name = nameOf(r);
     let slot = this.#slots.get(name);
     if (!slot) {
-      slot = { made: [], seq: 0, clean: 0, holes: 0 };
+      const at = r.from.indexOf('.');
+      const owner = this.#owner(r.from.slice(0, at));
+      const wanted = this.#options.wanted.has(r.from);
+      const channel = r.from.slice(at + 1);
+      slot = { owner, channel, wanted, made: [], seq: 0, clean: 0, holes: 0, tally: undefined, json: new ValueJson() };
       this.#slots.set(name, slot);
     }
     return slot;
   }
 
+  #owner(name: string): Owner {
+    let owner = this.#owners.get(name);
+    if (!owner) {
+      owner = { name, derived: this.#options.derived.has(name), origin: undefined, unheard: [] };
+      this.#owners.set(name, owner);
+    }
+    return owner;
+  }
+
   /** A player has made this. */
-  made(instrument: string, reading: Reading): void {
+  made(reading: Reading): void {
     const made: Made = { reading, event: this.event, fed: false };
-    this.slot(nameOf(reading)).made.push(made);
-    const unheard = this.#unheard.get(instrument);
-    if (unheard) unheard.push(made);
-    else this.#unheard.set(instrument, [made]);
+    const slot = this.slot(reading);
+    slot.made.push(made);
+    if (slot.wanted) slot.owner.unheard.push(made);
+  }
+
+  /** The recorded reading that replay has come to, where it is a plain one and just what was made; false leaves it to `met`. */
+  metPlain(form: Form, slot: Slot, plain: PlainReadings): boolean {
+    if (slot.made.length === 0 || slot.clean < this.losses || slot.seq !== plain.seq) return false;
+    const [made] = slot.made;
+    const { quality, t, index } = made.reading;
+    if (quality !== 'good' || index !== undefined || !(t === plain.t || Number.isNaN(t))) return false;
+    const { value, sigma, why } = made.reading;
+    if (sigma !== undefined || why !== undefined || !isPlain(value) || !plain.is(value, slot.json)) return false;
+    slot.tally ??= this.#comparison.tally(form);
+    if (!this.#comparison.same(slot.tally, form, plain)) return false;
+    const { owner } = slot;
+    owner.origin = form.origin;
+    slot.seq++;
+    slot.made.shift();
+    if (!owner.derived) this.#hearBefore(owner, made);
+    if (this.#see || (slot.wanted && !made.fed)) {
+      const today = this.#today(made, slot, plain.t, plain.seq, form.origin);
+      this.#see?.(today, owner.derived);
+      this.#feed(today, made, slot);
+    }
+    return true;
+  }
+
+  #today({ reading }: Made, { owner }: Slot, t: number, seq: number, origin: Reading['origin']): Reading {
+    return { ...reading, t, seq, origin: owner.derived ? reading.origin : origin } as Reading; // of the kind that it was
   }
 
   /** The recorded reading that replay has come to. */
   met(r: Reading, slot: Slot, player: Player | undefined): void {
-    const owner = r.from.slice(0, r.from.indexOf('.'));
-    this.#origins.set(owner, r.origin);
-    if (slot.made.length === 0 && r.quality === 'bad' && player) player.failed(r.from.slice(owner.length + 1), r.why);
+    const { owner } = slot;
+    owner.origin = r.origin;
+    if (slot.made.length === 0 && r.quality === 'bad' && player) player.failed(slot.channel, r.why);
     if (slot.clean < this.losses && r.seq > slot.seq) slot.seq = r.seq; // those between are lost
     const found = this.#choose(r, slot);
     const seq = slot.seq++;
     if (found) {
       const { made } = found;
-      const t = Number.isNaN(made.reading.t) ? r.t : made.reading.t;
-      const today = { ...made.reading, t, seq, origin: this.#derived.has(owner) ? made.reading.origin : r.origin } as Reading;
-      if (!this.#derived.has(owner)) this.#hearBefore(owner, made);
+      const today = this.#today(made, slot, Number.isNaN(made.reading.t) ? r.t : made.reading.t, seq, r.origin);
+      if (!owner.derived) this.#hearBefore(owner, made);
       let same = true;
       // After a loss a derivation's state is another one than it was: what it makes then is not compared before it is the same again.
-      if ((this.#derived.has(owner) || slot.clean < 0) && slot.clean < this.losses && !alike(r, today))
+      if ((owner.derived || slot.clean < 0) && slot.clean < this.losses && !alike(r, today))
         this.takeOver(r, slot.clean < 0 ? 'made of bytes that are lost' : 'made of readings that are lost');
       else {
         same = this.#comparison.pair(r, today);
         if (same) slot.clean = this.losses;
       }
-      this.#see(today, !same || this.#derived.has(owner));
-      if (!made.fed) this.#feed(today);
-      made.fed = true;
+      this.#see?.(today, !same || owner.derived);
+      this.#feed(today, made, slot);
       return;
     }
     if (slot.clean < this.losses) this.takeOver(r, 'what it was made of is lost');
-    else if (this.#derived.has(owner)) this.#comparison.absent(r);
-    else if (!player) this.takeOver(r, `the rig has nothing that is called "${owner}"`);
+    else if (owner.derived) this.#comparison.absent(r);
+    else if (!player) this.takeOver(r, `the rig has nothing that is called "${owner.name}"`);
     else if (r.quality === 'bad') {
       this.host++;
       this.#comparison.taken(r);
@@ -120,8 +175,8 @@ export class Match {
       this.#comparison.absent(r);
       return;
     }
-    if (!this.#derived.has(owner)) this.#feed(r);
-    this.#see(r, false);
+    if (!owner.derived) this.#feed(r, undefined, slot);
+    this.#see?.(r, false);
   }
 
   /** What was made that this reading is, and what stands before it that the recording has not. */
@@ -135,32 +190,33 @@ export class Match {
   }
 
   #extra(reading: Reading, slot: Slot): void {
-    const owner = reading.from.slice(0, reading.from.indexOf('.'));
     // What came while the instrument was not trusted was not read then; and of what is lost the recording says nothing.
     if (slot.clean < this.losses) this.takeOver(reading, 'made again; the recorded one is lost', true);
     else {
-      const today = { ...reading, origin: this.#origins.get(owner) ?? reading.origin } as Reading;
+      const today = { ...reading, origin: slot.owner.origin ?? reading.origin } as Reading; // of the kind that it was
       this.#comparison.extra(today);
-      this.#see(today, true);
+      this.#see?.(today, true);
     }
   }
 
   /** What was made before this, and has no recorded reading, is heard before it. */
-  #hearBefore(owner: string, made: Made): void {
-    const unheard = this.#unheard.get(owner);
-    if (!unheard) return;
+  #hearBefore({ unheard, origin }: Owner, made: Made): void {
     while (unheard.length > 0 && unheard[0] !== made && (unheard[0].fed || unheard[0].event < made.event)) {
       const before = unheard.shift();
       if (!before || before.fed || Number.isNaN(before.reading.t)) continue;
-      before.fed = true;
-      this.#feed({ ...before.reading, origin: this.#origins.get(owner) ?? before.reading.origin } as Reading);
+      const { reading } = before;
+      this.#feed({ ...reading, origin: origin ?? reading.origin } as Reading, before, undefined); // of the kind that it was
     }
     const at = unheard.indexOf(made);
     if (at >= 0) unheard.splice(at, 1);
   }
 
-  #feed(reading: Reading): void {
-    for (const made of this.#derive(reading)) this.slot(nameOf(made)).made.push({ reading: made, event: this.event, fed: true });
+  /** Once, and on into what is derived of it. `slot`: its own, where it is at hand. */
+  #feed(reading: Reading, made: Made | undefined, slot: Slot | undefined): void {
+    if (made?.fed) return;
+    if (made) made.fed = true;
+    if (slot && !slot.wanted) return;
+    for (const one of this.#derive(reading)) this.slot(one).made.push({ reading: one, event: this.event, fed: true });
   }
 
   /** `made`: made today, and not in the recording. */

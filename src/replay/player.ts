@@ -1,16 +1,22 @@
 /** One instrument of a recording: today's driver runs its talks again, and each recorded exchange answers the question that caused it. */
 import { Fault } from '../../protocols/protocol.ts';
-import { pollName } from '../acquire.ts';
 import type { Clock } from '../clock.ts';
 import type { OrderEntry } from '../entry.ts';
-import { type Exchange, type Job, ORDER, SAFE } from '../exchange.ts';
+import { type Job, ORDER, SAFE } from '../exchange.ts';
 import { GIVEN_UP } from '../exchange-job.ts';
 import { type Giver, giver } from '../giving.ts';
 import type { Actors, AnyProtocol, Askers, Body, Came, Instrument, Links, Poll, Stream } from '../instrument.ts';
 import type { Kinds, Reading, Values } from '../reading.ts';
 import { actor, here, Refused, type Talk } from '../talk.ts';
 import { begun, type Outcome, runTalk } from '../talk-run.ts';
-import { hex, type Told, unhex } from './tape.ts';
+import { Asking, type Open } from './asking.ts';
+import { hex, isHex, shownHex, unhex } from './hex.ts';
+import { PlayerBody } from './player-body.ts';
+import { type Placed, PlayerOrders } from './player-orders.ts';
+import type { Told } from './tape.ts';
+
+export type { Open } from './asking.ts';
+export { shownHex } from './hex.ts';
 
 /** An exchange as the session holds it; bytes in hexadecimal. */
 export interface Recorded {
@@ -39,25 +45,6 @@ export interface Numbering {
   offset: number;
 }
 
-/** A talk that is under way. */
-export interface Open {
-  readonly by: string;
-  /** What it asks now. */
-  job: Job | undefined;
-  /** The exchange by which that was asked, where it is known. */
-  asks?: Recorded;
-  readonly gives: Kinds;
-  over: boolean;
-}
-
-interface Placed {
-  readonly entry: OrderEntry;
-  readonly safe: boolean;
-  begun: boolean;
-}
-
-/** Their talks give no readings, and what a tunnel carries is recorded at its own link. */
-const isSilent = (by: string): boolean => by.startsWith('tunnel:') || /^(watchdog|feed)/.test(by);
 const NOT_KNOWN = Number.NaN; // a time that only the host's clock knew: the recording tells it
 const MOST = 4; // numbers by which a question that could not be encoded may have moved those after it
 const faultOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
@@ -80,12 +67,14 @@ export class Player {
   readonly languages: Readonly<Record<string, AnyProtocol>>;
   readonly #model: Instrument;
   readonly #options: PlayerOptions;
+  readonly #roles: readonly string[];
   readonly #askers: Actors<Links>;
   readonly #giver: Giver;
   readonly #clock: Clock;
   readonly #open: Open[] = [];
-  readonly #orders: Placed[] = [];
+  readonly #orders = new PlayerOrders((one) => this.#turn(one));
   #body: Body<Links> | undefined;
+  #facts: PlayerBody;
   #identity: string | undefined;
   #refused: string | undefined;
   /** It has identified itself since its link was last distrusted: what it sends by itself is read. */
@@ -97,10 +86,12 @@ export class Player {
     this.#options = options;
     this.#model = model;
     this.languages = model.links(options.options) as Readonly<Record<string, AnyProtocol>>; // role -> language
-    this.#askers = Object.fromEntries(Object.keys(this.languages).map((role) => [role, actor(role)])) as Actors<Links>; // one per role
+    this.#roles = Object.keys(this.languages);
+    this.#askers = Object.fromEntries(this.#roles.map((role) => [role, actor(role)])) as Actors<Links>; // one per role
     // When a reply is read or a value given, only the recording knows.
     this.#clock = { ...options.clock, now: () => NOT_KNOWN };
     this.#giver = giver(name, origin, () => NOT_KNOWN, { reading: options.reading });
+    this.#facts = new PlayerBody(name, undefined);
     // One that asks nothing to know itself is there at once.
     const first = this.#identify();
     if (!first.over) this.#drop(first);
@@ -108,28 +99,22 @@ export class Player {
 
   /** Every channel that today's driver gives; undefined while it is not known which they are. */
   get channels(): Kinds | undefined {
-    if (!this.#body) return undefined;
-    const all: Record<string, Kinds[string]> = { ...this.#body.gives };
-    for (const p of this.#body.polls ?? []) Object.assign(all, p.gives);
-    for (const list of Object.values(this.#body.streams ?? {})) for (const s of list ?? []) Object.assign(all, s.gives);
-    return all;
+    return this.#facts.channels;
   }
 
   /** The roles in which a channel comes by itself. */
   streamRoles(channel: string): readonly string[] {
-    return Object.entries(this.#body?.streams ?? {}).flatMap(([role, list]) => (list?.some((s) => channel in s.gives) ? [role] : []));
+    return this.#facts.streamRoles(channel);
   }
 
   /** The roles in which something comes by itself. */
   get streaming(): readonly string[] {
-    return Object.entries(this.#body?.streams ?? {}).flatMap(([role, list]) => (list && list.length > 0 ? [role] : []));
+    return this.#facts.streaming;
   }
 
   /** The channels that an exchange of this kind gives today. */
   channelsOf(by: string): readonly string[] {
-    const poll = this.#pollOf(by);
-    if (poll) return Object.keys(poll.gives).map((channel) => `${this.name}.${channel}`);
-    return [`${this.name} (${by})`];
+    return this.#facts.talked(by).channels;
   }
 
   /** A message that nobody asked for; true where a stream of the instrument takes it. */
@@ -144,53 +129,33 @@ export class Player {
   /** One recorded exchange, and the talk that it belongs to, where that is known. `told`: its reply as the raw bytes have it. */
   exchange(x: Recorded, known: Open | undefined, told: Told | undefined): Otherwise | undefined {
     if (x.by === 'proof') return this.#proof(x);
-    if (isSilent(x.by)) return undefined;
+    if (this.#facts.talked(x.by).silent) return undefined;
     const open = known?.job ? known : (this.going(x) ?? this.fresh(x));
     // Where its identity is lost, its readings are named; where it is refused today, that is another thing than then.
     if (!open && !this.#body && this.#refused === undefined) return undefined;
     if (!open) return { what: this.#whyNone(x.by), channels: this.channelsOf(x.by) };
     const { job } = open;
     if (!job) return { what: `asks nothing today, and asked ${shownHex(x.sent)} then`, channels: this.channelsOf(x.by) };
-    const asks = this.#encoded(job, x);
-    const otherwise =
-      asks === x.sent
-        ? undefined
-        : { what: `asks ${shownHex(asks)} today, and asked ${shownHex(x.sent)} then`, channels: this.channelsOf(x.by) };
+    const asks = this.#isAsked(job, x) ? undefined : this.#encoded(job, x);
     open.job = undefined;
     open.asks = undefined;
     const unread = this.#answer(job, x, told);
-    return otherwise ?? (unread === undefined ? undefined : { what: unread, channels: this.channelsOf(x.by) });
+    const what = asks === undefined ? unread : `asks ${shownHex(asks)} today, and asked ${shownHex(x.sent)} then`;
+    return what === undefined ? undefined : { what, channels: this.channelsOf(x.by) };
   }
 
   /** An order's intent, or its end. */
   order(entry: OrderEntry): void {
     const command = this.#body?.commands?.[entry.command];
     if (!command) return;
-    if (entry.outcome !== undefined) {
-      const at = this.#orders.findIndex((one) => one.entry.id === entry.id && one.entry.t === entry.t);
-      if (at >= 0) this.#orders.splice(at, 1);
-      this.#nextOrder();
-      return;
-    }
-    const safe = command.safe !== undefined && (entry.value === command.safe || command.safe === true);
-    this.#orders.push({ entry, safe, begun: false });
-    this.#nextOrder();
+    if (entry.outcome !== undefined) this.#orders.end(entry);
+    else this.#orders.add(entry, command.safe !== undefined && (entry.value === command.safe || command.safe === true));
   }
 
-  /** The orders of one instrument go one by one; safe ones at once. */
-  #nextOrder(): void {
-    let busy = false;
-    for (const one of this.#orders) {
-      if (one.begun || (busy && !one.safe)) {
-        busy ||= !one.safe;
-        continue;
-      }
-      busy ||= !one.safe;
-      one.begun = true;
-      const { renews = {} } = this.#body?.commands?.[one.entry.command] ?? {};
-      for (const [channel, n] of Object.entries(renews)) this.#giver.void(channel, n);
-      this.#beginOrder(one);
-    }
+  #turn(one: Placed): void {
+    const { renews = {} } = this.#body?.commands?.[one.entry.command] ?? {};
+    for (const [channel, n] of Object.entries(renews)) this.#giver.void(channel, n);
+    this.#beginOrder(one);
   }
 
   #beginOrder({ entry, safe }: Placed): Open | undefined {
@@ -212,18 +177,12 @@ export class Player {
     job.done({ ok: false, why, sent: false });
   }
 
-  #pollOf(by: string): Poll<Links> | undefined {
-    const [, kind, name] = /^(poll|readback):(.*)$/s.exec(by) ?? [];
-    if (kind === undefined || name === undefined) return undefined;
-    return this.#body?.polls?.find((p) => (kind === 'poll' ? pollName(p as Poll<Links>) === name : name in p.gives)) as
-      | Poll<Links>
-      | undefined; // declared for these links
-  }
-
   /** The talk under way that asked this. */
   going(x: Recorded): Open | undefined {
-    const same = this.#open.filter((one) => one.by === x.by && one.job?.role === x.role && (one.asks === undefined || one.asks === x));
-    return same.find((one) => one.asks === x) ?? same.find((one) => one.job && this.#encoded(one.job, x) === x.sent);
+    for (const one of this.#open) if (one.asks === x && one.by === x.by && one.job?.role === x.role) return one;
+    for (const one of this.#open)
+      if (one.asks === undefined && one.by === x.by && one.job?.role === x.role && this.#isAsked(one.job, x)) return one;
+    return undefined;
   }
 
   /** Whether a talk of this kind is under way that asks nothing now. */
@@ -233,16 +192,13 @@ export class Player {
 
   /** The talk that asked this, begun now; undefined where today's driver has none, or is not known yet. */
   fresh(x: Recorded): Open | undefined {
-    if (isSilent(x.by) || x.by === 'proof') return undefined;
+    const { silent, poll } = this.#facts.talked(x.by);
+    if (silent || x.by === 'proof') return undefined;
     if (x.by === 'identify') return this.#identify();
     if (x.by.startsWith('order:')) {
-      // One that was not answered is given again.
-      const name = x.by.slice('order:'.length);
-      const again = this.#orders.filter(({ entry }) => entry.command === name);
-      const one = again.findLast(({ safe }) => safe) ?? again.at(-1);
+      const one = this.#orders.again(x.by.slice('order:'.length));
       return one && this.#beginOrder(one);
     }
-    const poll = this.#pollOf(x.by);
     return (
       poll &&
       this.#begin(
@@ -283,6 +239,7 @@ export class Player {
         this.#identity = identity;
         try {
           this.#body = this.#model.body(this.#options.options, outcome.value) as Body<Links>; // declared for exactly these links
+          this.#facts = new PlayerBody(this.name, this.#body);
         } catch (error) {
           this.#refused = `fault in the driver: ${faultOf(error)}`;
           return;
@@ -295,10 +252,9 @@ export class Player {
   /** Runs a talk up to its first question. */
   #begin<R>(by: string, make: () => Talk<R>, gives: Kinds, done: (outcome: Outcome<R>) => void, safe = false): Open {
     const open: Open = { by, job: undefined, gives, over: false };
-    const listen = asking((job) => {
-      open.job = job;
-    });
-    const roles = Object.fromEntries(Object.keys(this.languages).map((role) => [role, listen]));
+    const listen = new Asking(open);
+    const roles: Record<string, Asking> = {};
+    for (const role of this.#roles) roles[role] = listen;
     this.#open.push(open);
     runTalk(
       begun(make),
@@ -325,20 +281,31 @@ export class Player {
     if (at >= 0) this.#open.splice(at, 1);
   }
 
+  /** Whether its bytes today are those that it had then, with the number that it had. */
+  #isAsked({ role, q }: Pick<Job, 'role' | 'q'>, x: Recorded): boolean {
+    const protocol = this.languages[role];
+    if (!protocol) return false;
+    try {
+      if (!protocol.number) return isHex(protocol.asks.encode(q), x.sent);
+      const numbering = this.#options.numbering[role] ?? { offset: 0 };
+      for (let more = 0; more < MOST; more++) {
+        if (!isHex(protocol.asks.encode(protocol.number(q, x.id + numbering.offset + more)), x.sent)) continue;
+        numbering.offset += more;
+        return true;
+      }
+      return false;
+    } catch {
+      return false;
+    }
+  }
+
   /** Its bytes today, in hexadecimal, with the number that it had then. */
   #encoded({ role, q }: Pick<Job, 'role' | 'q'>, x: Recorded): string {
     const protocol = this.languages[role];
     if (!protocol) return `for "${role}", which there is not`;
     try {
-      if (!protocol.number) return hex(protocol.asks.encode(q));
-      const numbering = this.#options.numbering[role] ?? { offset: 0 };
-      for (let more = 0; more < MOST; more++) {
-        const now = hex(protocol.asks.encode(protocol.number(q, x.id + numbering.offset + more)));
-        if (now !== x.sent) continue;
-        numbering.offset += more;
-        return now;
-      }
-      return hex(protocol.asks.encode(protocol.number(q, x.id + numbering.offset)));
+      const { offset } = this.#options.numbering[role] ?? { offset: 0 };
+      return hex(protocol.asks.encode(protocol.number ? protocol.number(q, x.id + offset) : q));
     } catch (error) {
       return `nothing (${faultOf(error)})`;
     }
@@ -349,8 +316,7 @@ export class Player {
     if (!proof) return { what: "today's driver has no proof", channels: [`${this.name} (proof)`] };
     const numbering = this.#options.numbering[x.role] ?? { offset: 0 };
     for (let more = 0; more < MOST; more++) {
-      const asks = this.#encoded({ role: x.role, q: proof.ask(x.id + numbering.offset + more) }, x);
-      if (asks === x.sent) return undefined;
+      if (this.#isAsked({ role: x.role, q: proof.ask(x.id + numbering.offset + more) }, x)) return undefined;
     }
     return { what: `its proof today is not ${shownHex(x.sent)}`, channels: [`${this.name} (proof)`] };
   }
@@ -419,26 +385,3 @@ const takes = (stream: Stream, m: unknown): boolean => {
     return false; // a message of another shape than the driver thought of
   }
 };
-
-/** An exchange that keeps what it is asked. */
-const asking = (keep: (job: Job) => void): Exchange => ({
-  exchanged: { subscribe: () => ({ unsubscribe() {} }) },
-  stats: { asked: 0, answered: 0, timeouts: 0, garbled: 0, dropped: 0, noise: 0, proofs: 0, latencySum: 0, latencyMax: 0 },
-  join() {},
-  submit: keep,
-  doubt() {},
-  hold: (_, granted) => granted(),
-  release() {},
-  isUp: true,
-  waiting: 0,
-  close() {},
-});
-
-/** Text where the bytes are text, else hexadecimal. */
-export function shownHex(text: string): string {
-  if (!/^([0-9a-f]{2})*$/.test(text)) return text;
-  const bytes = unhex(text);
-  const plain = [...bytes].every((b) => (b >= 32 && b < 127) || b === 10 || b === 13);
-  const shown = plain ? JSON.stringify(Buffer.from(bytes).toString('latin1')) : text;
-  return shown.length > 80 ? `${shown.slice(0, 77)}...` : shown;
-}

@@ -8,6 +8,8 @@ interface Entry {
   readonly start: number;
   /** The talk that asks it, once it has begun. */
   open?: Open;
+  /** No longer among those to come. */
+  gone: boolean;
 }
 
 export class Schedule {
@@ -21,10 +23,13 @@ export class Schedule {
   foresee(x: Recorded, player: Player): void {
     const start = this.#seen++ - (x.behind ?? 0);
     if (x.nth === undefined) return; // a proof, or a session that does not tell: it begins when its turn comes
-    const entry: Entry = { x, player, start };
+    const entry: Entry = { x, player, start, gone: false };
     this.#of.set(x, entry);
     const { nth } = x;
-    this.#coming.splice(this.#coming.findLastIndex((one) => (one.x.nth ?? 0) <= nth) + 1, 0, entry);
+    let at = this.#coming.length;
+    while (at > 0 && (this.#coming[at - 1].x.nth ?? 0) > nth) at--;
+    if (at === this.#coming.length) this.#coming.push(entry);
+    else this.#coming.splice(at, 0, entry);
   }
 
   /** The talk that asked this, where it is known; all that began before it begins, too. */
@@ -33,9 +38,8 @@ export class Schedule {
     if (!entry) return undefined;
     this.#of.delete(x);
     this.#advance(undefined);
-    const at = this.#coming.indexOf(entry);
-    if (at >= 0) {
-      this.#coming.splice(at, 1);
+    if (!entry.gone) {
+      this.#remove(this.#coming.indexOf(entry));
       this.#begin(entry, true);
     }
     return entry.open;
@@ -53,11 +57,19 @@ export class Schedule {
   }
 
   #advance(until: Entry | undefined): void {
-    for (const entry of [...this.#coming]) {
+    for (let at = 0; at < this.#coming.length; ) {
+      const entry = this.#coming[at];
       if (entry === until || entry.start > this.#ended) return;
       // An order begins with its own entry. What began with the last exchange's end and is next waits for its turn.
-      if (entry.open || this.#begin(entry, false)) this.#coming.splice(this.#coming.indexOf(entry), 1);
+      if (entry.open || this.#begin(entry, false)) this.#remove(at);
+      else at++;
     }
+  }
+
+  #remove(at: number): void {
+    this.#coming[at].gone = true;
+    if (at === 0) this.#coming.shift();
+    else this.#coming.splice(at, 1);
   }
 
   /** False where its talk has not begun, and cannot yet. */

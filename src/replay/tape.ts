@@ -5,6 +5,9 @@ import type { McapMessage } from '../recorder/mcap-read.ts';
 import { seriesName } from '../recorder/part-name.ts';
 import { NAMED, namedOf, seriesOf } from '../recorder/session-json.ts';
 import { chunksFrom, type Trouble } from '../recorder/session-read.ts';
+import { hex, isHex } from './hex.ts';
+
+export { hex, unhex } from './hex.ts';
 
 export interface Told {
   /** When its last byte came, microseconds since 1970. */
@@ -13,6 +16,14 @@ export interface Told {
   readonly name?: string;
   /** A message, or a Fault. */
   readonly m: unknown;
+}
+
+/** What a topic of the series is to this link. */
+interface Topic {
+  readonly is: 'heard' | 'named' | 'said' | 'other';
+  /** Of this link. */
+  readonly mine: boolean;
+  expected: number;
 }
 
 const TIMES = 1 << 16; // kept of a link that is seldom asked
@@ -24,15 +35,14 @@ export class Tape {
   /** What has come and has not been taken yet, in its order. */
   readonly waiting: Told[] = [];
   readonly #chunks: AsyncGenerator<{ readonly messages: readonly McapMessage[] }, void, undefined>;
-  readonly #heard: string;
-  readonly #said: string;
   #messages: readonly McapMessage[] = [];
   #at = 0;
   #over = false;
+  #any = false;
   #decoder: Decoder<unknown>;
   /** Places at which bytes are missing, so far; a link of which nothing was recorded is one. */
   holes = 1;
-  readonly #expected = new Map<string, number>();
+  readonly #topics = new Map<string, Topic>();
   /** When something came, of what has not been asked for yet. */
   #times: number[] = [];
 
@@ -48,8 +58,6 @@ export class Tape {
         onTrouble(trouble);
       },
     });
-    this.#heard = `${link} in`;
-    this.#said = `${link} out`;
     this.#decoder = protocol.tells.decoder();
   }
 
@@ -91,18 +99,31 @@ export class Tape {
     this.reset();
   }
 
-  #take({ topic, t, bytes, sequence }: McapMessage): void {
-    const mine = topic.startsWith(`${this.link} `);
-    if (mine && this.#expected.size === 0) this.holes--; // there is something
-    if (mine && sequence > (this.#expected.get(topic) ?? 0)) this.#hole();
-    if (mine) this.#expected.set(topic, sequence + 1);
-    if (topic === this.#heard || topic === this.#heard + NAMED) {
+  #topic(topic: string): Topic {
+    let known = this.#topics.get(topic);
+    if (!known) {
+      const { link } = this;
+      const is = topic === `${link} in` ? 'heard' : topic === `${link} in${NAMED}` ? 'named' : topic === `${link} out` ? 'said' : 'other';
+      known = { is, mine: topic.startsWith(`${link} `), expected: 0 };
+      this.#topics.set(topic, known);
+      if (known.mine && !this.#any) this.holes--; // there is something
+      if (known.mine) this.#any = true;
+    }
+    return known;
+  }
+
+  #take(message: McapMessage): void {
+    const { t, sequence } = message;
+    const topic = this.#topic(message.topic);
+    if (topic.mine && sequence > topic.expected) this.#hole();
+    topic.expected = sequence + 1;
+    if (topic.is === 'heard' || topic.is === 'named') {
       if (this.#times.at(-1) !== t) this.#times.push(t);
       if (this.#times.length > TIMES) this.#times.splice(0, TIMES / 2);
-      const packet = topic === this.#heard ? { bytes } : named(bytes);
+      const packet = topic.is === 'heard' ? { bytes: message.bytes } : named(message.bytes);
       if (!packet) return;
-      for (const m of this.#decoder(packet.bytes)) this.waiting.push({ t, ...('name' in packet ? { name: packet.name } : {}), m });
-    } else if (topic === this.#said && this.protocol.framing !== 'packets') this.#decoder(EMPTY); // a question: what was held is noise
+      for (const m of this.#decoder(packet.bytes)) this.waiting.push('name' in packet ? { t, name: packet.name, m } : { t, m });
+    } else if (topic.is === 'said' && this.protocol.framing !== 'packets') this.#decoder(EMPTY); // a question: what was held is noise
   }
 
   /** The link has gone down: what was half said is never ended. */
@@ -115,18 +136,30 @@ export class Tape {
    * else; 'lost': there are none.
    */
   reply(t: number, hex: string, unasked: (told: Told) => void): Told | 'other' | 'lost' {
-    const came = this.#times.includes(t);
-    this.#times = this.#times.filter((time) => time >= t);
-    const found = this.waiting.findIndex((told) => told.t === t && hexOf(told, this.protocol) === hex);
+    const came = this.#came(t);
+    const found = this.waiting.findIndex((told) => told.t === t && isSaid(told, this.protocol, hex));
     if (found >= 0) {
-      const [told] = this.waiting.splice(found, 1);
-      for (const before of this.waiting.splice(0, found)) unasked(before);
+      const told = this.waiting[found];
+      for (const before of this.waiting.splice(0, found + 1)) if (before !== told) unasked(before);
       return told;
     }
     // What stands in its place is no message of a stream.
     const at = this.waiting.findIndex((told) => told.t === t);
     if (at >= 0) for (const before of this.waiting.splice(0, at + 1).slice(0, -1)) unasked(before);
     return came ? 'other' : 'lost';
+  }
+
+  /** Whether something came then; all before that is forgotten. */
+  #came(t: number): boolean {
+    const times = this.#times;
+    let came = false;
+    let kept = 0;
+    for (const time of times) {
+      if (time === t) came = true;
+      if (time >= t) times[kept++] = time;
+    }
+    times.length = kept;
+    return came;
   }
 
   async close(): Promise<void> {
@@ -152,5 +185,10 @@ export function hexOf({ m }: Told, protocol: AnyProtocol): string {
   }
 }
 
-export const hex = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');
-export const unhex = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'hex'));
+function isSaid({ m }: Told, protocol: AnyProtocol, text: string): boolean {
+  try {
+    return isHex(m instanceof Fault ? m.bytes : protocol.tells.encode(m), text);
+  } catch {
+    return text === '';
+  }
+}

@@ -1,0 +1,184 @@
+/**
+ * Nearly all readings of a session are plain: good, with a value and nothing beside it. They are found in the session's bytes by their form,
+ * `{"quality":"good","value":V,"from":F,"kind":K,"t":T,"seq":S,"origin":O}`, and compared there: no object is made of them.
+ */
+import type { Reading } from '../reading.ts';
+import type { LineHash } from './line-hash.ts';
+
+/** What all plain readings of one channel have in common. */
+export interface Form {
+  readonly from: string;
+  readonly kind: Reading['kind'];
+  readonly origin: Reading['origin'];
+  /** Its bytes from the value to the time, and from the number to the end. */
+  readonly middle: Uint8Array;
+  readonly tail: Uint8Array;
+  /** Of its line for the hash, up to the time. */
+  readonly head: Uint8Array;
+  /** The one that came next when this one came last. */
+  next: Form | undefined;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+const latin1 = new TextDecoder('latin1');
+
+const BEGIN = encoder.encode('{"quality":"good","value":');
+const TIME = encoder.encode(',"t":');
+const SEQ = encoder.encode(',"seq":');
+const GOOD = encoder.encode(',"good",');
+const REST = encoder.encode(',null,null]\n');
+const [QUOTE, BACKSLASH, COMMA, ZERO, NINE] = [0x22, 0x5c, 0x2c, 0x30, 0x39];
+const MOST_DIGITS = 16; // of 2^53
+
+/** The value of a channel as it was last, and how JSON writes it, a character for each byte: most values are those of before. */
+export class ValueJson {
+  #value: unknown;
+  #text = '';
+
+  of(value: unknown): string {
+    if (value === this.#value) return this.#text;
+    this.#value = value;
+    // As JSON.stringify does; of a string its bytes count.
+    this.#text = typeof value === 'string' ? Buffer.from(JSON.stringify(value)).toString('latin1') : String(value);
+    return this.#text;
+  }
+}
+
+/** Of a plain reading. */
+export const isPlain = (value: unknown): boolean => typeof value === 'number' || typeof value === 'boolean' || typeof value === 'string';
+
+const stands = (what: Uint8Array, bytes: Uint8Array, at: number): boolean => {
+  for (let i = 0; i < what.length; i++) if (bytes[at + i] !== what[i]) return false;
+  return true;
+};
+
+/** Looks at one reading after the other; what it says is of the last one that it has found. */
+export class PlainReadings {
+  readonly #forms = new Map<string, Form>();
+  #last: Form | undefined;
+  #bytes: Uint8Array = new Uint8Array();
+  #value = 0;
+  #valueEnd = 0;
+  #time = 0;
+  #timeEnd = 0;
+  #number = 0;
+  #numberEnd = 0;
+  t = 0;
+  seq = 0;
+
+  /** The form of the reading that stands there; undefined where it has not this form to the byte. */
+  find(bytes: Uint8Array, from: number, to: number): Form | undefined {
+    if (!stands(BEGIN, bytes, from)) return undefined;
+    this.#bytes = bytes;
+    this.#value = from + BEGIN.length;
+    this.#valueEnd = endOfValue(bytes, this.#value, to);
+    if (this.#valueEnd === this.#value) return undefined;
+    const form = this.#last?.next;
+    const found = form && stands(form.middle, bytes, this.#valueEnd) && this.#numbers(this.#valueEnd + form.middle.length, form.tail, to);
+    const known = found ? form : this.#search(from, to);
+    if (known && this.#last && this.#last.next !== known) this.#last.next = known;
+    if (known) this.#last = known;
+    return known;
+  }
+
+  /** Time and number, and the tail behind them. */
+  #numbers(at: number, tail: Uint8Array, to: number): boolean {
+    const bytes = this.#bytes;
+    this.#time = at;
+    this.#timeEnd = endOfDigits(bytes, at, to);
+    if (!stands(SEQ, bytes, this.#timeEnd)) return false;
+    this.#number = this.#timeEnd + SEQ.length;
+    this.#numberEnd = endOfDigits(bytes, this.#number, to);
+    if (this.#numberEnd + tail.length !== to || !stands(tail, bytes, this.#numberEnd)) return false;
+    this.t = digits(bytes, this.#time, this.#timeEnd);
+    this.seq = digits(bytes, this.#number, this.#numberEnd);
+    return this.t >= 0 && this.seq >= 0;
+  }
+
+  /** By name, where it is not the channel that is expected. */
+  #search(from: number, to: number): Form | undefined {
+    const bytes = this.#bytes;
+    let at = this.#valueEnd;
+    while (at < to && !stands(TIME, bytes, at)) at++;
+    const middle = bytes.subarray(this.#valueEnd, at + TIME.length);
+    const number = endOfDigits(bytes, at + TIME.length, to) + SEQ.length;
+    const tail = bytes.subarray(endOfDigits(bytes, number, to), to);
+    if (!this.#numbers(this.#valueEnd + middle.length, tail, to)) return undefined;
+    const key = latin1.decode(middle) + latin1.decode(tail);
+    let form = this.#forms.get(key);
+    if (!form) {
+      form = formOf(bytes.subarray(from, to), middle, tail);
+      if (form) this.#forms.set(key, form);
+    }
+    return form;
+  }
+
+  /** Whether this is its value. */
+  is(value: unknown, json: ValueJson): boolean {
+    const text = json.of(value);
+    const { length } = text;
+    if (length !== this.#valueEnd - this.#value) return false;
+    const bytes = this.#bytes;
+    for (let i = 0, at = this.#value; i < length; i++, at++) if (bytes[at] !== text.charCodeAt(i)) return false;
+    return true;
+  }
+
+  /** Its line (see `lineOf`) into a hash; false where it is too long for that. */
+  line(hash: LineHash, { head }: Form): boolean {
+    const bytes = this.#bytes;
+    if (!hash.room(head.length + GOOD.length + REST.length + this.#numberEnd - this.#value)) return false;
+    hash.put(head, 0, head.length);
+    hash.put(bytes, this.#time, this.#timeEnd);
+    hash.byte(COMMA);
+    hash.put(bytes, this.#number, this.#numberEnd);
+    hash.put(GOOD, 0, GOOD.length);
+    hash.put(bytes, this.#value, this.#valueEnd);
+    hash.put(REST, 0, REST.length);
+    return true;
+  }
+}
+
+/** The end of a string without escapes, of a number or of a word; its beginning where it is none of these. */
+function endOfValue(bytes: Uint8Array, from: number, to: number): number {
+  let at = from;
+  if (bytes[at] !== QUOTE) {
+    while (at < to && bytes[at] !== COMMA) at++;
+    return at;
+  }
+  for (at++; at < to && bytes[at] !== QUOTE; at++) if (bytes[at] === BACKSLASH) return from;
+  return at + 1;
+}
+
+function endOfDigits(bytes: Uint8Array, from: number, to: number): number {
+  let at = from;
+  while (at < to && bytes[at] >= ZERO && bytes[at] <= NINE) at++;
+  return at;
+}
+
+/** A whole number as JSON writes it; -1 where it is none. */
+function digits(bytes: Uint8Array, from: number, to: number): number {
+  const count = to - from;
+  if (count === 0 || count > MOST_DIGITS || (bytes[from] === ZERO && count > 1)) return -1;
+  let value = 0;
+  for (let at = from; at < to; at++) value = value * 10 + (bytes[at] - ZERO);
+  return value <= Number.MAX_SAFE_INTEGER ? value : -1;
+}
+
+/** What JSON reads in it must give the same bytes again. */
+function formOf(whole: Uint8Array, middle: Uint8Array, tail: Uint8Array): Form | undefined {
+  const text = decoder.decode(whole);
+  let r: Reading;
+  try {
+    r = JSON.parse(text) as Reading; // looked at below
+  } catch {
+    return undefined;
+  }
+  const { quality, from, kind, t, seq, origin } = r;
+  if (quality !== 'good' || typeof from !== 'string' || typeof kind !== 'string' || !isPlain(r.value)) return undefined;
+  const [between, end] = [`,"from":${JSON.stringify(from)},"kind":${JSON.stringify(kind)},"t":`, `,"origin":${JSON.stringify(origin)}}`];
+  if (decoder.decode(middle) !== between || decoder.decode(tail) !== end) return undefined;
+  if (text !== `{"quality":"good","value":${JSON.stringify(r.value)}${between}${t},"seq":${seq}${end}`) return undefined;
+  const begin = encoder.encode(`[${JSON.stringify(from)},null,`);
+  return { from, kind, origin, middle: middle.slice(), tail: tail.slice(), head: begin, next: undefined };
+}
