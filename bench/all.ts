@@ -17,6 +17,7 @@ const BENCHES: Readonly<Record<string, (seconds?: number) => Promise<readonly Re
   session: async () => (await import('./session.ts')).session(),
   polls: async () => (await import('./polls.ts')).polls(),
   pairs: async () => (await import('./pairs.ts')).pairs(),
+  physics: async () => (await import('./physics.ts')).physics(),
   frame: async () => (await import('./frame.ts')).frame(),
   waveforms: async () => (await import('./waveforms.ts')).waveforms(),
   gigabit: async (seconds) => (await import('./gigabit.ts')).gigabits(seconds),
