@@ -224,6 +224,34 @@ describe('loose', () => {
     expect(await ask('A?\nREAD\n')).toBe('a2\n');
   });
 
+  test('a talk that asks the same twice is followed; who begins, begins with it', async () => {
+    const counting = (at: number, waiting: string, spectrum: string): readonly Entry[] => [
+      ...asked(at, 'COUNT?\n', `${waiting}\n`),
+      ...asked(at + 0.01, 'GET?\n', `${spectrum}\n`),
+      ...asked(at + 0.02, 'COUNT?\n', '0\n'),
+    ];
+    const { ask, pass } = await bench([...counting(1, '1', 'a'), ...counting(3, '2', 'b'), ...asked(5, 'COUNT?\n', '7\n')]);
+    await ask('GET?\n');
+    await pass(2);
+    for (const round of [1, 2]) {
+      expect(await ask('COUNT?\n'), `round ${round}`).toBe('1\n');
+      expect(await ask('GET?\n')).toBe('a\n');
+      expect(await ask('COUNT?\n')).toBe('0\n');
+    }
+    await pass(0.6);
+    expect(await ask('COUNT?\n')).toBe('2\n');
+    expect(await ask('GET?\nCOUNT?\n')).toBe('b\n0\n');
+    await pass(2);
+    expect(await ask('COUNT?\n')).toBe('7\n');
+  });
+
+  test('bytes of a stream are no file, though they bear a name', async () => {
+    const named: Entry = { kind: 'bytes', wire: { link: LINK, direction: 'in', t: s(1.01), bytes: bytes('FIRM\n'), name: 'FIRM' } };
+    const { ask, said } = await bench([out(1, 'F?\n'), named, exchange(1, 'F?\n', { came: 1.01, reply: 'FIRM\n' })]);
+    expect(await ask('F?\n')).toBe('FIRM\n');
+    expect(said).toEqual(['FIRM\n']);
+  });
+
   test('an adapter’s read belongs to the address in the same write', async () => {
     const transaction = (n: number, words: string): string => `++auto 0\n++addr ${n}\n${words}\n++read eoi\n`;
     const { ask, strange } = await bench([...asked(1, transaction(1, 'V?'), 'one\n'), ...asked(2, transaction(2, 'V?'), 'two\n')], {

@@ -81,7 +81,7 @@ function copied({ rig, served, file, what, command, files: layOut = false }: Cop
       throw new Usage(`--write: ${path.join('.')} is written once for several links (an alias); write each by itself`);
     changes.set(from, change);
   };
-  const moved = folder !== rig.folder;
+  const moved = layOut || folder !== rig.folder;
   const links: readonly (readonly [path: readonly string[], link: Rig['links'][string]])[] = [
     ...Object.entries(rig.links).map(([name, link]) => [['links', name], link] as const),
     ...rig.instruments.flatMap((i) =>
@@ -93,7 +93,7 @@ function copied({ rig, served, file, what, command, files: layOut = false }: Cop
   ];
   for (const [path, { wire, address }] of links) {
     const named = path[0] === 'instruments' && Object.hasOwn(rig.links, scalarAt(rig.text, path) ?? '');
-    const now = served.get(wire) ?? (moved && address.startsWith('folder:') ? address : undefined);
+    const now = served.get(wire) ?? (moved && address.startsWith('folder:') ? wire : undefined);
     if (!named && now !== undefined) replace(path, now);
   }
   // Sessions of the copy lie beside it, not among those of the real instruments.

@@ -148,3 +148,10 @@ export function places(rig: Pick<Rig, 'name' | 'links'>, wanted: RigServing, sto
     return path;
   };
 }
+
+/** Resolves when the program is told to end. */
+export function interrupted(): Promise<void> {
+  return new Promise((end) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => end());
+  });
+}

@@ -8,7 +8,7 @@ import { serveFolder, serveTcp, serveUdp, type Where } from '../serve.ts';
 import { type Device, universe } from '../simulate.ts';
 import { Refused, type Simulator } from '../simulator.ts';
 import { type Command, EXIT, guarded, type Io, type Parsed, parse, suggestion, Usage } from './command.ts';
-import { serve, serveTerminal, type Way } from './serve-wires.ts';
+import { interrupted, serve, serveTerminal, type Way } from './serve-wires.ts';
 import { SETTLE, type SimulatedScene, serveRig, wayOf } from './simulate-rig.ts';
 
 const HELP = `Examples:
@@ -87,12 +87,6 @@ export function simulating(args: readonly string[], io: Io, until: () => Promise
     } finally {
       for (const stop of scene.stops.reverse()) await stop();
     }
-  });
-}
-
-function interrupted(): Promise<void> {
-  return new Promise((end) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => end());
   });
 }
 

@@ -24,6 +24,8 @@ export interface Question {
   readonly expects: boolean;
   /** How it ended, where not with a reply: as the session has it. */
   readonly fault?: string;
+  /** Whose question it was: instrument and talk. */
+  readonly by?: string;
 }
 
 export interface Unasked {
@@ -146,9 +148,9 @@ export class RecordedLine {
       this.#last = undefined;
       this.#decoder = this.#protocol.tells.decoder();
       this.#out.push({ is: 'down', t: raw.t });
-    } else if (raw.name !== undefined) this.#out.push({ is: 'unasked', t: raw.t, bytes: raw.bytes.slice(), name: raw.name });
-    else if (this.#protocol.framing === 'packets') this.#piece(raw.t, raw.bytes.slice(), this.#decoder(raw.bytes));
-    else this.#cut(raw.t, raw.bytes);
+    } else if (this.#protocol.framing !== 'packets') this.#cut(raw.t, raw.bytes);
+    else if (raw.name === undefined) this.#piece(raw.t, raw.bytes.slice(), this.#decoder(raw.bytes));
+    else this.#out.push({ is: 'unasked', t: raw.t, bytes: raw.bytes.slice(), name: raw.name });
   }
 
   /** What the exchanges say of the time before this, and the bytes do not: bytes of it are lost. */
@@ -164,7 +166,7 @@ export class RecordedLine {
       if (this.#met.has(lost)) continue;
       this.#forget(lost);
       const whole: Mutable = { is: 'question', t: lost.asked, bytes: unhex(lost.sent), pieces: [], expects: expects(lost) };
-      if (lost.fault !== undefined) whole.fault = lost.fault;
+      marked(whole, lost);
       this.#restored(lost, whole);
       this.#emit(whole);
     }
@@ -194,8 +196,8 @@ export class RecordedLine {
     const x = this.#sent.get(hex(bytes))?.findLast((one) => near(one, t));
     if (x) this.#forget(x);
     const question: Mutable = { is: 'question', t, bytes: bytes.slice(), pieces: [], expects: x !== undefined && expects(x) };
-    if (x?.fault !== undefined) question.fault = x.fault;
-    if (!x) {
+    if (x) marked(question, x);
+    else {
       this.#alone.push(question);
       if (this.#alone.length > 64) this.#alone.shift();
     }
@@ -219,6 +221,12 @@ export class RecordedLine {
 
   /** Message by message, each with all bytes since the one before. */
   #cut(t: number, bytes: Uint8Array): void {
+    if (!this.#open && this.#late.length === 0 && !(this.#last && t - this.#last.question.t < ACKNOWLEDGED)) {
+      // Nobody has asked: wherever its messages end, it came by itself.
+      this.#decoder(bytes);
+      this.#out.push({ is: 'unasked', t, bytes: Uint8Array.from([...this.#held.splice(0), ...bytes]) });
+      return;
+    }
     for (let i = 0; i < bytes.length; i++) {
       this.#held.push(bytes[i]);
       const said = this.#decoder(bytes.subarray(i, i + 1));
@@ -284,6 +292,10 @@ export class RecordedLine {
   }
 }
 
+function marked(question: Mutable, { instrument, by, fault }: Recorded): void {
+  question.by = `${instrument} ${by}`;
+  if (fault !== undefined) question.fault = fault;
+}
 const expects = ({ reply, fault }: Recorded): boolean => reply !== undefined || fault !== undefined;
 /** Noise is recorded with the time at which it was seen to be none. */
 const came = (x: Recorded, t: number): boolean =>

@@ -54,7 +54,7 @@ export class LoosePort extends RecordedPort {
   protected async ask(asked: Asked, says: Subject<Said>, context: Context, mono: number): Promise<void> {
     await this.due();
     const key = this.#first.keyOf(asked, context.before);
-    const found = key === undefined ? undefined : (this.#last.get(key) ?? this.#first.get(key));
+    const found = key === undefined ? undefined : (this.#last.follow(key, context) ?? this.#first.get(key));
     if (!found) {
       context.silent(asked.key);
       if (!this.#first.isSilent(asked)) this.wonder(asked);

@@ -4,12 +4,31 @@ import type { AnyProtocol } from '../instrument.ts';
 import { type Asked, askedIn } from './recorded-asks.ts';
 import type { Question } from './recorded-line.ts';
 
+const GAP = 20_000; // microseconds: the next question of a talk comes sooner
+const LONGEST = 64; // questions of one talk
 const BEHIND = 8; // questions without an answer that the next one may belong to
 const MOST = 1 << 16; // different questions of one wire
+
+/** Questions that one talk of the recording asked one after the other. */
+interface Talk {
+  readonly asked: { readonly key: string; readonly question: Question }[];
+  /** When the last of them was answered. */
+  until: number;
+}
+export interface Place {
+  readonly talk: Talk;
+  readonly at: number;
+}
+interface Kept {
+  readonly question: Question;
+  readonly place?: Place;
+}
 
 /** Questions that want no answer, since the last one that has had one: an adapter's "read" belongs to what was said before it. */
 export class Context {
   #before: readonly string[] = [];
+  /** The question of the recording that was answered last. */
+  place: Place | undefined;
   get before(): readonly string[] {
     return this.#before;
   }
@@ -26,7 +45,9 @@ const joined = (before: readonly string[], key: string): string => [...before, k
 /** The replies of one wire: of each question the first, or the last one seen. */
 export class Replies {
   readonly #protocol: AnyProtocol;
-  readonly #of = new Map<string, Question>();
+  readonly #of = new Map<string, Kept>();
+  /** The last one of each kind of talk. */
+  readonly #talks = new Map<string, Talk>();
   readonly #like = new Map<string, string>();
   readonly #context = new Context();
   /** Those that were once asked with nothing before them. */
@@ -60,11 +81,37 @@ export class Replies {
     if (before.length === 0 && this.#alone.size < MOST) this.#alone.add(last.key);
     if (all.length === 1 && this.#own.size < MOST) this.#own.add(last.key);
     if (question.fault === GIVEN_UP && question.pieces.length === 0) return; // that says nothing of the instrument
-    for (let n = 0; n <= before.length; n++) this.#put(joined(before.slice(n), last.key), question);
+    const place = this.#first || all.length > 1 || before.length > 0 ? undefined : this.#placeOf(last.key, question);
+    for (let n = 0; n <= before.length; n++) this.#put(joined(before.slice(n), last.key), place ? { question, place } : { question });
   }
 
   get(key: string): Question | undefined {
-    return this.#of.get(key);
+    return this.#of.get(key)?.question;
+  }
+
+  /**
+   * The last one, for a client who is at a place of the recording: a talk may ask the same several times and be told otherwise (how many
+   * spectra wait), so the next question of the talk gets its own answer, and who begins gets the first answer of the last talk.
+   */
+  follow(key: string, context: Context): Question | undefined {
+    const kept = this.#of.get(key);
+    const { place } = context;
+    const next = place && place.talk === kept?.place?.talk ? place.talk.asked[place.at + 1] : undefined;
+    const follows = place && next?.key === key ? { question: next.question, place: { talk: place.talk, at: place.at + 1 } } : kept;
+    context.place = follows?.place;
+    return follows?.question;
+  }
+
+  #placeOf(key: string, question: Question): Place | undefined {
+    const { by, t, pieces } = question;
+    if (by === undefined) return undefined;
+    const last = this.#talks.get(by);
+    const goesOn = last && t - last.until < GAP && last.asked.length < LONGEST;
+    const talk: Talk = goesOn ? last : { asked: [], until: t };
+    this.#talks.set(by, talk);
+    talk.asked.push({ key, question });
+    talk.until = t + (pieces.at(-1)?.after ?? 0);
+    return { talk, at: talk.asked.length - 1 };
   }
 
   /** True where it is known, and had no answer of its own. */
@@ -90,10 +137,10 @@ export class Replies {
     if (like !== undefined && (this.#like.size < MOST || this.#like.has(like))) this.#like.set(like, key);
   }
 
-  #put(key: string, question: Question): void {
-    const known = this.#of.has(key);
-    if (known && this.#first) return;
-    if (known || this.#of.size < MOST) this.#of.set(key, question);
+  #put(key: string, kept: Kept): void {
+    const known = this.#of.get(key);
+    if (known && (this.#first || (known.place && known.place.talk === kept.place?.talk))) return;
+    if (known || this.#of.size < MOST) this.#of.set(key, kept);
     else this.over++;
   }
 }
