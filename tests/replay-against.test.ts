@@ -1,7 +1,12 @@
 /** A session against simulators: as they were, and each with one thing that the instrument does otherwise. */
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import type { CounterFrame } from '../protocols/counter-frames.ts';
 import type { ModbusTell } from '../protocols/modbus.ts';
 import { type Catalogue, catalogue } from '../src/catalogue.ts';
+import { againstWords } from '../src/cli/replay-against.ts';
 import { type Against, againstSimulators } from '../src/replay/against.ts';
 import type { Simulator } from '../src/simulator.ts';
 import { recorded, rigNamed } from './replay-session.ts';
@@ -150,16 +155,45 @@ describe('found and named, and nothing else', () => {
     expect(r.findings[0].what).toMatch(/^no answer to this question: .*(\d) numbers.* instead of .*(\d) numbers/);
   });
 
-  test('another exception', async () => {
+  test('an exception, and another one', async () => {
     const refuses =
       (code: number): Say =>
       (q, said) => {
         const { unit, function: fn, address } = q as { unit: number; function: number; address: number }; // what modbusRtu gives
-        return unit === 2 && fn === 3 && address === 2 ? [{ unit, function: fn, exception: code }] : said;
+        return unit === 2 && fn === 3 && address !== 111 && said.length > 0 ? [{ unit, function: fn, exception: code }] : said;
       };
-    const r = await run(changed('eurotherm-2000', refuses(2)));
-    if (r.findings.length > 0)
-      expect(new Set(r.findings.map((f) => `${f.class} ${f.what}`))).toEqual(new Set(['error no error then, the simulator: exception 2']));
+    const one = changed('eurotherm-2000', refuses(2));
+    const r = await run(one);
+    const errors = r.findings.filter(({ class: kind }) => kind === 'error');
+    expect(errors).toEqual(r.findings);
+    expect(new Set(errors.map((f) => `${f.instrument} ${f.what}`))).toEqual(new Set(['oven no error then, the simulator: exception 2']));
+    // The same of a recording in which it refuses, and of one that refuses with another.
+    const refused = await recorded(quiet, one, { seconds: 2 });
+    const against = async (using: Catalogue): Promise<readonly string[]> =>
+      (await againstSimulators({ folder: refused.folder, rig: quiet, catalogue: using })).findings.map((f) => `${f.instrument} ${f.what}`);
+    try {
+      expect(await against(one)).toEqual([]);
+      expect(new Set(await against(changed('eurotherm-2000', refuses(4))))).toEqual(
+        new Set(['oven exception 2 then, the simulator: exception 4']),
+      );
+    } finally {
+      await refused.remove();
+    }
+  });
+
+  test('an answer to a question that was never answered', async () => {
+    const silent = await recorded(
+      quiet,
+      changed('ipg-ylr', (q, said) => (q === 'RCT' ? [] : said)),
+      { seconds: 3 },
+    );
+    try {
+      const r = await againstSimulators({ folder: silent.folder, rig: quiet, catalogue: known });
+      expect(short(r)).toEqual(['alone laser "RCT\\r": was not answered then, the simulator answers']);
+      expect(r.findings[0].first).toMatchObject({ question: '"RCT\\r"', simulator: expect.stringMatching(/^"RCT: /) });
+    } finally {
+      await silent.remove();
+    }
   });
 
   test('another name is told apart, and is no difference', async () => {
@@ -174,13 +208,119 @@ describe('found and named, and nothing else', () => {
 
 describe('orders', () => {
   test('have their effect on the simulated world: one that is not carried out shows', async () => {
-    const r = await run(
-      changed(
-        'ipg-ylr',
-        (q, said) => (String(q).startsWith('SDC') && said.length === 0 ? [String(q)] : said),
-        (q) => !/^SDC 4[05]/.test(String(q)),
-      ),
+    const deaf = changed('ipg-ylr', (_, said) => said);
+    const simulator = deaf.simulators.get('ipg-ylr');
+    const main = simulator?.answer.main;
+    if (!simulator || !main) throw new Error('no simulator');
+    const kept: Simulator = {
+      ...simulator,
+      // It says that it has taken the set point, and does not.
+      answer: { main: (q, ...rest) => (/^SDC 40/.test(String(q)) ? ['SDC: 40.0'] : main(q, ...rest)) },
+    };
+    const r = await run({ ...deaf, simulators: new Map(deaf.simulators).set('ipg-ylr', kept) });
+    expect(r.findings.map((f) => `${f.class} ${f.of}`)).toEqual(['physics laser.output_power', 'physics laser.set_point']);
+    const power = r.channels.find(({ channel }) => channel === 'laser.output_power');
+    expect(power?.first).toMatchObject({ was: expect.any(Number), is: expect.any(Number) });
+  });
+});
+
+/** As many again, and some. */
+const doubled = ({ number, counters }: CounterFrame): CounterFrame => ({ number, counters: counters.map((n) => 2 * n + 10) });
+
+describe('streams', () => {
+  const streamed = {
+    ...rig,
+    instruments: rig.instruments.filter(({ name }) => ['board', 'camera'].includes(name)),
+    derive: [],
+    alarms: undefined,
+    start: [],
+  };
+
+  test('are paired by time; what a simulator does not send is named', async () => {
+    const one = await recorded(streamed, known, { seconds: 4 });
+    const board = known.simulators.get('sitcp-board');
+    if (!board) throw new Error('no simulator');
+    const say = board.unasked?.data?.say;
+    const using = (unasked: Simulator['unasked']): Catalogue => ({
+      ...known,
+      simulators: new Map(known.simulators).set('sitcp-board', { ...board, unasked } as Simulator), // the same language
+    });
+    const against = (catalogue: Catalogue): Promise<Against> => againstSimulators({ folder: one.folder, rig: streamed, catalogue });
+    try {
+      const same = await against(known);
+      expect(short(same)).toEqual([]);
+      expect(same.channels.find(({ channel }) => channel === 'board.counter_0')?.pairs).toBeGreaterThan(30);
+      const silent = await against(using({}));
+      expect(short(silent)).toEqual(['unknown board by itself (data): came by itself then, the simulator does not send it']);
+      const every = board.unasked?.data?.every ?? 1;
+      const other = await against(
+        using({
+          data: {
+            every,
+            say: (s, w, t) => (say?.(s, w, t) ?? []).map((m) => doubled(m as CounterFrame)),
+          },
+        }),
+      );
+      expect(other.findings.map((f) => `${f.class} ${f.of}`)).toContain('physics board.counter_0');
+      expect(new Set(other.findings.map((f) => f.class))).toEqual(new Set(['physics']));
+    } finally {
+      await one.remove();
+    }
+  });
+});
+
+describe('what is not compared is named', () => {
+  test('an instrument without a simulator', async () => {
+    const without = new Map(known.simulators);
+    without.delete('druck-pace');
+    without.delete('bridgman-deadman');
+    const r = await run({ ...known, simulators: without });
+    expect(r.findings).toEqual([]);
+    expect(r.without.map(({ instrument, model }) => `${instrument} ${model}`)).toEqual(['guard bridgman-deadman', 'gas druck-pace']);
+    expect(r.without.every(({ exchanges }) => exchanges > 10)).toBe(true);
+    expect(r.exchanges.asked + r.without.reduce((n, { exchanges }) => n + exchanges, 0)).toBe(r.exchanges.recorded);
+    expect(r.channels.some(({ channel }) => channel.startsWith('gas.'))).toBe(false);
+    const said = againstWords('head', r, 1);
+    expect(said).toMatch(/\nas the instruments\n/);
+    expect(said).toMatch(/\nwithout a simulator\n {2}guard \(bridgman-deadman\): \d+ exchanges not asked\n {2}gas \(druck-pace\)/);
+  });
+
+  test('a rig of nothing but those is not the same as anything', async () => {
+    const r = await run({ ...known, simulators: new Map() });
+    expect(r.exchanges.compared).toBe(0);
+    expect(r.verdict).toBe('differs');
+  });
+
+  test('a session that is cut off in its middle, and damaged', async () => {
+    const place = await mkdtemp(join(tmpdir(), 'bridgman-against-'));
+    try {
+      await cp(recording.folder, place, { recursive: true });
+      const [part] = (await readdir(place)).filter((name) => name.startsWith('slow')).sort();
+      const bytes = await readFile(join(place, part));
+      const half = bytes.subarray(0, Math.floor(bytes.length / 2));
+      half.fill(0, Math.floor(half.length / 2), Math.floor(half.length / 2) + 40);
+      await writeFile(join(place, part), half);
+      const r = await againstSimulators({ folder: place, rig: quiet, catalogue: known });
+      expect(r.complete).toBe(false);
+      expect(r.trouble.length).toBeGreaterThan(0);
+      expect(r.exchanges.compared).toBeGreaterThan(20);
+      const said = againstWords('head', r, 1);
+      expect(said).toMatch(/\nlost\n/);
+      expect(said).toMatch(/the session was cut off/);
+    } finally {
+      await rm(place, { recursive: true, force: true });
+    }
+  });
+});
+
+describe('in words', () => {
+  test('a difference has its question and both answers', async () => {
+    const r = await run(changed('ipg-ylr', (q, said) => (q === 'RCT' ? [] : said)));
+    const said = againstWords('session: rig demo', r, 0.5);
+    expect(said).toMatch(/^session: rig demo\n\d+ exchanges of 1\d s, \d+ asked again of simulators \(seed 1\) in 0\.50 s\n\ndiffers\n/);
+    expect(said).toMatch(
+      /\na simulator does not know: 1\n {2}laser: "RCT\\r": .*; (\d+) of \1\n {4}first 2026-01-01 [\d:.]+, asked "RCT\\r": "RCT: 2\d\.\d\\r" then, the simulator nothing\n/,
     );
-    expect(r.findings.map((f) => `${f.class} ${f.of}`)).toContain('physics laser.set_point');
+    expect(said).toMatch(/\nnot compared\n {2}laser\.temperature: \d+ x: the simulator did not answer\n/);
   });
 });

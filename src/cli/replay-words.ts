@@ -8,10 +8,11 @@ import { lasting } from './shape.ts';
 
 const MOST = 40; // rows of a list; --json has all
 
-const utc = (t: number): string => (Number.isFinite(t) ? new Date(t / 1000).toISOString().replace('T', ' ').replace('Z', '') : 'no time');
-const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
-const isUnit = (kind: string): kind is Unit => (UNITS as readonly string[]).includes(kind);
-const list = (lines: readonly string[]): string =>
+export const utc = (t: number): string =>
+  Number.isFinite(t) ? new Date(t / 1000).toISOString().replace('T', ' ').replace('Z', '') : 'no time';
+export const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
+export const isUnit = (kind: string): kind is Unit => (UNITS as readonly string[]).includes(kind);
+export const list = (lines: readonly string[]): string =>
   [...lines.slice(0, MOST), ...(lines.length > MOST ? [`  ... and ${lines.length - MOST} more: --json has all of them`] : [])]
     .map((line) => `${line}\n`)
     .join('');

@@ -1,5 +1,5 @@
 /** What is found where recorded answers and those of simulators are not alike, each kind of it once, with its count and its first example. */
-import { errorOf, type Form, formOf, type NumberForm, otherForm } from './against-form.ts';
+import { errorOf, type Form, formOf, type NumberForm, otherForm, otherFrame } from './against-form.ts';
 
 /**
  * unknown: was answered then, the simulator is silent; alone: was silent then, the simulator answers; error: one answers with an error, or
@@ -29,6 +29,14 @@ export interface Finding {
   readonly first: Example;
 }
 
+/** What could not be compared. It is never counted as the same. */
+export interface NotCompared {
+  /** An instrument or a channel. */
+  readonly of: string;
+  readonly why: string;
+  readonly count: number;
+}
+
 interface Tally {
   readonly what: string;
   count: number;
@@ -44,7 +52,8 @@ interface Asked {
   among: number;
   /** How often the instrument answered. */
   answered: number;
-  readonly found: Map<string, Tally & { readonly class: Class }>;
+  /** `then`: an error of the recording alone. */
+  readonly found: Map<string, Tally & { readonly class: Class; readonly then: boolean }>;
   readonly shapes: Set<string>;
   readonly loose: Set<string>;
   readonly odd: Map<string, Tally & { readonly loose: string }>;
@@ -59,6 +68,8 @@ interface Written {
 }
 
 const FEW = 4; // samples from which on the number of decimals is known
+const SOME = 0.25; // of a question's numbers: those that may be written otherwise because of their value
+const RARE = 0.05; // of a poll's answers: an error that stands for the line, not for the instrument
 const DIFFERENT_QUESTIONS = 1024; // of one instrument; then those without their numbers, then all others together
 
 export class Findings {
@@ -118,7 +129,7 @@ export class Findings {
     const asked = this.#at(instrument, key, plain);
     const [was, is] = [errorOf(then), errorOf(now)];
     if (was !== is) {
-      found(asked, 'error', `${was ?? 'no error'} then, the simulator: ${is ?? 'no error'}`, example);
+      found(asked, 'error', `${was ?? 'no error'} then, the simulator: ${is ?? 'no error'}`, example, is === undefined);
       return { how: 'error' };
     }
     const [a, b] = [formOf(then), formOf(now)];
@@ -161,8 +172,9 @@ export class Findings {
   }
 
   /** All that was found, once the whole recording is known: what an instrument said at any time is its form. */
-  list(): readonly Finding[] {
+  list(): { readonly findings: readonly Finding[]; readonly rare: readonly NotCompared[] } {
     const all: Finding[] = [];
+    const rare: NotCompared[] = [];
     for (const asked of this.#asked.values()) {
       const { instrument, of, among, shapes, loose, odd, written } = asked;
       const push = (kind: Class, { what, count, first }: Tally): number =>
@@ -170,14 +182,18 @@ export class Findings {
       for (const one of asked.found.values()) {
         // A question that was answered at other times was lost then: it says nothing about the instrument.
         if (one.class === 'alone' && asked.answered > 0) continue;
+        if (one.then && one.count <= RARE * among) {
+          rare.push({ of: instrument, why: `an error now and then: ${of}: ${one.what}`, count: one.count });
+          continue;
+        }
         push(one.class, one);
       }
       for (const [shape, one] of odd) if (!shapes.has(shape) && !loose.has(one.loose)) push('form', one);
       const ways = new Map<string, Tally>();
       for (const each of written.values())
         for (const one of each.odd.values()) {
-          const how = one.pair && unlike(each, one.pair);
-          if (how === undefined || how.length === 0) continue;
+          const how = unlike(each, one);
+          if (how.length === 0) continue;
           const what = `how ${one.what} is written: ${how.join(', ')}`;
           const known = ways.get(what);
           if (known) known.count += one.count;
@@ -185,7 +201,7 @@ export class Findings {
         }
       for (const one of ways.values()) push('form', one);
     }
-    return all;
+    return { findings: all, rare };
   }
 }
 
@@ -195,11 +211,11 @@ export interface Compared {
   readonly forms?: readonly [Form, Form];
 }
 
-function found({ found: all }: Asked, kind: Class, what: string, first: Example): void {
+function found({ found: all }: Asked, kind: Class, what: string, first: Example, then = false): void {
   const key = `${kind} ${what}`;
   const known = all.get(key);
   if (known) known.count++;
-  else all.set(key, { class: kind, what, count: 1, first });
+  else all.set(key, { class: kind, what, count: 1, first, then });
 }
 
 /** Of words, not of numbers in hexadecimal digits. */
@@ -209,11 +225,15 @@ const nameOf = ({ lead, decimals, exponent, padded }: NumberForm): string =>
   `${lead} ${decimals} ${exponent ? `${exponent.letter}${exponent.sign}${exponent.digits}` : ''} ${padded}`;
 
 /** In what the simulator's number is written as none of the recorded ones; nothing where too little is known. */
-function unlike({ forms, samples }: Written, [a, b]: readonly [NumberForm, NumberForm]): readonly string[] {
-  const recorded = [...forms.values()];
-  const free = new Set(recorded.map(({ decimals }) => decimals)).size > 1; // as many decimals as the value needs
-  if (recorded.some((one) => otherForm(free ? { ...one, decimals: b.decimals } : one, b).length === 0)) return [];
-  // Of few numbers it is not known whether they are written with as many digits as they need.
+function unlike(written: Written, { pair, count }: Tally): readonly string[] {
+  if (!pair) return [];
+  const [a, b] = pair;
+  const { samples } = written;
+  const recorded = [...written.forms.values()];
+  const other = recorded.map((one) => otherForm(one, b)).sort((x, y) => x.length - y.length)[0] ?? otherForm(a, b);
+  const frame = recorded.map((one) => otherFrame(one, b)).sort((x, y) => x.length - y.length)[0] ?? [];
+  // Whether numbers have as many digits as they need is not known of few; of many it shows in that only some have others.
   const same = Math.abs(a.value - b.value) <= 1.01 * Math.max(a.step, b.step);
-  return otherForm(samples < FEW && !same ? { ...a, decimals: b.decimals, exponent: b.exponent } : a, b);
+  const free = samples < FEW ? !same : count <= SOME * samples;
+  return free ? frame : other;
 }

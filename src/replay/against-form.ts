@@ -2,9 +2,8 @@
  * The form of an answer apart from what it says: which fields of which sort, arrays of which length, and how its numbers are written.
  * Found by a walk over the decoded message, the same for every protocol.
  */
-import { Fault, latin1 } from '../../protocols/protocol.ts';
+import { Fault, fromLatin1, latin1 } from '../../protocols/protocol.ts';
 import { bare } from '../../protocols/scpi.ts';
-import { hex } from './tape.ts';
 
 /** How a number is written. */
 export interface NumberForm {
@@ -28,7 +27,7 @@ export interface Form {
   /** The same with numbers in hexadecimal digits, which may look like words. */
   readonly loose: string;
   readonly numbers: readonly NumberForm[];
-  /** Words of texts, and bytes: what they say is a value. */
+  /** Words of texts: what they say is a value. */
   readonly words: readonly string[];
   /** Every number in it, in its order, and what its last digit counts (0: a floating-point number). */
   readonly leaves: readonly number[];
@@ -70,7 +69,9 @@ function walk(m: unknown, out: Out, depth: number): Both {
   if (m instanceof Fault) return both(`noise (${m.fault})`);
   if (ArrayBuffer.isView(m)) {
     const bytes = new Uint8Array(m.buffer, m.byteOffset, m.byteLength);
-    out.words.push(hex(bytes));
+    // A name may be told in a field of bytes.
+    const name = latin1(bytes).replace(/\0+$/, '');
+    if (name !== '' && isText(fromLatin1(name))) out.words.push(name);
     return both(`${bytes.length} bytes`);
   }
   if (Array.isArray(m)) {
@@ -168,9 +169,20 @@ function numberForm(token: string, blank: string): NumberForm | undefined {
 
 /** What of two ways to write a number is not the same; nothing where one program may have written both. */
 export function otherForm(a: NumberForm, b: NumberForm): readonly string[] {
+  return [...otherFrame(a, b), ...otherDigits(a, b)];
+}
+
+/** Of that: what does not come from the value. */
+export function otherFrame(a: NumberForm, b: NumberForm): readonly string[] {
   const out: string[] = [];
   if (a.lead !== b.lead && a.lead !== '-' && b.lead !== '-') out.push(`its sign (${leadWord(b)} instead of ${leadWord(a)})`);
   if (a.padded !== b.padded && whole(a.text).length !== whole(b.text).length) out.push('leading zeros');
+  return out;
+}
+
+/** Of that: what may, where a program writes as many digits as a value needs. */
+function otherDigits(a: NumberForm, b: NumberForm): readonly string[] {
+  const out: string[] = [];
   if (!a.exponent !== !b.exponent) out.push(b.exponent ? 'with an exponent' : 'without an exponent');
   else {
     if (a.decimals !== b.decimals) out.push(`${decimalsWord(b)} instead of ${decimalsWord(a)}`);
@@ -210,9 +222,11 @@ function textError(text: string): string | undefined {
   return /^\s*(?:\?|ERR(?:OR)?\b|NAK\b|\x15)|^\s*[CE]\d\d\s*$/i.test(text) ? `"${text.trim()}"` : undefined;
 }
 
-/** A question as people read it, and by which answers to it belong together: `numbers` false puts # in the place of its numbers. */
+/** Bytes that people read as text. */
+export const isText = (bytes: Uint8Array): boolean => bytes.every((b) => (b >= 0x20 && b < 0x7f) || b === 9 || b === 10 || b === 13);
+
+/** A question of text as people read it; `numbers` false puts # in the place of its numbers. */
 export function questionOf(sent: Uint8Array, numbers: boolean): string {
   const text = latin1(sent);
-  if (/^[\t\r\n\x20-\x7e]*$/.test(text)) return JSON.stringify(numbers ? text : text.replace(/[+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?/g, '#'));
-  return hex(sent);
+  return JSON.stringify(numbers ? text : text.replace(/[+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?/g, '#'));
 }

@@ -3,7 +3,7 @@ import { Fault } from '../../protocols/protocol.ts';
 import type { AnyProtocol } from '../instrument.ts';
 import { type Asking, messageOf } from './against-devices.ts';
 import type { Example, Findings } from './against-findings.ts';
-import { type Form, formOf, questionOf } from './against-form.ts';
+import { type Form, formOf, isText, questionOf } from './against-form.ts';
 import { type Recorded, shownHex } from './player.ts';
 import { hex, hexOf, type Told, unhex } from './tape.ts';
 
@@ -46,6 +46,8 @@ export class Judge {
     if (!asking || !protocol) return { example, compared: false, skip: whyNot(x), spoil: 'it was not asked' };
     if (fault !== undefined && CUT_OFF.includes(fault)) return { example, compared: false, skip: `cut off then (${fault})` };
     if (fault !== undefined && x.came !== undefined) return { example, compared: false, skip: 'the recorded answer is noise' };
+    if (x.by === 'proof' && reply === undefined)
+      return { example, compared: false, skip: 'what came then was no proof, and is not in the exchange' };
     const [key, plain] = keysOf(x, asking, protocol);
     const { answer, other } = asking;
     const said = answer ?? other;
@@ -74,25 +76,23 @@ function whyNot({ by, fault }: Recorded): string {
   return fault === NOT_WRITTEN ? 'its bytes did not go out then' : 'the rig has no such link';
 }
 
-/** By what questions belong together: as they are, and without their numbers. Orders and proofs bear another number each time. */
+/**
+ * By what questions belong together: as they are, and without their numbers (orders bear another each time). Where frames carry a number,
+ * without that.
+ */
 function keysOf(x: Recorded, { questions }: Asking, protocol: AnyProtocol): readonly [string, string] {
-  const asIs = isPoll(x) || x.by === 'identify';
-  const bytes = unhex(x.sent);
-  const text = questionOf(bytes, false);
-  if (text.startsWith('"')) return [asIs ? questionOf(bytes, true) : text, text];
+  let bytes = unhex(x.sent);
   const [q] = questions;
-  if (q === undefined) return [asIs ? `${x.by}: ${text}` : x.by, x.by];
-  const numbered: unknown = protocol.number ? protocol.number(q, 0) : q;
-  const form = `${x.by}: ${formOf(numbered).shape}`;
-  return [asIs ? `${x.by}: ${JSON.stringify(plainOf(numbered))}` : form, form];
-}
-
-/** With its bytes in hexadecimal, as JSON holds them. */
-const plainOf = (q: unknown): unknown => {
-  if (q !== null && typeof q === 'object') {
-    if (ArrayBuffer.isView(q)) return hex(new Uint8Array(q.buffer, q.byteOffset, q.byteLength));
-    if (Array.isArray(q)) return q.map(plainOf);
-    return Object.fromEntries(Object.entries(q).map(([name, value]) => [name, plainOf(value)]));
+  if (q !== undefined && questions.length === 1) {
+    const plain: unknown = protocol.number ? protocol.number(q, 0) : q;
+    if (protocol.number) bytes = protocol.asks.encode(plain);
+    if (!isText(bytes)) {
+      const form = `${x.by}: ${formOf(plain).shape}`;
+      return [isRepeated(x) ? `${x.by} (${hex(bytes)})` : form, form];
+    }
   }
-  return typeof q === 'bigint' ? String(q) : q;
-};
+  if (!isText(bytes)) return [isRepeated(x) ? `${x.by} (${hex(bytes)})` : x.by, x.by];
+  const plain = questionOf(bytes, false);
+  return [isRepeated(x) ? questionOf(bytes, true) : plain, plain];
+}
+const isRepeated = (x: Recorded): boolean => isPoll(x) || x.by === 'identify' || /^(watchdog|feed)/.test(x.by);

@@ -1,15 +1,7 @@
 /** What a session against simulators comes to. */
 import type { Trouble } from '../recorder/session-read.ts';
-import type { Example, Finding } from './against-findings.ts';
+import type { Example, Finding, NotCompared } from './against-findings.ts';
 import type { Channel } from './against-values.ts';
-
-/** What could not be compared. It is never counted as the same. */
-export interface NotCompared {
-  /** An instrument or a channel. */
-  readonly of: string;
-  readonly why: string;
-  readonly count: number;
-}
 
 export interface Against {
   /** 'as the instruments': nothing was found but other identities, and something was compared. */

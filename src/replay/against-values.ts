@@ -1,6 +1,7 @@
 /** Series of readings of recorded answers beside those of a simulator's answers to the same questions, and whether they are one physics. */
 import { type Reading, type Trace, total } from '../reading.ts';
 import type { Example } from './against-findings.ts';
+import type { Form } from './against-form.ts';
 import { nameOf } from './compare.ts';
 
 /** How one channel, or one index of it, came out. Values in SI. */
@@ -12,7 +13,9 @@ export interface Channel {
   readonly outside: number;
   readonly largest?: number;
   readonly median?: number;
-  /** More than so many of its pairs are outside. */
+  /** The simulator's values less the recorded ones, on average, where noise hides it in each pair but not in all of them together. */
+  readonly shift?: number;
+  /** Not more than one in twenty of its pairs is outside, and there is no shift. */
   readonly same: boolean;
   /** The first pair outside. */
   readonly first?: Example & { readonly was: unknown; readonly is: unknown };
@@ -30,9 +33,12 @@ export interface Leaves {
 }
 
 const BLOCK = 1024; // pairs that are judged together, with the scatter of their own time
+const MOST_LEAVES = 64; // numbers of an answer among which that of a channel is looked for
 const TRACES = 8; // of a stream, kept to be paired
 const SIGMAS = 4;
 const FRACTION = 0.05;
+const PARTS = 8;
+const SURE = 8; // errors of a mean of eight parts: as improbable as 4 sigma (Student's t, 7 degrees of freedom)
 const KEPT = 1 << 16; // sizes kept for a median
 
 interface Pair {
@@ -50,6 +56,7 @@ class Series {
   readonly #block: Pair[] = [];
   readonly #sizes: number[] = [];
   #largest = 0;
+  #shift: number | undefined;
   pairs = 0;
   outside = 0;
   readings = 0;
@@ -88,6 +95,10 @@ class Series {
       this.outside++;
       this.first ??= { ...example, was: a, is: b };
     }
+    const shift = shiftOf(block, this.#tolerance, step);
+    if (shift === undefined || Math.abs(shift) <= Math.abs(this.#shift ?? 0)) return;
+    this.#shift = shift;
+    this.first ??= { ...block[0].example, was: block[0].a, is: block[0].b };
   }
 
   result(channel: string): Channel {
@@ -100,7 +111,8 @@ class Series {
       pairs,
       outside,
       ...(sizes.length === 0 ? {} : { largest: this.#largest, median: sizes[sizes.length >> 1] }),
-      same: outside <= FRACTION * pairs,
+      ...(this.#shift === undefined ? {} : { shift: this.#shift }),
+      same: outside <= FRACTION * pairs && this.#shift === undefined,
       ...(first ? { first } : {}),
       // At the edge of a state the two may come a reading apart.
       ...(this.refused && this.refused.count > FRACTION * this.readings ? { refused: this.refused } : {}),
@@ -117,6 +129,19 @@ export function scatterOf(values: readonly number[]): number {
   const at = (part: number): number => sizes[Math.min(sizes.length - 1, Math.floor(part * sizes.length))];
   // Of normal noise both are the same; of counts and of coarse steps half the differences may be nothing.
   return Math.max(at(0.5) / 0.6745, at(0.75) / 1.1503) / Math.SQRT2;
+}
+
+/** The average difference, where it is more than is allowed; from the averages of parts, so that slow drifts count as noise. */
+function shiftOf(block: readonly Pair[], tolerance: number, step: number): number | undefined {
+  const size = Math.floor(block.length / PARTS);
+  if (size < 2) return undefined;
+  const mean = (values: readonly number[]): number => values.reduce((sum, v) => sum + v, 0) / values.length;
+  const parts = Array.from({ length: PARTS }, (_, i) => mean(block.slice(i * size, (i + 1) * size).map(({ a, b }) => b - a)));
+  const shift = mean(parts);
+  const error = Math.sqrt(parts.reduce((sum, v) => sum + (v - shift) ** 2, 0) / (PARTS - 1) / PARTS);
+  const large = mean(block.map(({ a, b }) => Math.max(Math.abs(a), Math.abs(b))));
+  const own = SIGMAS * Math.sqrt(mean(block.map(({ square }) => square)));
+  return Math.abs(shift) > SURE * error + own + tolerance * large + step ? shift : undefined;
 }
 
 /** What one step of the reply's number is in the channel: of that number on which the channel depends in a straight line. */
@@ -142,9 +167,18 @@ function stepOf(block: readonly Pair[]): number {
   return found.length === 0 ? 0 : Math.min(...found);
 }
 
+/** Where both answers have as many numbers. */
+export function leavesOf(then: Pick<Form, 'leaves' | 'steps'>, now: Pick<Form, 'leaves' | 'steps'>): Leaves | undefined {
+  if (then.leaves.length !== now.leaves.length || then.leaves.length > MOST_LEAVES) return undefined;
+  return { then: then.leaves, now: now.leaves, steps: then.steps.map((step, i) => Math.max(step, now.steps[i])) };
+}
+
 interface Heard {
   readonly t: number;
   readonly reading: Reading;
+  /** The numbers of its message, and their steps. */
+  readonly leaves: readonly number[];
+  readonly steps: readonly number[];
 }
 
 export class Values {
@@ -212,12 +246,12 @@ export class Values {
     for (const [column, { unit, data }] of Object.entries(then.columns)) {
       const [a, b] = [momentsOf(data), momentsOf(now.columns[column].data)];
       for (const of of ['mean', 'spread'] as const)
-        this.#of(`${name}.${column} (${of})`, unit).number({ a: a[of], b: b[of], square: 0, example });
+        this.#of(`${name}.${column} (${of})`, unit).number({ a: a[of], b: b[of], square: a.square[of] + b.square[of], example });
     }
   }
 
   /** What came by itself: paired by time. */
-  stream(which: 'then' | 'now', reading: Reading): void {
+  stream(which: 'then' | 'now', reading: Reading, { leaves, steps }: Pick<Form, 'leaves' | 'steps'>): void {
     const name = nameOf(reading);
     let stream = this.#streams.get(name);
     if (!stream) {
@@ -225,7 +259,7 @@ export class Values {
       this.#streams.set(name, stream);
     }
     if (which === 'then') stream.heard++;
-    stream[which].push({ t: reading.t, reading });
+    stream[which].push({ t: reading.t, reading, leaves, steps });
     const most = reading.kind === 'trace' ? TRACES : BLOCK;
     if (stream.then.length > most && stream.now.length > most) this.#meet(stream, false);
     // One side alone: it is not kept for ever.
@@ -241,7 +275,7 @@ export class Values {
     const until = last ? Number.POSITIVE_INFINITY : Math.min(then.at(-1)?.t ?? 0, now.at(-1)?.t ?? 0) - interval;
     let at = 0;
     let done = 0;
-    for (const { t, reading } of then) {
+    for (const { t, reading, leaves, steps } of then) {
       if (t > until) break;
       done++;
       while (at + 1 < now.length && Math.abs(now[at + 1].t - t) <= Math.abs(now[at].t - t)) at++;
@@ -251,7 +285,7 @@ export class Values {
         continue;
       }
       stream.met++;
-      this.#pair(reading, near.reading, { t }, false);
+      this.#pair(reading, near.reading, { t }, false, leavesOf({ leaves, steps }, near));
     }
     then.splice(0, done);
     now.splice(0, Math.max(0, at));
@@ -283,7 +317,13 @@ function intervalOf(heard: readonly Heard[]): number {
   return steps[steps.length >> 1] ?? 1e6;
 }
 
-function momentsOf(data: ArrayLike<number>): { readonly mean: number; readonly spread: number } {
+interface Moments {
+  readonly mean: number;
+  readonly spread: number;
+}
+
+/** With the squares of what is known of them from so many numbers. */
+function momentsOf(data: ArrayLike<number>): Moments & { readonly square: Moments } {
   let sum = 0;
   let square = 0;
   let n = 0;
@@ -294,5 +334,6 @@ function momentsOf(data: ArrayLike<number>): { readonly mean: number; readonly s
     }
   const mean = sum / Math.max(1, n);
   for (let i = 0; i < data.length; i++) if (Number.isFinite(data[i])) square += (data[i] - mean) ** 2;
-  return { mean, spread: Math.sqrt(square / Math.max(1, n)) };
+  const variance = square / Math.max(1, n);
+  return { mean, spread: Math.sqrt(variance), square: { mean: variance / Math.max(1, n), spread: variance / Math.max(1, 2 * n) } };
 }

@@ -8,19 +8,20 @@ import type { Reading } from '../reading.ts';
 import type { McapMessage } from '../recorder/mcap-read.ts';
 import { chunksFrom, type Trouble } from '../recorder/session-read.ts';
 import type { Rig } from '../rig.ts';
-import { adapted, modelOf, parsed, type Wire, wires } from '../rig-wires.ts';
+import { type Wire, wires } from '../rig-wires.ts';
 import { type Asking, Devices } from './against-devices.ts';
 import { type Example, Findings } from './against-findings.ts';
 import { type Form, formOf } from './against-form.ts';
 import { isAsked, isPoll, Judge } from './against-judge.ts';
 import { type Against, outcome } from './against-result.ts';
-import { type Leaves, Values } from './against-values.ts';
+import { collect, inPairs, type Side, type Twice } from './against-twice.ts';
+import { leavesOf, Values } from './against-values.ts';
 import { alarmIn, exchangeIn, orderIn } from './messages.ts';
-import { type Numbering, type Open, Player, type Recorded, shownHex } from './player.ts';
+import { type Open, type Recorded, shownHex } from './player.ts';
 import { Schedule } from './schedule.ts';
 import { hexOf, Tape, type Told } from './tape.ts';
 
-export type { Against, NotCompared } from './against-result.ts';
+export type { Against } from './against-result.ts';
 
 export interface AgainstOptions {
   readonly folder: string;
@@ -48,22 +49,10 @@ export async function againstSimulators(options: AgainstOptions): Promise<Agains
   }
 }
 
-/** One instrument twice: fed with what was recorded, and with what the simulator says to the same polls. */
-interface Twice {
-  readonly then: Player;
-  readonly now: Player;
-  /** Poll -> why the readings of its talk are not compared. */
-  readonly spoilt: Map<string, string>;
-  /** Poll -> the numbers of its replies so far. */
-  readonly leaves: Map<string, { readonly then: number[]; readonly now: number[]; readonly steps: number[]; odd: boolean }>;
-}
-
 interface Coming {
   readonly x: Recorded;
   readonly asking: Asking | undefined;
 }
-
-type Side = 'then' | 'now';
 
 class Rehearsal {
   readonly #options: AgainstOptions;
@@ -83,7 +72,8 @@ class Rehearsal {
   #devices: { readonly devices: Devices; readonly clock: VirtualClock } | undefined;
   /** What the players gave in this step. */
   readonly #given: Record<Side, Reading[]> = { then: [], now: [] };
-  #streaming = false;
+  /** The form of the message of a stream that is being read. */
+  #streaming: Form | undefined;
   readonly #heard = new Map<string, { instrument: string; role: string; then: number; now: number; first: Example }>();
   readonly #notCompared = new Map<string, { of: string; why: string; count: number }>();
   readonly #trouble: Trouble[] = [];
@@ -106,32 +96,12 @@ class Rehearsal {
     const found = wires(rig, catalogue);
     this.#wires = [...found.wires, ...found.tunnels];
     for (const wire of this.#wires) for (const { instrument, role } of wire.users) this.#links.set(`${instrument.name}/${role}`, wire);
-    const numbering = { then: new Map<string, Numbering>(), now: new Map<string, Numbering>() };
+    const twice = inPairs(catalogue, this.#clock, (side, reading) => this.#gave(side, reading));
     for (const placed of rig.instruments) {
-      const { name, links } = placed;
+      const { name, model, links } = placed;
       if (Object.keys(links).length === 0) continue; // nothing is asked of it
-      if (!catalogue.simulators.has(placed.model)) {
-        this.#without.set(name, { instrument: name, model: placed.model, exchanges: 0 });
-        continue;
-      }
-      const model = adapted(modelOf(catalogue, placed), placed);
-      const player = (side: Side): Player =>
-        new Player({
-          name,
-          model,
-          options: parsed(model, placed),
-          numbering: Object.fromEntries(
-            Object.entries(links).map(([role, { wire }]) => {
-              const known = numbering[side].get(wire) ?? { offset: 0 };
-              numbering[side].set(wire, known);
-              return [role, known] as const;
-            }),
-          ),
-          clock: this.#clock,
-          origin: 'simulator',
-          reading: (r) => this.#gave(side, r),
-        });
-      this.#twice.set(name, { then: player('then'), now: player('now'), spoilt: new Map(), leaves: new Map() });
+      if (catalogue.simulators.has(model)) this.#twice.set(name, twice(placed));
+      else this.#without.set(name, { instrument: name, model, exchanges: 0 });
     }
   }
 
@@ -259,7 +229,7 @@ class Rehearsal {
   }
 
   #gave(side: Side, reading: Reading): void {
-    if (this.#streaming) this.#values.stream(side, reading);
+    if (this.#streaming) this.#values.stream(side, reading, this.#streaming);
     else this.#given[side].push(reading);
   }
 
@@ -314,6 +284,8 @@ class Rehearsal {
     if (compared) this.#compared++;
     if (skip !== undefined) this.#skip(x.instrument, skip);
     if (spoil !== undefined && isPoll(x)) twice.spoilt.set(x.by, spoil);
+    if (usable && !twice.then.channels)
+      this.#skip(x.instrument, 'read by nobody: it has not identified itself in what there is of the session');
     if (forms) collect(twice, x, forms, odd);
     const t = x.came ?? x.asked;
     const now =
@@ -348,8 +320,7 @@ class Rehearsal {
       return;
     }
     if (!isPoll(x)) return; // what an order gives is the recording's own
-    const same = leaves && leaves.then.length === leaves.now.length && leaves.then.length === leaves.steps.length;
-    this.#values.exchange(then, now, example, leaves?.odd ?? false, same ? (leaves satisfies Leaves) : undefined);
+    this.#values.exchange(then, now, example, leaves?.odd ?? false, leaves && leavesOf(leaves.then, leaves.now));
   }
 
   #order(order: NonNullable<ReturnType<typeof orderIn>>): void {
@@ -400,7 +371,7 @@ class Rehearsal {
   /** True where a stream takes it. */
   #unasked(side: Side, link: string, told: Told): boolean {
     const wire = this.#wires.find(({ key }) => key === link);
-    this.#streaming = true;
+    this.#streaming = formOf(told.m);
     try {
       return (wire?.users ?? []).some(({ instrument, role }) => {
         const player = this.#twice.get(instrument.name)?.[side];
@@ -409,7 +380,7 @@ class Rehearsal {
         return true;
       });
     } finally {
-      this.#streaming = false;
+      this.#streaming = undefined;
     }
   }
 
@@ -426,12 +397,13 @@ class Rehearsal {
   }
 
   #result(): Against {
+    const { findings, rare } = this.#findings.list();
     return {
       ...outcome({
-        findings: this.#findings.list(),
+        findings,
         ...this.#values.channels(),
         heard: [...this.#heard.values()],
-        skipped: [...this.#notCompared.values()],
+        skipped: [...this.#notCompared.values(), ...rare],
         compared: this.#compared,
       }),
       seed: this.#seed,
@@ -444,15 +416,6 @@ class Rehearsal {
       duration: Math.max(0, (this.#to - this.#from) / 1e6),
     };
   }
-}
-
-function collect({ leaves }: Twice, { by }: Recorded, [a, b]: readonly [Form, Form], odd: boolean): void {
-  const known = leaves.get(by) ?? { then: [], now: [], steps: [], odd: false };
-  leaves.set(by, known);
-  known.then.push(...a.leaves);
-  known.now.push(...b.leaves);
-  known.steps.push(...a.steps.map((step, i) => Math.max(step, b.steps[i] ?? 0)));
-  known.odd ||= odd;
 }
 
 /** The form of what comes by itself: lists in it are as long as there is something to say, and hold what there is. */
