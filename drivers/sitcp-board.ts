@@ -10,6 +10,7 @@ import {
   NoReply,
   options,
   type Poll,
+  patiently,
   Refused,
   type Stream,
   type Takes,
@@ -168,7 +169,7 @@ function dataOf(r: Register, value: number | boolean): Uint8Array {
 const kindOf = ({ kind, unit }: Register): Exclude<Kind, 'trace'> => (kind === 'flag' ? 'flag' : kind === 'word' ? 'state' : unit);
 
 function* readRegister(ask: Askers<L>, name: string, { address, bytes }: Register): Talk<Uint8Array> {
-  const m = yield* ask.control.ask({ command: 'read', address, length: bytes });
+  const m = yield* patiently(TRIES, () => ask.control.ask({ command: 'read', address, length: bytes }));
   if (m.busError) throw new NoReply(`bus error: the board has nothing at ${hex(address, 8)} (${name})`);
   return m.data;
 }
@@ -176,16 +177,8 @@ function* readRegister(ask: Askers<L>, name: string, { address, bytes }: Registe
 /** A lost reply leaves it open whether the write was carried out: it is repeated only where that does no harm. */
 function* writeRegister(act: Actors<L>, name: string, r: Register, value: number | boolean): Talk<void> {
   const data = dataOf(r, value);
-  for (let left = r.idempotent ? TRIES : 0; ; left--) {
-    try {
-      const m = yield* act.control.exchange({ command: 'write', address: r.address, data });
-      if (!m.busError) return;
-    } catch (error) {
-      if (!(error instanceof NoReply) || left === 0) throw error;
-      continue;
-    }
-    throw new NoReply(`bus error: the board refuses a write to ${hex(r.address, 8)} (${name})`);
-  }
+  const m = yield* patiently(r.idempotent ? TRIES : 0, () => act.control.exchange({ command: 'write', address: r.address, data }));
+  if (m.busError) throw new NoReply(`bus error: the board refuses a write to ${hex(r.address, 8)} (${name})`);
 }
 
 function polled([name, r]: readonly [string, Register]): Poll<L, { readonly [n: string]: Kind }, Uint8Array> {

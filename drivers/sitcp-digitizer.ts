@@ -23,6 +23,7 @@ import {
   NoReply,
   options,
   type Poll,
+  patiently,
   Refused,
   type Stream,
   type Takes,
@@ -54,7 +55,7 @@ interface Options {
 }
 
 const { channels: CHANNELS, samples: SAMPLES } = DIGITIZER_64;
-const TRIES = 3; // times that a lost write is repeated: all registers can be written twice
+const TRIES = 3; // times that a lost question is repeated: all registers can be written twice
 
 const axis = (about: string, otherwise: Axis): Field<Axis> => ({
   about: `{ low, high, bins } of ${about} (otherwise ${otherwise.low} to ${otherwise.high}, ${otherwise.bins} bins)`,
@@ -122,7 +123,7 @@ function planOf(p: Options): ReadoutPlan {
 
 function* read(ask: Askers<L>, name: Register): Talk<readonly number[]> {
   const { address, bytes, count = 1 }: DigitizerRegister = DIGITIZER_REGISTERS[name];
-  const m = yield* ask.control.ask({ command: 'read', address, length: bytes * count });
+  const m = yield* patiently(TRIES, () => ask.control.ask({ command: 'read', address, length: bytes * count }));
   if (m.busError) throw new NoReply(`bus error: the board has nothing at 0x${address.toString(16)} (${name})`);
   return Array.from({ length: count }, (_, i) => m.data.slice(i * bytes, (i + 1) * bytes).reduce((n, byte) => n * 256 + byte, 0));
 }
@@ -131,16 +132,8 @@ function* write(act: Actors<L>, name: Register, value: number, index = 0): Talk<
   const { address, bytes }: DigitizerRegister = DIGITIZER_REGISTERS[name];
   const data = Uint8Array.from({ length: bytes }, (_, i) => Math.floor(value / 256 ** (bytes - 1 - i)) % 256);
   const q: RbcpAsk = { command: 'write', address: address + index * bytes, data };
-  for (let left = TRIES; ; left--) {
-    try {
-      const m = yield* act.control.exchange(q);
-      if (!m.busError) return;
-    } catch (error) {
-      if (!(error instanceof NoReply) || left === 0) throw error;
-      continue;
-    }
-    throw new NoReply(`bus error: the board refuses a write to 0x${address.toString(16)} (${name})`);
-  }
+  const m = yield* patiently(TRIES, () => act.control.exchange(q));
+  if (m.busError) throw new NoReply(`bus error: the board refuses a write to 0x${address.toString(16)} (${name})`);
 }
 
 const one = ([value = 0]: readonly number[]): number => value;

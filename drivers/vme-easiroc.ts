@@ -35,6 +35,7 @@ import {
   NoReply,
   options,
   type Poll,
+  patiently,
   Refused,
   type Stream,
   type Takes,
@@ -179,7 +180,7 @@ const photoelectrons: Field<Axis | undefined> = {
 };
 
 function* read(ask: Askers<L>, what: string, address: number, length: number): Talk<Uint8Array> {
-  const m = yield* ask.control.ask({ command: 'read', address, length });
+  const m = yield* patiently(TRIES, () => ask.control.ask({ command: 'read', address, length }));
   if (m.busError) throw new NoReply(`bus error: the board has nothing at ${hex(address)} (${what})`);
   return m.data;
 }
@@ -187,17 +188,8 @@ function* read(ask: Askers<L>, what: string, address: number, length: number): T
 /** Any length. A lost reply leaves it open whether the write was carried out: it is repeated where that does no harm. */
 function* write(act: Actors<L>, what: string, address: number, data: Uint8Array, idempotent = true): Talk<void> {
   for (const q of rbcpPieces({ command: 'write', address, data }, EVEN)) {
-    for (let left = idempotent ? TRIES : 0; ; left--) {
-      let busError: boolean;
-      try {
-        ({ busError } = yield* act.control.exchange(q));
-      } catch (error) {
-        if (!(error instanceof NoReply) || left === 0) throw error;
-        continue;
-      }
-      if (!busError) break;
-      throw new NoReply(`bus error: the board refuses a write to ${hex(q.address)} (${what})`);
-    }
+    const { busError } = yield* patiently(idempotent ? TRIES : 0, () => act.control.exchange(q));
+    if (busError) throw new NoReply(`bus error: the board refuses a write to ${hex(q.address)} (${what})`);
   }
 }
 

@@ -9,7 +9,7 @@ export { asRefused, declared, Part, readbackOf, type Scale, type Shown } from '.
 export type { Given, Kind, Kinds, Measured, Of, Trace, Values } from './reading.ts';
 export { bad } from './reading.ts';
 export type { Actor, Asker, Here, Talk } from './talk.ts';
-export { answered, drained, Garbled, NoReply, Refused } from './talk.ts';
+export { answered, drained, Garbled, NoReply, patiently, Refused } from './talk.ts';
 
 // A protocol's messages are of any type; they are inferred back by QOf and MOf where they are used.
 // biome-ignore lint/suspicious/noExplicitAny: variance of a generic container, see the line above

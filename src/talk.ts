@@ -49,6 +49,17 @@ export class NoReply extends Error {
   }
 }
 
+/** Asks up to `again` times more while no answer comes: over wires that lose packets, and where a question does no harm twice. */
+export function* patiently<T>(again: number, ask: () => Talk<T>): Talk<T> {
+  for (let left = again; ; left--) {
+    try {
+      return yield* ask();
+    } catch (error) {
+      if (!(error instanceof NoReply) || left <= 0) throw error;
+    }
+  }
+}
+
 /** A reply that has arrived but says something it cannot say: the link it came by is distrusted. */
 export class Garbled extends Error {
   readonly why: string;

@@ -7,7 +7,7 @@ import simulated from '../../simulators/sitcp-board.ts';
 import { acquire } from '../../src/acquire.ts';
 import { virtualClock } from '../../src/clock.ts';
 import { exchange, ORDER } from '../../src/exchange.ts';
-import type { Link } from '../../src/link.ts';
+import { type Link, wrapped } from '../../src/link.ts';
 import { faultyLink } from '../../src/links/faulty.ts';
 import { simulatedLink } from '../../src/links/simulated.ts';
 import type { Reading } from '../../src/reading.ts';
@@ -210,6 +210,38 @@ describe('the board', () => {
     const c = bench({ registers: { version: { address: 0x99999, bytes: 4 } } }, {});
     c.clock.advance(2);
     expect(c.one.state).toMatchObject({ is: 'refused', why: expect.stringContaining('nothing at 0x00099999 (version)') });
+  });
+
+  test('a lost datagram of a question: it is asked again, three times at most', () => {
+    const lossy = (drop: number) =>
+      bench({ registers: REGISTERS }, { registers: REGISTERS }, (link, clock) => faultyLink(link, clock, { seed: 1, drop }));
+    const b = lossy(0.25);
+    b.clock.advance(120);
+    const all = b.of('bias');
+    expect(all.length).toBeGreaterThan(20);
+    expect(all.filter((r) => r.quality === 'bad').length).toBeLessThan(0.1 * all.length); // 0.44^4 of them
+    const asked: string[] = [];
+    const silent = bench({ registers: REGISTERS }, { registers: REGISTERS }, (link, clock) => {
+      const faulty = faultyLink(link, clock, {
+        seed: 1,
+        get drop() {
+          return clock.mono() > 3 ? 1 : 0;
+        },
+      });
+      return wrapped(faulty, {
+        write(bytes, reply, safe) {
+          if (clock.mono() > 3) asked.push(hex(bytes));
+          return faulty.write(bytes, reply, safe);
+        },
+      });
+    });
+    silent.clock.advance(90);
+    const given = silent.of('bias').filter((r) => r.quality === 'bad').length;
+    const times = asked.filter((q) => /^ff c0 .. 02 00 00 00 10$/.test(q)).length;
+    expect(given).toBeGreaterThan(1);
+    expect(times).toBeGreaterThanOrEqual(4 * given);
+    expect(times).toBeLessThan(4 * given + 4);
+    expect(silent.of('bias').at(-1)).toMatchObject({ quality: 'bad', why: 'no answer within 1 s' });
   });
 
   test('a lost reply: a write is repeated where it does no harm, and nowhere else', () => {
