@@ -12,6 +12,7 @@ import {
   NoReply,
   options,
   type Poll,
+  patiently,
   Refused,
   type Takes,
   type Talk,
@@ -67,6 +68,8 @@ const NO_SUCH_NAME = 2;
 /** Names of one question: 40 replies of 32 bytes go into one datagram. */
 const MOST = 40;
 const MOST_ROWS = 2000;
+/** How often a question is asked again whose datagram, or that of its answer, was lost. */
+const TRIES = 2;
 
 const cell = (column: keyof typeof COLUMN, row: number): string => `${ENTRY}.${COLUMN[column]}.${row}`;
 const nameOf = (row: number): string => `u${row - 1}`;
@@ -84,7 +87,7 @@ function* all(ask: Askers<L>, p: Options, names: readonly string[], most = MOST)
 }
 
 function* some(ask: Askers<L>, p: Options, names: readonly string[]): Talk<SnmpTell> {
-  const m = yield* ask.main.ask({ version: p.version, community: p.read, kind: 'get', bindings: named(names) });
+  const m = yield* patiently(TRIES, () => ask.main.ask({ version: p.version, community: p.read, kind: 'get', bindings: named(names) }));
   if (m.error === 0 && m.kind === 'response') return m;
   if (m.error === TOO_BIG && names.length > 1) return yield* all(ask, p, names, Math.ceil(names.length / 2));
   const missing = names[m.errorIndex - 1];
@@ -106,7 +109,7 @@ function* rowsOf(ask: Askers<L>, p: Options): Talk<readonly number[]> {
   while (rows.length < MOST_ROWS) {
     const base = { version: p.version, community: p.read, bindings: named([from]) };
     const q: SnmpAsk = p.version === 'v1' ? { ...base, kind: 'next' } : { ...base, kind: 'bulk', once: 0, most: MOST };
-    const m = yield* ask.main.ask(q);
+    const m = yield* patiently(TRIES, () => ask.main.ask(q));
     if (m.error === NO_SUCH_NAME) break;
     if (m.error !== 0) throw new NoReply(`the crate answers ${errorWord(m.error)} to a walk of its outputs`);
     const here = m.bindings

@@ -5,7 +5,9 @@ import simulated from '../../simulators/wiener-mpod.ts';
 import { acquire } from '../../src/acquire.ts';
 import { virtualClock } from '../../src/clock.ts';
 import { type Exchanged, exchange, ORDER } from '../../src/exchange.ts';
+import { faultyLink } from '../../src/links/faulty.ts';
 import { simulatedLink } from '../../src/links/simulated.ts';
+import type { Reading } from '../../src/reading.ts';
 import { universe } from '../../src/simulate.ts';
 import { here, Refused } from '../../src/talk.ts';
 import { runTalk } from '../../src/talk-run.ts';
@@ -24,6 +26,7 @@ function bench(
   given: Readonly<Record<string, unknown>> = {},
   device: Readonly<Record<string, unknown>> = given,
   before = (_: Crate) => {},
+  drop = 0,
 ) {
   const options = parsed(mpod.options.parse(given));
   const clock = virtualClock();
@@ -31,13 +34,14 @@ function bench(
   const { ports, state } = all.device('hv', simulated, parsed(simulated.options.parse(device)));
   const crate = state as Crate; // the simulator's own
   before(crate);
-  const link = simulatedLink([ports.main], clock, { framing: 'packets' });
+  const link = faultyLink(simulatedLink([ports.main], clock, { framing: 'packets' }), clock, { seed: 3, drop });
   const wire = exchange(link, mpod.links(options).main, clock);
   const exchanged: Exchanged[] = [];
   wire.exchanged.subscribe((e) => exchanged.push(e));
   const states: string[] = [];
+  const readings: Reading[] = [];
   const one = acquire({ name: 'hv', model: mpod, options, roles: { main: wire }, origin: 'simulator' }, clock, {
-    reading: () => {},
+    reading: (r) => readings.push(r),
     state: (_, s) => states.push('why' in s ? s.why : s.is),
   });
   const order = (name: string, value: number | boolean | undefined, index = 0, seconds = 3): string => {
@@ -56,10 +60,21 @@ function bench(
     const r = one.latest(channel, index);
     return r === undefined ? undefined : r.quality === 'bad' ? { bad: r.why } : r.value;
   };
-  return { clock, one, crate, order, latest, exchanged, states };
+  return { clock, one, crate, order, latest, exchanged, states, readings };
 }
 
 describe('a crate', () => {
+  test('a lost datagram costs no reading: questions are asked again', () => {
+    const b = bench({}, {}, undefined, 0.1);
+    b.clock.advance(120);
+    expect(b.states.at(-1)).toBe('running');
+    expect(b.exchanged.filter((e) => e.fault !== undefined).length).toBeGreaterThan(5);
+    const volts = b.readings.filter((r) => r.from === 'hv.voltage' && r.index === 0);
+    expect(volts.length).toBeGreaterThan(40);
+    // A fifth of the answers is lost, three in a row are one in a hundred.
+    expect(b.readings.filter((r) => r.from === 'hv.voltage' && r.quality === 'bad').length).toBeLessThan(0.05 * volts.length);
+  });
+
   test('its outputs in the order of the table, under their names', () => {
     const b = bench({}, { modules: 2, outputs: 3 });
     b.clock.advance(5);
