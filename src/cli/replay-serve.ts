@@ -106,7 +106,7 @@ export async function serveRecording(
     // Who reads a folder does not connect.
     if (plain.every((wire) => wayOf(wire, index) === 'files')) play.start();
     await until();
-    account(ports, scene);
+    account(ports, plain, scene);
     return EXIT.ok;
   } catch (error) {
     if (!(error instanceof LinkError) && !(error instanceof Error && 'code' in error && !(error instanceof Usage))) throw error;
@@ -139,18 +139,20 @@ function told(wire: Wire, { asked, expected }: Strange, scene: Scene): void {
 }
 
 /** What was asked in all. */
-function account(ports: readonly RecordedPort[], scene: Scene): void {
+function account(ports: readonly RecordedPort[], wires: readonly Wire[], scene: Scene): void {
   for (const { account: one } of ports) {
     const { wire, answered, silent, strange, more } = one;
+    const of = wires.find(({ key }) => key === wire);
+    const name = of ? nameOf(of) : wire;
     if (answered + silent + strange.length === 0) continue;
     const unknown = strange.reduce((n, { count }) => n + count, more);
     const lines = strange.map(
       ({ asked, expected, count }) => `  ${count} x ${asked}${expected === undefined ? '' : ` instead of ${expected}`}`,
     );
-    if (scene.json) scene.io.out(`${JSON.stringify({ wire, answered, silent, strange })}\n`);
+    if (scene.json) scene.io.out(`${JSON.stringify({ name, answered, silent, strange })}\n`);
     else
       scene.io.out(
-        [`${wire}: ${answered} answered, ${silent} silent as then, ${unknown} without an answer in the recording`, ...lines].join('\n') +
+        [`${name}: ${answered} answered, ${silent} silent as then, ${unknown} without an answer in the recording`, ...lines].join('\n') +
           '\n',
       );
   }

@@ -29,10 +29,10 @@ export function asking(protocol: AnyProtocol): (bytes: Uint8Array) => readonly A
   return (bytes) => decode(bytes).map((q) => askedOf(protocol, q));
 }
 
-/** The questions of one recorded write. */
-export function askedIn(protocol: AnyProtocol, bytes: Uint8Array): readonly Asked[] {
+/** Gives the questions of one recorded write. */
+export function writes(protocol: AnyProtocol): (bytes: Uint8Array) => readonly Asked[] {
   const ask = asking(protocol);
-  return [...ask(bytes), ...ask(EMPTY)];
+  return (bytes) => [...ask(bytes), ...ask(EMPTY)];
 }
 
 function askedOf(protocol: AnyProtocol, q: unknown): Asked {
@@ -49,7 +49,7 @@ function askedOf(protocol: AnyProtocol, q: unknown): Asked {
 /** Recorded bytes as the answer to today's question: with its number, where frames carry one. */
 export function answering(protocol: AnyProtocol, { bytes }: Piece, recorded: Question, today: Asked): Uint8Array {
   const { answers } = protocol;
-  const then: unknown = answers && askedIn(protocol, recorded.bytes).findLast(({ q }) => q !== undefined)?.q;
+  const then: unknown = answers && writes(protocol)(recorded.bytes).findLast(({ q }) => q !== undefined)?.q;
   if (!answers || then === undefined || today.q === undefined) return bytes;
   const decode = protocol.tells.decoder();
   const said: readonly unknown[] = [...decode(bytes), ...decode(EMPTY)];

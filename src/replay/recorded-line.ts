@@ -79,6 +79,7 @@ export class RecordedLine {
   readonly #alone: Mutable[] = [];
   #out: LineEvent[] = [];
   #decoder: Decoder<unknown>;
+  readonly #hear: Decoder<unknown>;
   /** Bytes of a message that is not whole. */
   #held: number[] = [];
   #open: Open | undefined;
@@ -89,6 +90,7 @@ export class RecordedLine {
     this.wire = key;
     this.#protocol = users[0].protocol;
     this.#decoder = this.#protocol.tells.decoder();
+    this.#hear = this.#protocol.asks.decoder();
   }
 
   /** Bytes of the raw part, in their order. */
@@ -215,8 +217,7 @@ export class RecordedLine {
 
   /** The last of the messages that these bytes are: what is said of them all, is said of it. */
   #asks(bytes: Uint8Array): unknown {
-    const decode = this.#protocol.asks.decoder();
-    return [...decode(bytes), ...decode(EMPTY)].findLast((q) => !(q instanceof Fault));
+    return [...this.#hear(bytes), ...this.#hear(EMPTY)].findLast((q) => !(q instanceof Fault));
   }
 
   /** Message by message, each with all bytes since the one before. */

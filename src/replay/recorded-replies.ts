@@ -1,7 +1,7 @@
 /** Which reply a question has had: the first of the recording, and the last up to now. */
 import { GIVEN_UP } from '../exchange-job.ts';
 import type { AnyProtocol } from '../instrument.ts';
-import { type Asked, askedIn } from './recorded-asks.ts';
+import { type Asked, writes } from './recorded-asks.ts';
 import type { Question } from './recorded-line.ts';
 
 const GAP = 20_000; // microseconds: the next question of a talk comes sooner
@@ -44,7 +44,7 @@ const joined = (before: readonly string[], key: string): string => [...before, k
 
 /** The replies of one wire: of each question the first, or the last one seen. */
 export class Replies {
-  readonly #protocol: AnyProtocol;
+  readonly #asked: (bytes: Uint8Array) => readonly Asked[];
   readonly #of = new Map<string, Kept>();
   /** The last one of each kind of talk. */
   readonly #talks = new Map<string, Talk>();
@@ -61,12 +61,12 @@ export class Replies {
   over = 0;
 
   constructor(protocol: AnyProtocol, { first }: { readonly first: boolean }) {
-    this.#protocol = protocol;
+    this.#asked = writes(protocol);
     this.#first = first;
   }
 
   see(question: Question): void {
-    const all = askedIn(this.#protocol, question.bytes);
+    const all = this.#asked(question.bytes);
     const last = all.at(-1);
     if (!last) return;
     for (const one of all.slice(0, -1)) {

@@ -2,7 +2,7 @@
 import type { Subject } from 'rxjs';
 import type { Said } from '../simulate.ts';
 import { shownHex } from './player.ts';
-import { type Asked, answering, askedIn } from './recorded-asks.ts';
+import { type Asked, answering, writes } from './recorded-asks.ts';
 import type { Question } from './recorded-line.ts';
 import { Outbox } from './recorded-play.ts';
 import { type LineOptions, RecordedPort } from './recorded-port.ts';
@@ -18,6 +18,7 @@ interface Next {
 
 export class StrictPort extends RecordedPort {
   readonly #outbox: Outbox;
+  readonly #asked: (bytes: Uint8Array) => readonly Asked[];
   /** A moment of today, and the one of the recording that it stands for. */
   #from: { readonly mono: number; readonly t: number } | undefined;
   #next: Next | undefined;
@@ -27,6 +28,7 @@ export class StrictPort extends RecordedPort {
   constructor(options: LineOptions) {
     super(options);
     this.#outbox = new Outbox(options.play.clock);
+    this.#asked = writes(this.protocol);
   }
 
   protected async begin(): Promise<void> {
@@ -51,7 +53,7 @@ export class StrictPort extends RecordedPort {
   #pass(is: (t: number) => boolean): void {
     for (let event = this.ahead[0]; event && is(event.t); event = this.ahead[0]) {
       if (event.is === 'question') {
-        if (askedIn(this.protocol, event.bytes).length > 0) return;
+        if (this.#asked(event.bytes).length > 0) return;
       } else if (event.is === 'unasked') this.give(event);
       else this.breaks.next();
       this.ahead.shift();
@@ -64,7 +66,7 @@ export class StrictPort extends RecordedPort {
       await this.read(Number.POSITIVE_INFINITY, () => this.ahead.some(({ is }) => is === 'question'));
       const question = this.ahead.find((event) => event.is === 'question');
       if (!question) return undefined;
-      const asks = askedIn(this.protocol, question.bytes);
+      const asks = this.#asked(question.bytes);
       if (asks.length > 0) {
         this.#next = { question, asks };
         return this.#next;
