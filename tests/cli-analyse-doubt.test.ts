@@ -73,6 +73,19 @@ describe('waveforms', () => {
     expect(known.channels[0]).toMatchObject({ saturated: 2, psd: { count: 18 } });
   });
 
+  test('a configuration that is none, and a table called a binary file', async () => {
+    const path = file(
+      'c.dat',
+      wave(() => pulse(300)),
+    );
+    const wrong = await run(path, '--config', path);
+    expect(wrong).toMatchObject({ code: EXIT.usage, out: '' });
+    expect(wrong.err).toMatch(/c\.dat has no line of a WaveDumpConfig\.txt, such as "PULSE_POLARITY POSITIVE"/);
+    const table = await run(file('list.csv', 't_ns,E_MeVee,psd\n1000,3,0.1\n2000,3,0.1\n'), '--format', 'abcd');
+    expect(table).toMatchObject({ code: EXIT.failed, out: '' });
+    expect(table.err).toMatch(/list\.csv is an event list in CSV, not a file of --format abcd/);
+  });
+
   test('events further apart than the counter can tell', async () => {
     const path = file(
       'slow.dat',

@@ -42,8 +42,11 @@ export async function detectorFile(path: string, wanted?: 'wavedump' | 'abcd'): 
     const head = new Uint8Array(HEAD);
     let n = 0;
     for (let got = 1; got > 0 && n < HEAD; n += got) got = (await file.read(head, n, HEAD - n, n)).bytesRead;
-    const format = wanted ?? formatOf(head.subarray(0, n));
+    const found = formatOf(head.subarray(0, n));
     if (n === 0) return `${path} is empty`;
+    // What is a table by its first line is no binary file, whatever it is called.
+    if (wanted !== undefined && found in CSV_COLUMNS) return `${path} is an event list in CSV, not a file of --format ${wanted}`;
+    const format = wanted ?? found;
     if (format !== 'wavedump' && format !== 'abcd' && format !== 'coincidence-csv' && format !== 'direction-csv')
       return `${path} ${format}`;
     const header = format === 'wavedump' ? waveDumpHeader(head.subarray(0, n), 0) : undefined;

@@ -178,10 +178,14 @@ async function configOf(
   // Several are of several runs: none is taken.
   const path = named ?? (beside.length === 1 ? join(folder, beside[0] ?? '') : undefined);
   if (path === undefined) return undefined;
-  try {
-    return { path, config: readWaveDumpConfig(await readFile(path, 'latin1')) };
-  } catch {
+  const text = await readFile(path, 'latin1').catch(() => undefined);
+  if (text === undefined) {
     if (named === undefined) return undefined;
     throw new Usage(`--config: ${path} cannot be read`);
   }
+  const config = readWaveDumpConfig(text);
+  const says = Object.keys(config).length > 1 || config.channels.size > 0; // channels are always there
+  if (!says && named !== undefined)
+    throw new Usage(`--config: ${path} has no line of a WaveDumpConfig.txt, such as "PULSE_POLARITY POSITIVE" or "RECORD_LENGTH 1024"`);
+  return says ? { path, config } : undefined;
 }
