@@ -6,6 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { adcWord, eventBytes } from '../protocols/easiroc-words.ts';
 import { catalogue } from '../src/catalogue.ts';
 import { analyse } from '../src/cli/analyse.ts';
+import { compared } from '../src/cli/analyse-compare.ts';
+import type { Measure } from '../src/cli/analyse-measures.ts';
 import { EXIT } from '../src/cli/command.ts';
 import { arranged } from '../src/derive/detector-map.ts';
 import { easirocSource } from '../src/derive/easiroc-source.ts';
@@ -297,4 +299,70 @@ describe('two boards that look at one detector', () => {
     const walls = two('record: hits, scale: 1.0e-4, physics: { map: { box: [32 cm, 32 cm, 32 cm] } }');
     expect((await json(await recorded('two-walls', '', 1, walls), '--join', '200ns')).warnings.join()).toMatch(/maps of the boards/);
   }, 30_000);
+});
+
+describe('runs and their conditions', () => {
+  const rig = (light: number, purge: number, options = ''): string =>
+    `${RIG.replace(
+      'OPTIONS',
+      `record: hits, scale: 7.8125e-5, physics: { photoelectron: 16, map: { box: [32 cm, 32 cm, 32 cm] }, conditions: [plant.purge, plant.leak, plant.nothing] }${options}`,
+    )
+      .replace('rate: 25', 'rate: 45')
+      .replace('simulate:', `simulate:\n      light: ${light}`)}  plant:
+    model: modbus-io
+    link: tcp:192.168.1.91:502
+    options:
+      unit: 1
+      framing: tcp
+      channels:
+        purge: { input: 0, type: s16, scale: 0.00361689814814815, unit: '%', span: [-1 %, 120 %], example: { words: [13824], is: 50 % } }
+        leak: { discrete: 0, invert: true }
+    simulate: { values: { purge: ${purge} %, leak: off } }
+`;
+  let [one, other, same] = ['', '', ''];
+  beforeAll(async () => {
+    one = await recorded('run-1', '', 9, rig(800, 50));
+    other = await recorded('run-2', '', 9, rig(640, 40));
+    same = await recorded('run-3', '', 9, rig(800, 50));
+  }, 60_000);
+
+  test('a run has the mean, spread and range of its conditions; one without a reading is told', async () => {
+    const got = await json(one);
+    expect(got.conditions['plant.purge']).toMatchObject({ unit: '1', readings: expect.any(Number), bad: 0 });
+    expect(got.conditions['plant.purge'].mean).toBeCloseTo(0.5, 3);
+    expect(got.conditions['plant.leak'].words).toEqual({ off: got.conditions['plant.leak'].readings });
+    expect(got.conditions['plant.nothing']).toMatchObject({ readings: 0, mean: null });
+    expect(got.warnings.join()).toMatch(/plant.nothing is a condition of the run, and has no reading/);
+    const asked = await json(one, '--conditions', 'plant.leak,board.light[0]');
+    expect(Object.keys(asked.conditions)).toEqual(['plant.leak', 'board.light[0]']);
+    expect((await run(one)).out).toMatch(/plant.purge +0.5/);
+    expect((await run(one, '--conditions', 'purge')).err).toMatch(/"purge" is no channel/);
+    expect(got.physics[0].light_yield.value).toBeGreaterThan(0.8);
+  });
+
+  test('--compare holds runs against the first: a light yield that is a fifth lower and another purge stand out, the rest does not', async () => {
+    const { comparison, runs, sessions } = await json(one, other, same, '--compare');
+    expect(runs).toEqual([one, other, same]);
+    expect(sessions).toHaveLength(3);
+    const of = (quantity: string) => comparison.find((c: { quantity: string }) => c.quantity === quantity);
+    const [far, near] = of('light yield').differences;
+    expect(far.sigmas).toBeGreaterThan(5);
+    expect(of('light yield').values[1].value / of('light yield').values[0].value).toBeCloseTo(0.8, 1);
+    expect(near).toMatchObject({ difference: 0, sigmas: 0 }); // the same world
+    expect(of('plant.purge')).toMatchObject({ of: 'spread', differences: [{ difference: expect.closeTo(-0.1, 3) }, { sigmas: 0 }] });
+    for (const quantity of ['prompts', 'pairs', 'signal', 'muons', 'capture time', 'displacement x', 'hits', 'charge 12'])
+      expect([quantity, of(quantity)?.differences.length]).toEqual([quantity, 2]);
+    const { out } = await run(one, other, '--compare');
+    expect(out).toMatch(/light yield +0\.\d+ ± .* sigma !/);
+    expect(out).toMatch(/Mean charges of 64 channels, 2 less 1: (none|\d+) beyond/);
+    expect((await run(one, '--compare')).err).toMatch(/two or more sessions/);
+  });
+});
+
+test('angles that go round are compared the shorter way, and what one run has not is left open', () => {
+  const phi = (value: number): Measure => ({ quantity: 'phi', unit: 'deg', value, sigma: 3, of: 'error', turn: 360 });
+  const [angle, more] = compared([[phi(-175)], [phi(175), { quantity: 'x', unit: '', value: 1, sigma: 0, of: 'error' }]]);
+  expect(angle?.differences[0]?.difference).toBeCloseTo(-10, 9);
+  expect(angle?.differences[0]?.sigmas).toBeCloseTo(10 / Math.hypot(3, 3), 9);
+  expect(more).toMatchObject({ values: [null, { value: 1 }], differences: [null] });
 });

@@ -36,7 +36,12 @@ export const PHYSICS_HELP = `Options for recorded sessions
 export interface Physics {
   take(block: Hits): void;
   /** Seconds that are known to have been lost. Nothing can be taken after that. */
-  end(dead: number): { readonly json: Readonly<Record<string, unknown>>; readonly text: string; readonly warnings: readonly string[] };
+  end(dead: number): {
+    readonly json: Readonly<Record<string, unknown>>;
+    readonly text: string;
+    readonly warnings: readonly string[];
+    readonly state: ChainState;
+  };
 }
 
 /**
@@ -63,7 +68,7 @@ export async function physicsOf(stream: Recorded, parsed: Parsed, within?: numbe
   const photoelectron = above(options.photoelectron, 'photoelectron', 'a charge') ?? own?.photoelectron;
   if (options.photoelectron !== undefined && !map) throw new Usage('--photoelectron goes with --map');
   const base: Cuts = { ...(own?.cuts ?? CUTS), ...(distance === undefined ? {} : { apart: distance }) };
-  const { dark, excess, energy, shape } = own ?? {};
+  const { dark, excess, energy, shape, light } = own ?? {};
   const flight = flightOf(options.source) ?? (own?.source && ('at' in own.source ? flightFrom(own.source.at) : unit(own.source.flight)));
   const wanted: ChainOptions = {
     channels,
@@ -71,7 +76,7 @@ export async function physicsOf(stream: Recorded, parsed: Parsed, within?: numbe
     scale: ofAll(scale, first + channels),
     cuts: eventCuts(parsed, base).cuts,
     fits: Number.POSITIVE_INFINITY,
-    ...given({ energy, shape, flight, within }),
+    ...given({ energy, shape, light, flight, within }),
     ...(map ? { vertex: { map, ...given({ photoelectron, dark, excess }) } } : {}),
   };
   const wrong = checkChain(wanted);
@@ -109,6 +114,7 @@ function running(chain: DetectorChain): Physics {
         direction: 'stated' in found ? directionJson(found) : found,
         ...('stated' in found ? { centroids: state.centroids } : {}),
         ...(state.source ? { source: sourceJson(state.source) } : {}),
+        light_yield: 'none' in state.light ? state.light : { value: state.light.value, sigma: state.light.sigma, fits: state.light.fits },
         figure_of_merit: separation === undefined ? null : 'refused' in separation ? null : separation.merit,
         figure_of_merit_sigma: separation === undefined ? null : 'refused' in separation ? null : separation.meritSigma,
       };
@@ -116,7 +122,7 @@ function running(chain: DetectorChain): Physics {
         'stated' in found
           ? `\n${columns([DIRECTION_HEAD, directionRow('isolated pairs', found)])}${'none' in stated ? `${stated.none}\n` : sourceText(state.source)}`
           : '';
-      return { json, text: `${coincidenceText(c, events)}${merit(state)}${rows}`, warnings: warningsOf(state) };
+      return { json, text: `${coincidenceText(c, events)}${lightText(state)}${merit(state)}${rows}`, warnings: warningsOf(state), state };
     },
   };
 }
@@ -130,6 +136,8 @@ const sourceText = (s: SourceTest | undefined): string =>
     ? ''
     : `the source's particles fly ${degrees(s.angle).toFixed(1)}° from it: ${s.within ? 'within' : 'outside of'} the cone, p ${Number(s.p.toPrecision(3))}\n`;
 
+const lightText = ({ light }: ChainState): string =>
+  columns([['light yield', 'none' in light ? light.none : `${bar(light.value, light.sigma)} of what the scale says`]]);
 const merit = ({ separation }: ChainState): string =>
   separation && !('refused' in separation) ? columns([['figure of merit', bar(separation.merit, separation.meritSigma)]]) : '';
 

@@ -2,8 +2,10 @@
 import { accidentals, coincidences } from '../derive/hit-coincidence.ts';
 import { type ChannelStatistics, hitStatistics, spanned } from '../derive/hit-statistics.ts';
 import { FLAG, type Hits } from '../derive/hits.ts';
+import { conditionsJson, conditionsText } from './analyse-conditions.ts';
 import { type Feed, feed, merged } from './analyse-hits.ts';
 import { joinedStream, joinTime, offsets } from './analyse-join.ts';
+import { conditionMeasures, hitMeasures, type Measure, physicsMeasures } from './analyse-measures.ts';
 import type { AnalyseOptions } from './analyse-options.ts';
 import { type Physics, physicsOf } from './analyse-physics.ts';
 import { channelResult, type FileResult, type HitResult, sums } from './analyse-result.ts';
@@ -16,8 +18,9 @@ import { type Parsed, Usage } from './command.ts';
 export interface SessionResult {
   readonly json: HitResult;
   readonly channels: ReadonlyMap<string, ChannelStatistics>;
-  /** What the physics says, for people. */
+  /** What the physics and the conditions say, for people. */
   readonly text: string;
+  readonly measures: readonly Measure[];
 }
 
 interface Run {
@@ -116,6 +119,7 @@ export async function analyseSession(
       ),
     })),
     ...(physics.length > 0 ? { physics: physics.map(({ stream, json: said }) => ({ stream: stream.link, ...said })) } : {}),
+    ...(session.conditions.length > 0 ? { conditions: conditionsJson(session.conditions) } : {}),
     warnings: [
       ...sessionWarnings(session, runs),
       ...runs.flatMap((one) => tapeWarnings(session, one.stream, one.tape, one.feed.order.counts, options.window)),
@@ -136,8 +140,18 @@ export async function analyseSession(
       ...(options.charges ? { charge: options.charges } : {}),
     },
   };
+  const measures = [
+    ...hitMeasures(channels, duration),
+    ...physics.flatMap(({ stream, state }) => physicsMeasures(state, physics.length > 1 ? (stream.instrument ?? stream.link) : '')),
+    ...conditionMeasures(session.conditions),
+  ];
   const head = (link: string): string => (physics.length > 1 ? `${link}\n` : '');
-  return { json, channels, text: physics.map(({ stream, text }) => `\n${head(stream.link)}${text}`).join('') };
+  return {
+    json,
+    channels,
+    measures,
+    text: `${physics.map(({ stream, text }) => `\n${head(stream.link)}${text}`).join('')}${conditionsText(session.conditions)}`,
+  };
 }
 
 function run(

@@ -16,6 +16,9 @@ export function sessionWarnings(session: Session, streams: readonly unknown[]): 
   return [
     ...session.trouble.map((one) => troubled(session.path, one)),
     ...(session.rig === undefined ? [`${session.path}: its beginning is missing, and with it the rig`] : []),
+    ...session.conditions.flatMap(({ of, readings, bad }) =>
+      readings === 0 ? [`${of} is a condition of the run, and has ${bad > 0 ? `${bad} readings, all bad` : 'no reading in it'}`] : [],
+    ),
     ...(streams.length > 1 ? ['times of different streams are compared as if their boards had one clock'] : []),
   ];
 }

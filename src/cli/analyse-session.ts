@@ -14,6 +14,7 @@ import { readingOf } from '../recorder/session-json.ts';
 import { chunksFrom, listParts, type Trouble } from '../recorder/session-read.ts';
 import { withUserDrivers } from '../rig-drivers.ts';
 import { Refused } from '../talk.ts';
+import { type Condition, type Conditions, conditionsOf } from './analyse-conditions.ts';
 
 /** What a stream is read from: the hits as they were found then, or the bytes once more. */
 export type From = 'hits' | 'stream';
@@ -38,6 +39,8 @@ export interface Session {
   readonly began: number | undefined;
   readonly ended: number | undefined;
   readonly streams: readonly Recorded[];
+  /** Those that were asked for, or that the rig's physics names. */
+  readonly conditions: readonly Condition[];
   readonly bytes: number;
   readonly trouble: readonly Trouble[];
 }
@@ -56,8 +59,8 @@ const SERIES = /^(raw-.+)-(hits|stream)$/;
 const DEAD = ['dead_missing', 'dead_busy', 'dead_closed'];
 const COUNTED = ['frames', 'hits', 'missing', 'doubled', 'late', 'damaged', 'junk', 'resynced', 'unrecorded'];
 
-/** A sentence where there is no stream in it. */
-export async function openSession(path: string): Promise<Session | string> {
+/** A sentence where there is no stream in it. `conditions` in the place of those of the rig. */
+export async function openSession(path: string, conditions?: readonly string[]): Promise<Session | string> {
   const parts = await listParts(path);
   const found = new Map<string, Partial<Record<From, string>>>();
   for (const { series } of parts) {
@@ -66,15 +69,15 @@ export async function openSession(path: string): Promise<Session | string> {
   }
   if (found.size === 0) return `${path} holds no stream of a detector: "bridgman inspect ${path}" says what it holds`;
   const trouble: Trouble[] = [];
-  const planned = await slowly(path, trouble);
+  const planned = await slowly(path, trouble, conditions);
   const streams: Recorded[] = [];
   for (const [base, series] of found) {
     const link = (await linkOf(path, series)) ?? base.slice('raw-'.length);
     const place = planned.places.get(link);
     streams.push({ link, series, ...planned.counted(place?.instrument), ...place });
   }
-  const { rig, began, ended } = planned;
-  return { path, rig, began, ended, streams, trouble, bytes: parts.reduce((n, part) => n + part.bytes, 0) };
+  const { rig, began, ended, conditions: met } = planned;
+  return { path, rig, began, ended, streams, conditions: met, trouble, bytes: parts.reduce((n, part) => n + part.bytes, 0) };
 }
 
 /** By the topic of its first message. */
@@ -94,11 +97,13 @@ interface Place {
 }
 
 /** The rig, and the last readings of what was counted. */
-async function slowly(path: string, trouble: Trouble[]) {
+async function slowly(path: string, trouble: Trouble[], asked: readonly string[] | undefined) {
   let [rig, began, ended]: [string | undefined, number | undefined, number | undefined] = [undefined, undefined, undefined];
   let places: ReadonlyMap<string, Place> = new Map();
   const [first, last] = [new Map<string, number>(), new Map<string, number>()];
-  const wanted = [...COUNTED, ...DEAD].map((name) => Buffer.from(`.${name}"`));
+  let conditions: Conditions = conditionsOf(asked ?? []);
+  const counters = [...COUNTED, ...DEAD].map((name) => Buffer.from(`.${name}"`));
+  let wanted = [...counters, ...sought(asked ?? [])];
   for await (const { messages } of chunksFrom(path, undefined, { ended: true, onTrouble: (one) => trouble.push(one) })) {
     for (const { topic, t, bytes } of messages) {
       if (topic.startsWith('trend-')) continue;
@@ -108,10 +113,16 @@ async function slowly(path: string, trouble: Trouble[]) {
         const said = quietly(() => JSON.parse(new TextDecoder().decode(bytes)) as { readonly name?: string; readonly yaml?: string }); // written by the recorder
         rig = said?.name ?? '';
         places = await placesOf(said?.yaml ?? '', path);
+        if (asked === undefined) {
+          const named = [...new Set([...places.values()].flatMap(({ plan }) => plan.physics?.conditions ?? []))];
+          conditions = conditionsOf(named);
+          wanted = [...counters, ...sought(named)];
+        }
       } else if (topic === 'readings') {
         const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
         if (!wanted.some((name) => text.includes(name))) continue;
         const reading = quietly(() => readingOf(bytes));
+        if (reading) conditions.take(reading);
         if (reading && reading.quality !== 'bad' && typeof reading.value === 'number') {
           if (!first.has(reading.from)) first.set(reading.from, reading.value);
           last.set(reading.from, reading.value);
@@ -127,8 +138,11 @@ async function slowly(path: string, trouble: Trouble[]) {
       dead: DEAD.reduce((sum, name) => sum + Math.max(0, (of(last, name) ?? 0) - (of(first, name) ?? 0)), 0),
     };
   };
-  return { rig, began, ended, places, counted };
+  return { rig, began, ended, places, counted, conditions: conditions.all };
 }
+
+/** What stands in the bytes of a reading of these channels. */
+const sought = (channels: readonly string[]): readonly Buffer[] => channels.map((of) => Buffer.from(`"${of.replace(/\[.*/, '')}"`));
 
 /** Fast streams by their wires. An instrument that today's drivers do not know, or whose options they refuse, has none. */
 async function placesOf(yaml: string, session: string): Promise<ReadonlyMap<string, Place>> {

@@ -1,6 +1,8 @@
 /** `bridgman analyse`: detector files through the same code as the live stream. */
+import { compared, comparisonText } from './analyse-compare.ts';
+import { CONDITIONS_HELP, conditionsAsked } from './analyse-conditions.ts';
 import { CUT_OPTIONS, CUTS_HELP, DIRECTION_OPTIONS } from './analyse-cuts.ts';
-import { analyseEvents } from './analyse-events.ts';
+import { analyseEvents, warned } from './analyse-events.ts';
 import { cannot, type DetectorFile, type DetectorFormat, detectorFile } from './analyse-file.ts';
 import { JOIN_HELP, JOIN_OPTIONS } from './analyse-join.ts';
 import { ANALYSE_OPTIONS, type AnalyseOptions, analyseOptions } from './analyse-options.ts';
@@ -8,7 +10,7 @@ import { PHYSICS_HELP, PHYSICS_OPTIONS } from './analyse-physics.ts';
 import { asText } from './analyse-result.ts';
 import { analyseHits } from './analyse-run.ts';
 import { isSession, openSession } from './analyse-session.ts';
-import { analyseSession } from './analyse-session-run.ts';
+import { analyseSession, type SessionResult } from './analyse-session-run.ts';
 import { sureOf } from './analyse-warnings.ts';
 import { type Command, EXIT, guarded, type Io, type Parsed, parse, Usage } from './command.ts';
 import { only } from './fit-read.ts';
@@ -18,6 +20,7 @@ const HELP = `Examples:
   bridgman analyse wave0.dat wave1.dat --coincidence 0,1 --within 100ns
   bridgman analyse run1_events.ade --split 0.25 --charge 500:20000 --json
   bridgman analyse EVENTS.csv --duration 20s
+  bridgman analyse before/ after/ --compare
   bridgman analyse rigs/detector/sessions/2026-03-04T10-00-00Z --coincidence 0,1 --scale 1e-5
 
 bridgman analyse FILE...|SESSION... [--json]
@@ -34,6 +37,7 @@ Where there is an energy for a charge, it looks for pairs as the readout process
 
 Options:
   --json              the same as JSON: times in seconds, charges in the counts of the board
+  --compare           several sessions side by side: rates, charges, light yield, capture time, direction, conditions, and how far each is from the first
   --separate          each file by itself, not all of them as one run
   --window T          how far events may stand out of order in time (otherwise 1 s): they are sorted within it
   --coincidence A,B   counts combinations of one hit of each channel; several sets: 0,1/0,2; with several boards BOARD.CHANNEL
@@ -56,7 +60,7 @@ Options for waveforms:
   --sample-bytes N    1 for the 8-bit boards 721 and 731 (otherwise 2)
 
 ${CUTS_HELP}
-${PHYSICS_HELP}${JOIN_HELP}
+${PHYSICS_HELP}${JOIN_HELP}${CONDITIONS_HELP}
 Exit codes: 0 there are events, whatever is cut off or damaged; 1 a file cannot be read or holds none; 2 wrong arguments.
 `;
 
@@ -73,6 +77,8 @@ export const analyse: Command = {
         ...PHYSICS_OPTIONS,
         ...JOIN_OPTIONS,
         from: 'string',
+        conditions: 'string',
+        compare: 'boolean',
       });
       if (parsed.rest.length === 0) throw new Usage('a file is wanted: bridgman analyse FILE...');
       const options = analyseOptions(parsed);
@@ -115,7 +121,7 @@ const NAMES: Readonly<Record<DetectorFormat, string>> = {
 };
 
 const SESSION = [
-  ...['json', 'help', 'separate', 'window', 'coincidence', 'within', 'split', 'charge', 'from'],
+  ...['json', 'help', 'separate', 'window', 'coincidence', 'within', 'split', 'charge', 'from', 'conditions', 'compare'],
   ...Object.keys(JOIN_OPTIONS),
   ...Object.keys(PHYSICS_OPTIONS).filter((name) => name !== 'duration'),
 ];
@@ -123,10 +129,15 @@ const SESSION = [
 /** Recorded sessions, each by itself; with --separate each of their streams. */
 async function sessions(paths: readonly string[], options: AnalyseOptions, parsed: Parsed, io: Io): Promise<number> {
   only(parsed, 'recorded sessions', SESSION);
+  const conditions = conditionsAsked(parsed.options.conditions);
+  const compare = parsed.flags.has('compare');
+  if (compare && (paths.length < 2 || options.separate))
+    throw new Usage('--compare holds two or more sessions against the first, each as a whole');
+  const runs: { readonly name: string; readonly measures: SessionResult['measures']; readonly warnings: readonly string[] }[] = [];
   const results: object[] = [];
   let failed = false;
   for (const path of paths) {
-    const session = await openSession(path);
+    const session = await openSession(path, conditions);
     const parts = typeof session === 'string' ? [] : options.separate ? session.streams.map((one) => [one]) : [session.streams];
     if (typeof session === 'string') {
       io.err(`bridgman analyse: ${session}\n`);
@@ -141,7 +152,8 @@ async function sessions(paths: readonly string[], options: AnalyseOptions, parse
         continue;
       }
       const several = paths.length > 1 || parts.length > 1;
-      if (!parsed.flags.has('json'))
+      runs.push({ name: path, measures: result.measures, warnings: result.json.warnings });
+      if (!parsed.flags.has('json') && !compare)
         io.out(
           `${results.length > 0 ? '\n' : ''}${several ? `${path} ${streams.map((one) => one.link).join(', ')}\n` : ''}${asText(result.json, result.channels, false, result.text)}`,
         );
@@ -149,6 +161,17 @@ async function sessions(paths: readonly string[], options: AnalyseOptions, parse
     }
   }
   const several = paths.length > 1 || options.separate;
+  if (compare && runs.length > 1) {
+    const all = compared(runs.map((run) => run.measures));
+    const names = runs.map((run) => run.name);
+    const said = runs.flatMap((run, i) => run.warnings.map((text) => `${i + 1}: ${text}`));
+    io.out(
+      parsed.flags.has('json')
+        ? `${JSON.stringify({ runs: names, comparison: all, sessions: results }, null, 2)}\n`
+        : `${comparisonText(names, all)}${warned(said)}`,
+    );
+    return failed ? EXIT.failed : EXIT.ok;
+  }
   if (parsed.flags.has('json') && results.length > 0) io.out(`${JSON.stringify(several ? results : results[0], null, 2)}\n`);
   return failed ? EXIT.failed : EXIT.ok;
 }

@@ -13,7 +13,7 @@ import { addDisplacement, displacements } from './direction-sums.ts';
 import { type EventLook, eventSpectra } from './event-spectra.ts';
 import { type Axis, checkAxis, emptied, fill, histogram, inside } from './histogram.ts';
 import type { Hits } from './hits.ts';
-import { checkLightYield, type LightYieldOptions, lightYield } from './light-yield.ts';
+import { checkLightYield, type LightSoFar, type LightYieldOptions, lightYield } from './light-yield.ts';
 import { fitSeparation, type NoSeparation, type Separation } from './pulse-shape.ts';
 import type { EnergyScale } from './spectra.ts';
 
@@ -61,6 +61,8 @@ export interface ChainState {
   readonly centroids: number;
   readonly spectra: EventLook;
   readonly separation: Separation | NoSeparation | undefined;
+  /** 1 where the line (or edge) of the light yield stands where the scale puts it. */
+  readonly light: LightSoFar | { readonly none: string };
 }
 
 /** What is counted without a fit. */
@@ -261,6 +263,7 @@ export function detectorChain(options: ChainOptions): DetectorChain {
       centroids: all.centroids,
       spectra: all.spectra.look(begin, end),
       separation: all.separation,
+      light: light.now(),
     };
   }
 

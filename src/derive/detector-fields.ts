@@ -3,12 +3,15 @@ import { declared, type Field, Part } from '../instrument.ts';
 import { CUTS, type Cuts, wrongCuts } from './coincidence-cuts.ts';
 import { GAMMA_SOURCES, type GammaSource } from './compton.ts';
 import { ARRANGEMENTS, type MapPlan, mapOf } from './detector-map.ts';
-import type { PhysicsPlan } from './detector-plan.ts';
+import { isCondition, type PhysicsPlan } from './detector-plan.ts';
 import { checkLightYield } from './light-yield.ts';
 import type { Point } from './response-map.ts';
 
 /** What the rig says of it; the driver knows the channels, their scale and the axes. */
-export type PhysicsPart = Pick<PhysicsPlan, 'cuts' | 'map' | 'photoelectron' | 'dark' | 'excess' | 'source' | 'fits' | 'light'>;
+export type PhysicsPart = Pick<
+  PhysicsPlan,
+  'cuts' | 'map' | 'photoelectron' | 'dark' | 'excess' | 'source' | 'fits' | 'light' | 'conditions'
+>;
 
 const SECONDS = { written: 's', unit: 's' } as const;
 const CM = { written: 'cm', unit: 'm' } as const;
@@ -18,13 +21,13 @@ const CUT_KEYS = ['muon', 'veto', 'prompt', 'prompt_shape', 'delayed', 'delayed_
 /** Undefined where the rig says nothing: then there is no physics. */
 export const physicsField = (channels: number): Field<PhysicsPart | undefined> =>
   declared(
-    'pairs, accidentals, capture time and direction: { cuts, map, photoelectron, dark, excess, light, source, fits }, each with a default ({}: all)',
+    'pairs, accidentals, capture time and direction: { cuts, map, photoelectron, dark, excess, light, source, conditions, fits }, each with a default ({}: all)',
     (part) => (part.given ? physics(part, channels) : undefined),
   );
 
 function physics(part: Part, channels: number): PhysicsPart {
   part.only(
-    ['cuts', 'map', 'photoelectron', 'dark', 'excess', 'light', 'source', 'fits'],
+    ['cuts', 'map', 'photoelectron', 'dark', 'excess', 'light', 'source', 'conditions', 'fits'],
     '"{ photoelectron: 16, map: { box: [32 cm, 32 cm, 32 cm] } }"',
   );
   const least = (name: string, low: number): Readonly<Record<string, number>> => {
@@ -39,6 +42,7 @@ function physics(part: Part, channels: number): PhysicsPart {
     ...(part.at('photoelectron').given ? { photoelectron: photoelectron(part.at('photoelectron'), channels) } : {}),
     ...(part.at('source').given ? { source: source(part.at('source')) } : {}),
     ...(part.at('light').given ? { light: light(part.at('light')) } : {}),
+    ...(part.at('conditions').given ? { conditions: conditions(part.at('conditions')) } : {}),
     ...least('dark', 0),
     ...least('excess', 1),
     ...least('fits', 0),
@@ -146,6 +150,16 @@ function photoelectron(part: Part, channels: number): number | readonly number[]
   if (!all.every((q) => q > 0)) return part.wrong('must be above 0: counts of charge of one photoelectron');
   if (!Array.isArray(part.yaml)) return all[0] ?? 0;
   return all.length === channels ? all : part.wrong(`${all.length} charges for the ${channels} channels of the board`);
+}
+
+function conditions(part: Part): readonly string[] {
+  const { yaml } = part;
+  if (!Array.isArray(yaml)) return part.wrong('must be a list of channels such as [hv.voltage, plant.purge]');
+  return yaml.map((one: unknown) =>
+    typeof one === 'string' && isCondition(one)
+      ? one
+      : part.wrong(`${JSON.stringify(one)} is no channel: write INSTRUMENT.CHANNEL, such as plant.purge`),
+  );
 }
 
 function light(part: Part): NonNullable<PhysicsPlan['light']> {

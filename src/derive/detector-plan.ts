@@ -26,16 +26,21 @@ export interface PhysicsPlan {
   readonly light?: ChainOptions['light'];
   /** A source that is known: where it stands (the detector's middle is the origin), or where what it sends flies to. */
   readonly source?: { readonly at: Vector } | { readonly flight: Vector };
+  /** Channels whose readings say under which conditions a run was made: nothing here looks at them, the analysis of sessions does. */
+  readonly conditions?: readonly string[];
   readonly fits?: number;
   readonly refresh?: number;
 }
+
+/** "hv.voltage", or one of a list: "hv.voltage[3]". */
+export const isCondition = (text: string): boolean => /^[\w-]+\.[\w-]+(\[\d+\])?$/.test(text);
 
 /** As much of a chain as a reader needs. */
 export type Physics = Pick<DetectorChain, 'take' | 'look' | 'clear'>;
 
 /** A sentence for what is wrong with the plan. */
 export function chainOf(plan: PhysicsPlan): Physics | string {
-  const { map: of, photoelectron, dark, excess, source, scale, ...rest } = plan;
+  const { map: of, photoelectron, dark, excess, source, scale, conditions: _, ...rest } = plan;
   const map = of && mapOf(of);
   if (typeof map === 'string') return `map: ${map}`;
   const vertex = map && {

@@ -39,10 +39,19 @@ export const LIGHT_GIVES = {
 /** Uneven: some channels have another part of the light than before. Lost: the mark has been found, and is not found any more. */
 export const LIGHT_WORDS = ['learning', 'steady', 'drifted', 'uneven', 'lost'] as const;
 
+/** The mean over all fits since the beginning, with what has come since the last one; or why there is none. */
+export interface LightSoFar {
+  readonly value: number;
+  readonly sigma: number;
+  readonly fits: number;
+}
+
 export interface LightYield {
   take(event: DetectorEvent): void;
   /** The two states always; numbers where they are new, or the reason why there is none yet. */
   look(): Values;
+  /** Changes nothing. */
+  now(): LightSoFar | { readonly none: string };
   /** What comes now is right: all that was is forgotten. */
   clear(): void;
 }
@@ -93,6 +102,8 @@ export function lightYield(options: LightYieldOptions): LightYield {
   const watch = driftWatch({ relative: change, learn: LEARN, sigmas: SIGMAS });
   const watches = Array.from({ length: channels }, () => driftWatch({ relative: 5 * change, learn: LEARN_SHARE }));
   const shares: Shares = { count: 0, mean: new Float64Array(channels), squares: new Float64Array(channels) };
+  /** Of all fits: how many, their weights, and these times what they say. */
+  const sum = { fits: 0, weights: 0, weighted: 0 };
   let [inBlock, seen, blocks, without] = [0, 0, 0, 0];
   let last: Drift = { state: 'learning', reference: Number.NaN, sigma: Number.NaN, change: Number.NaN, significance: Number.NaN };
   let turned: readonly Drift[] = [];
@@ -110,6 +121,7 @@ export function lightYield(options: LightYieldOptions): LightYield {
     }
     without = 0;
     const [value, sigma] = [got.charge / got.energy, got.chargeSigma / got.energy];
+    add(sum, value, sigma);
     last = watch.take(value, sigma);
     fresh = { light_yield: { quality: 'good', value, sigma: { random: sigma } }, light_change: changeOf(last, value, sigma) };
     if (++blocks % BLOCKS === 0) closeShares();
@@ -147,12 +159,12 @@ export function lightYield(options: LightYieldOptions): LightYield {
       if (++seen >= PATIENCE * every) closed();
       if (!(event.energy >= spectrum.low && event.energy < spectrum.high)) return;
       fill(spectrum, event.energy);
-      let sum = 0;
-      for (let c = 0; c < channels; c++) sum += event.charge[c] as number; // an event has them all
-      if (sum > 0) {
+      let whole = 0;
+      for (let c = 0; c < channels; c++) whole += event.charge[c] as number; // an event has them all
+      if (whole > 0) {
         const n = ++shares.count;
         for (let c = 0; c < channels; c++) {
-          const part = (channels * (event.charge[c] as number)) / sum;
+          const part = (channels * (event.charge[c] as number)) / whole;
           const off = part - (shares.mean[c] as number);
           const mean = (shares.mean[c] as number) + off / n;
           shares.mean[c] = mean;
@@ -167,8 +179,16 @@ export function lightYield(options: LightYieldOptions): LightYield {
       freshShares = {};
       return said;
     },
+    now() {
+      const all = { ...sum };
+      const rest = placeOf(spectrum, mark);
+      if (!('refused' in rest)) add(all, rest.charge / rest.energy, rest.chargeSigma / rest.energy);
+      if (all.fits === 0) return { none: 'refused' in rest ? rest.refused : 'no fit has a bar' };
+      return { value: all.weighted / all.weights, sigma: 1 / Math.sqrt(all.weights), fits: all.fits };
+    },
     clear() {
       emptied(spectrum);
+      [sum.fits, sum.weights, sum.weighted] = [0, 0, 0];
       watch.accept();
       for (const one of watches) one.accept();
       shares.count = 0;
@@ -179,6 +199,13 @@ export function lightYield(options: LightYieldOptions): LightYield {
       turned = [];
     },
   };
+}
+
+function add(to: { fits: number; weights: number; weighted: number }, value: number, sigma: number): void {
+  if (!(sigma > 0 && Number.isFinite(sigma))) return;
+  to.fits++;
+  to.weights += 1 / sigma ** 2;
+  to.weighted += value / sigma ** 2;
 }
 
 function placeOf(h: Histogram, mark: LightMark): Place | NoPlace {

@@ -186,6 +186,7 @@ describe('what a rig says of the physics', () => {
     [{ source: { at: [0, 0, 0] } }, /middle of the detector/],
     [{ excess: 0.5 }, /1 or more/],
     [{ light: { line: 0.5, edge: '137Cs' } }, /light.*line.*or.*edge/],
+    [{ conditions: ['purge'] }, /INSTRUMENT.CHANNEL/],
     [{ light: { edge: '99Tc' } }, /none of/],
     [{ light: { line: 0.5, every: 3 } }, /250 events/],
   ])('%j is told what would be right', (physics, why) => {
