@@ -62,7 +62,8 @@ export async function serveRecording(
   const clock = realClock();
   const stops: (() => void | Promise<void>)[] = [];
   const scene: Scene = { clock, oneClient: wanted.oneClient ?? false, json: wanted.json, io, stops };
-  const index = await indexed(session, plain);
+  const late = clock.after(PATIENCE, () => io.err(`reading ${session} once, before it is served ...\n`));
+  const index = await indexed(session, plain).finally(late);
   if (index.from > index.to) {
     io.err(`bridgman replay: ${session} has nothing that can be read\n`);
     return EXIT.failed;
@@ -188,6 +189,7 @@ function chosen(rig: Rig, all: readonly Wire[], names: readonly string[] | undef
   return all.filter((wire) => called(wire).some((name) => names.includes(name)));
 }
 
+const PATIENCE = 3; // seconds in which nobody wonders
 const OURS = /^# .* in the place of its instruments \(bridgman (simulate|replay) /;
 
 /** A rig of somebody's is not overwritten. */
