@@ -55,7 +55,7 @@ function checkInstrument(
     return;
   }
   for (const channel of Object.keys(placed.every)) checkEvery(sheet, placed, shape, channel);
-  for (const name of given(sheet, [...path, 'limits'])) checkLimits(sheet, placed, shape, name);
+  for (const name of given(sheet, [...path, 'limits'])) checkLimits(sheet, placed, shape, name, knobs(placed, catalogue));
   for (const name of given(sheet, [...path, 'leases'])) {
     const command = shape.commands[name];
     if (!command) sheet.say([...path, 'leases', name], noCommand(placed, shape, name), 'key');
@@ -171,7 +171,14 @@ function checkEvery(sheet: Sheet, placed: RigInstrument, shape: Shape, channel: 
   }
 }
 
-function checkLimits(sheet: Sheet, placed: RigInstrument, shape: Shape, name: string): void {
+/** What of the simulated unit a rig can choose, by which the check knows it: its model, its channels, its range. */
+function knobs({ model }: RigInstrument, catalogue: Catalogue): string {
+  const own = Object.keys(catalogue.instruments.get(model)?.options.fields ?? {});
+  const more = Object.keys(catalogue.simulators.get(model)?.options.fields ?? {}).filter((name) => !own.includes(name));
+  return more.length === 0 ? '' : ` (this is checked against its simulator; of which unit, "simulate" says: ${more.join(', ')})`;
+}
+
+function checkLimits(sheet: Sheet, placed: RigInstrument, shape: Shape, name: string, chosen: string): void {
   const path = ['instruments', placed.name, 'limits', name];
   const command = shape.commands[name];
   if (!command) {
@@ -194,7 +201,7 @@ function checkLimits(sheet: Sheet, placed: RigInstrument, shape: Shape, name: st
     if (read.value < lo || read.value > hi)
       sheet.say(
         [...path, i],
-        `${described(end).replace('the text ', '')} is wider than what ${placed.model} allows (${range(command)}); limits can only be narrowed`,
+        `${described(end).replace('the text ', '')} is wider than what ${placed.model} allows (${range(command)}); limits can only be narrowed${chosen}`,
       );
   }
 }

@@ -147,3 +147,18 @@ describe.each(['DT8033', 'NDT1470', 'DT5533E'])('the guardian and a %s', (model)
     expect(output.volts).toBeLessThan(1000);
   });
 });
+
+test('a supply of more volts than the simulated one is chosen by "simulate", and the check says so', async () => {
+  const wide = yaml.replace('limits: { voltage: [0 V, 1500 V] }', 'limits: { voltage: [0 V, 6000 V] }');
+  const at = async (name: string, text: string) => {
+    writeFileSync(join(folder, name), text);
+    return loadRig(join(folder, name), known, methods);
+  };
+  const refused = await at('wide.yaml', wide);
+  expect(refused.ok ? [] : refused.messages.map(printed)).toEqual([
+    expect.stringMatching(/"6000 V" is wider than what caen-hv allows \(0 V to 4 kV\).*of which unit, "simulate" says: model, /),
+  ]);
+  expect(await at('own.yaml', wide.replace('model: caen-hv', 'model: caen-hv\n    simulate: { model: NDT1470 }'))).toMatchObject({
+    ok: true,
+  });
+});
