@@ -6,6 +6,8 @@ import { Unsendable } from './unsendable.ts';
 /** Before a block stands nothing, a blank or a separator; so "MODEL#15" holds none. */
 const LEAD = /[\s,;:=(]/;
 const QUOTE = /["']/;
+/** Without any of these there are neither strings nor blocks nor lists. */
+const SPECIAL = /["'#(]/;
 
 interface Span {
   readonly from: number;
@@ -36,6 +38,7 @@ function* places(message: string): Generator<{ readonly at: number; readonly blo
 
 /** Splits at a separator outside of strings, blocks and (channel lists); blanks before each piece are dropped. */
 export function splitAt(separator: ';' | ',', message: string): string[] {
+  if (!SPECIAL.test(message)) return message.split(separator).map((piece) => piece.trimStart());
   const pieces: string[] = [];
   let depth = 0;
   let from = 0;

@@ -24,7 +24,11 @@ function bits(values: readonly boolean[]): number[] {
 
 const unbits = (bytes: Uint8Array, count: number): boolean[] =>
   Array.from({ length: count }, (_, i) => ((bytes[i >> 3] >> (i & 7)) & 1) === 1);
-const words = (bytes: Uint8Array): number[] => Array.from({ length: bytes.length >> 1 }, (_, i) => at(bytes, 2 * i));
+function words(bytes: Uint8Array): number[] {
+  const all: number[] = [];
+  for (let i = 0; i + 1 < bytes.length; i += 2) all.push(at(bytes, i));
+  return all;
+}
 
 function pdu(code: number, high: number, ...parts: readonly (readonly number[] | Uint8Array)[]): Uint8Array {
   const bytes = Uint8Array.from([whole('the function', code, 0x7f, 1) | high, ...parts.flatMap((p) => [...p])]);

@@ -42,7 +42,9 @@ export interface Protocol<Q, M> {
 /** Latin-1, the only text that maps bytes to characters one to one. */
 export function latin1(bytes: Uint8Array): string {
   let text = '';
-  for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
+  // Of a few bytes: not worth a call for all of them at once.
+  if (bytes.length <= 64) for (let i = 0; i < bytes.length; i++) text += String.fromCharCode(bytes[i]);
+  else for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
   return text;
 }
 
