@@ -15,8 +15,8 @@ export interface Form {
   readonly tail: Uint8Array;
   /** Of its line for the hash, up to the time. */
   readonly head: Uint8Array;
-  /** The one that came next when this one came last. */
-  next: Form | undefined;
+  /** Those that have come next behind this one. */
+  readonly next: Form[];
 }
 
 const encoder = new TextEncoder();
@@ -29,6 +29,7 @@ const SEQ = encoder.encode(',"seq":');
 const GOOD = encoder.encode(',"good",');
 const REST = encoder.encode(',null,null]\n');
 const [QUOTE, BACKSLASH, COMMA, ZERO, NINE] = [0x22, 0x5c, 0x2c, 0x30, 0x39];
+const MOST_NEXT = 16; // looked through before a channel is looked up by name
 const MOST_DIGITS = 16; // of 2^53
 
 /** The value of a channel as it was last, and how JSON writes it, a character for each byte: most values are those of before. */
@@ -74,12 +75,17 @@ export class PlainReadings {
     this.#value = from + BEGIN.length;
     this.#valueEnd = endOfValue(bytes, this.#value, to);
     if (this.#valueEnd === this.#value) return undefined;
-    const form = this.#last?.next;
-    const found = form && stands(form.middle, bytes, this.#valueEnd) && this.#numbers(this.#valueEnd + form.middle.length, form.tail, to);
-    const known = found ? form : this.#search(from, to);
-    if (known && this.#last && this.#last.next !== known) this.#last.next = known;
-    if (known) this.#last = known;
-    return known;
+    const form = this.#expected(to) ?? this.#search(from, to);
+    if (form) this.#last = form;
+    return form;
+  }
+
+  /** One of those that came here before. */
+  #expected(to: number): Form | undefined {
+    for (const form of this.#last?.next ?? [])
+      if (stands(form.middle, this.#bytes, this.#valueEnd))
+        return this.#numbers(this.#valueEnd + form.middle.length, form.tail, to) ? form : undefined;
+    return undefined;
   }
 
   /** Time and number, and the tail behind them. */
@@ -111,6 +117,8 @@ export class PlainReadings {
       form = formOf(bytes.subarray(from, to), middle, tail);
       if (form) this.#forms.set(key, form);
     }
+    const next = this.#last?.next;
+    if (form && next && next.length < MOST_NEXT && !next.includes(form)) next.push(form);
     return form;
   }
 
@@ -180,5 +188,5 @@ function formOf(whole: Uint8Array, middle: Uint8Array, tail: Uint8Array): Form |
   if (decoder.decode(middle) !== between || decoder.decode(tail) !== end) return undefined;
   if (text !== `{"quality":"good","value":${JSON.stringify(r.value)}${between}${t},"seq":${seq}${end}`) return undefined;
   const begin = encoder.encode(`[${JSON.stringify(from)},null,`);
-  return { from, kind, origin, middle: middle.slice(), tail: tail.slice(), head: begin, next: undefined };
+  return { from, kind, origin, middle: middle.slice(), tail: tail.slice(), head: begin, next: [] };
 }

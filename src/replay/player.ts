@@ -46,6 +46,7 @@ export interface Numbering {
 }
 
 const NOT_KNOWN = Number.NaN; // a time that only the host's clock knew: the recording tells it
+const MOST_KEPT = 1000; // questions
 const MOST = 4; // numbers by which a question that could not be encoded may have moved those after it
 const faultOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
@@ -72,6 +73,8 @@ export class Player {
   readonly #giver: Giver;
   readonly #clock: Clock;
   readonly #open: Open[] = [];
+  /** role -> question -> its bytes */
+  readonly #bytes: Record<string, Map<string, Uint8Array>> = {};
   readonly #orders = new PlayerOrders((one) => this.#turn(one));
   #body: Body<Links> | undefined;
   #facts: PlayerBody;
@@ -286,7 +289,7 @@ export class Player {
     const protocol = this.languages[role];
     if (!protocol) return false;
     try {
-      if (!protocol.number) return isHex(protocol.asks.encode(q), x.sent);
+      if (!protocol.number) return isHex(this.#bytesOf(protocol, role, q), x.sent);
       const numbering = this.#options.numbering[role] ?? { offset: 0 };
       for (let more = 0; more < MOST; more++) {
         if (!isHex(protocol.asks.encode(protocol.number(q, x.id + numbering.offset + more)), x.sent)) continue;
@@ -297,6 +300,17 @@ export class Player {
     } catch {
       return false;
     }
+  }
+
+  /** Of questions in words, which come again and again, the bytes are kept. */
+  #bytesOf(protocol: AnyProtocol, role: string, q: unknown): Uint8Array {
+    if (typeof q !== 'string') return protocol.asks.encode(q);
+    const known = this.#bytes[role]?.get(q);
+    if (known) return known;
+    const bytes = protocol.asks.encode(q);
+    this.#bytes[role] ??= new Map();
+    if (this.#bytes[role].size < MOST_KEPT) this.#bytes[role].set(q, bytes);
+    return bytes;
   }
 
   /** Its bytes today, in hexadecimal, with the number that it had then. */

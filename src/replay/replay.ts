@@ -7,7 +7,7 @@ import { virtualClock } from '../clock.ts';
 import type { LedgerRecord } from '../derive/ledger.ts';
 import { type Graph, graph, type NodeSpec } from '../graph.ts';
 import type { Reading } from '../reading.ts';
-import type { ChunkMessage } from '../recorder/mcap-read.ts';
+import type { Known as Channel, ChunkMessage } from '../recorder/mcap-read.ts';
 import { chunksFrom, type Trouble } from '../recorder/session-read.ts';
 import type { Rig } from '../rig.ts';
 import { Asked } from './asked.ts';
@@ -53,6 +53,13 @@ interface Coming {
   readonly exchanges: readonly (Recorded | undefined)[];
 }
 
+/** What a topic is to a replay, and the number that its next message should have. */
+interface Topic {
+  readonly name: string;
+  readonly is: 'readings' | 'exchanges' | 'other' | 'trend';
+  expected: number;
+}
+
 /** What stands behind the form of a plain reading. */
 interface Known {
   readonly slot: Slot;
@@ -72,7 +79,10 @@ class Replay {
   readonly #trouble: Trouble[] = [];
   readonly #told = new Set<string>();
   readonly #lost = new Map<string, number>();
-  readonly #expected = new Map<string, number>();
+  readonly #topics = new Map<string, Topic>();
+  /** The topic that came last, and its channel. */
+  #channel: Channel | undefined;
+  #topic: Topic = { name: '', is: 'other', expected: 0 };
   readonly #traces: Messages;
   readonly #calibrations: Messages;
   #waits: Promise<void> | undefined;
@@ -114,8 +124,8 @@ class Replay {
     for await (const { messages } of chunksFrom(this.#options.folder, undefined, { ended: true, onTrouble })) {
       const exchanges: (Recorded | undefined)[] = [];
       for (const m of messages) {
-        if (m.topic === 'exchanges') exchanges.push(this.#foresee(m));
-        last = Math.max(last, m.t);
+        if (this.#topicOf(m).is === 'exchanges') exchanges.push(this.#foresee(m));
+        if (m.t > last) last = m.t;
       }
       ahead.push({ messages, exchanges });
       while (ahead.length > 0 && ((ahead[0].messages.at(-1)?.t ?? 0) < last - AHEAD || ahead.length > MOST_AHEAD))
@@ -133,54 +143,70 @@ class Replay {
     return x;
   }
 
+  #topicOf({ channel }: ChunkMessage): Topic {
+    if (channel === this.#channel) return this.#topic;
+    const { topic: name } = channel;
+    let topic = this.#topics.get(name);
+    if (!topic) {
+      const is = name === 'readings' || name === 'exchanges' ? name : name.startsWith('trend-') ? 'trend' : 'other';
+      topic = { name, is, expected: 0 };
+      this.#topics.set(name, topic);
+    }
+    this.#channel = channel;
+    this.#topic = topic;
+    return topic;
+  }
+
   async #take(coming: Coming | undefined): Promise<void> {
     let exchange = 0;
     for (const message of coming?.messages ?? []) {
-      const { topic, sequence, t } = message;
-      this.#count(topic, sequence);
-      if (topic.startsWith('trend-')) continue;
-      this.#from = Math.min(this.#from, t);
-      this.#to = Math.max(this.#to, t);
+      const topic = this.#topicOf(message);
+      this.#count(topic, message.sequence);
+      if (topic.is === 'trend') continue;
+      const { t } = message;
+      if (t < this.#from) this.#from = t;
+      if (t > this.#to) this.#to = t;
       this.#match.event++;
-      switch (topic) {
-        case 'readings': {
-          if (!this.#isPlain(message)) {
-            const r = readingIn(message);
-            const waits = r ? this.#reading(r) : this.#strange(topic);
-            if (waits) await waits;
-          }
-          if (this.#waits) await this.#waits;
-          this.#waits = undefined;
-          break;
-        }
-        case 'exchanges': {
-          const x = coming?.exchanges[exchange++];
-          const waits = x ? this.#asked.exchange(x) : this.#strange(topic);
+      if (topic.is === 'readings') {
+        if (!this.#isPlain(message)) {
+          const r = readingIn(message);
+          const waits = r ? this.#reading(r) : this.#strange(topic.name);
           if (waits) await waits;
-          break;
         }
-        case 'orders': {
-          const order = orderIn(message);
-          if (order) this.#asked.order(order);
-          else this.#strange(topic);
-          break;
-        }
-        case 'calibrations': {
-          const entry = calibrationIn(message);
-          if (entry) await this.#learn(entry);
-          else this.#strange(topic);
-          break;
-        }
-        case 'alarms': {
-          const alarm = alarmIn(message);
-          if (alarm) await this.#heard.state(alarm);
-          else this.#strange(topic);
-          break;
-        }
-        case 'end':
-          this.#ended = true;
-          break;
+        if (this.#waits) await this.#waits;
+        this.#waits = undefined;
+      } else if (topic.is === 'exchanges') {
+        const x = coming?.exchanges[exchange++];
+        const waits = x ? this.#asked.exchange(x) : this.#strange(topic.name);
+        if (waits) await waits;
+      } else await this.#other(message);
+    }
+  }
+
+  /** A message such as there are few. */
+  async #other(message: ChunkMessage): Promise<void> {
+    const { topic } = message;
+    switch (topic) {
+      case 'orders': {
+        const order = orderIn(message);
+        if (order) this.#asked.order(order);
+        else this.#strange(topic);
+        return;
       }
+      case 'calibrations': {
+        const entry = calibrationIn(message);
+        if (entry) await this.#learn(entry);
+        else this.#strange(topic);
+        return;
+      }
+      case 'alarms': {
+        const alarm = alarmIn(message);
+        if (alarm) await this.#heard.state(alarm);
+        else this.#strange(topic);
+        return;
+      }
+      case 'end':
+        this.#ended = true;
     }
   }
 
@@ -201,12 +227,12 @@ class Replay {
   }
 
   /** A number below the one expected is a recorder that began anew, with nothing lost. */
-  #count(topic: string, sequence: number): void {
-    const missing = sequence - (this.#expected.get(topic) ?? 0);
-    this.#expected.set(topic, sequence + 1);
+  #count(topic: Topic, sequence: number): void {
+    const missing = sequence - topic.expected;
+    topic.expected = sequence + 1;
     if (missing <= 0) return;
-    this.#lose(topic, missing);
-    if (topic === 'readings' || topic === 'exchanges' || topic === 'orders') this.#match.losses++;
+    this.#lose(topic.name, missing);
+    if (topic.is === 'readings' || topic.is === 'exchanges' || topic.name === 'orders') this.#match.losses++;
   }
 
   /** A message that is none of ours, though its checksum holds. */

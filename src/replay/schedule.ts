@@ -15,7 +15,8 @@ interface Entry {
 export class Schedule {
   /** What is known of the exchanges to come, in the order in which they were asked for. */
   readonly #coming: Entry[] = [];
-  readonly #of = new Map<Recorded, Entry>();
+  /** The same in the order of the recording. */
+  readonly #recorded: Entry[] = [];
   #seen = 0;
   #ended = 0;
 
@@ -24,7 +25,7 @@ export class Schedule {
     const start = this.#seen++ - (x.behind ?? 0);
     if (x.nth === undefined) return; // a proof, or a session that does not tell: it begins when its turn comes
     const entry: Entry = { x, player, start, gone: false };
-    this.#of.set(x, entry);
+    this.#recorded.push(entry);
     const { nth } = x;
     let at = this.#coming.length;
     while (at > 0 && (this.#coming[at - 1].x.nth ?? 0) > nth) at--;
@@ -32,11 +33,12 @@ export class Schedule {
     else this.#coming.splice(at, 0, entry);
   }
 
-  /** The talk that asked this, where it is known; all that began before it begins, too. */
+  /** The talk that asked this, where it is known; all that began before it begins, too. In the order of the recording, as they were foreseen. */
   due(x: Recorded): Open | undefined {
-    const entry = this.#of.get(x);
-    if (!entry) return undefined;
-    this.#of.delete(x);
+    if (x.nth === undefined) return undefined;
+    const entry = this.#recorded[0];
+    if (entry?.x !== x) return undefined;
+    this.#recorded.shift();
     this.#advance(undefined);
     if (!entry.gone) {
       this.#remove(this.#coming.indexOf(entry));

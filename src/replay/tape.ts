@@ -16,6 +16,8 @@ export interface Told {
   readonly name?: string;
   /** A message, or a Fault. */
   readonly m: unknown;
+  /** Its bytes, where nothing else was in them. */
+  readonly raw?: Uint8Array;
 }
 
 /** What a topic of the series is to this link. */
@@ -39,6 +41,8 @@ export class Tape {
   #at = 0;
   #over = false;
   #any = false;
+  /** The decoder holds nothing. */
+  #fresh = true;
   #decoder: Decoder<unknown>;
   /** Places at which bytes are missing, so far; a link of which nothing was recorded is one. */
   holes = 1;
@@ -120,15 +124,28 @@ export class Tape {
     if (topic.is === 'heard' || topic.is === 'named') {
       if (this.#times.at(-1) !== t) this.#times.push(t);
       if (this.#times.length > TIMES) this.#times.splice(0, TIMES / 2);
-      const packet = topic.is === 'heard' ? { bytes: message.bytes } : named(message.bytes);
-      if (!packet) return;
-      for (const m of this.#decoder(packet.bytes)) this.waiting.push('name' in packet ? { t, name: packet.name, m } : { t, m });
-    } else if (topic.is === 'said' && this.protocol.framing !== 'packets') this.#decoder(EMPTY); // a question: what was held is noise
+      if (topic.is === 'heard') this.#hear(t, message.bytes);
+      else {
+        const packet = named(message.bytes);
+        for (const m of packet ? this.#decoder(packet.bytes) : []) this.waiting.push({ t, name: packet?.name ?? '', m });
+      }
+    } else if (topic.is === 'said' && this.protocol.framing !== 'packets') {
+      this.#decoder(EMPTY); // a question: what was held is noise
+      this.#fresh = true;
+    }
+  }
+
+  #hear(t: number, bytes: Uint8Array): void {
+    const said = this.#decoder(bytes);
+    if (this.#fresh && said.length === 1 && !(said[0] instanceof Fault)) this.waiting.push({ t, m: said[0], raw: bytes });
+    else for (const m of said) this.waiting.push({ t, m });
+    this.#fresh = false;
   }
 
   /** The link has gone down: what was half said is never ended. */
   reset(): void {
     this.#decoder = this.protocol.tells.decoder();
+    this.#fresh = true;
   }
 
   /**
@@ -185,7 +202,8 @@ export function hexOf({ m }: Told, protocol: AnyProtocol): string {
   }
 }
 
-function isSaid({ m }: Told, protocol: AnyProtocol, text: string): boolean {
+function isSaid({ m, raw }: Told, protocol: AnyProtocol, text: string): boolean {
+  if (raw && isHex(raw, text)) return true;
   try {
     return isHex(m instanceof Fault ? m.bytes : protocol.tells.encode(m), text);
   } catch {
