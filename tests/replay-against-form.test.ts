@@ -137,6 +137,24 @@ describe('values', () => {
     expect(judged([[0, 0.0036]]).same).toBe(false);
   });
 
+  test('that jump may do so a reading later, and must do so', () => {
+    const jump = (late: number) => judged(many(12, (i) => [i < 6 ? 1 : 5, i < 6 + late ? 1 : 5]));
+    expect(jump(1)).toMatchObject({ same: true, outside: 0 });
+    expect(jump(3)).toMatchObject({ same: false, outside: 2 });
+  });
+
+  test('of counters: how they grow, wherever they began', () => {
+    const counted = (rate: number) => {
+      const values = new Values(0.05);
+      const one = (value: number): Reading => ({ ...reading(value), kind: 's' }) as Reading;
+      for (let i = 0; i < 40; i++) values.exchange([one(1 + i)], [one(86_400 + rate * i)], { t: i }, false);
+      return values.channels().channels[0];
+    };
+    expect(counted(1)).toMatchObject({ same: true, outside: 0 });
+    expect(counted(1.3)).toMatchObject({ same: false });
+    expect(judged(many(40, (i) => [1 + i, 86_400 + i])).same).toBe(false); // of volts
+  });
+
   test('are one in twenty', () => {
     expect(judged(many(20, (i) => [1, i === 3 ? 2 : 1])).same).toBe(true);
     expect(judged(many(20, (i) => [1, i < 2 ? 2 : 1])).same).toBe(false);

@@ -215,7 +215,7 @@ describe('orders', () => {
     const kept: Simulator = {
       ...simulator,
       // It says that it has taken the set point, and does not.
-      answer: { main: (q, ...rest) => (/^SDC 40/.test(String(q)) ? ['SDC: 40.0'] : main(q, ...rest)) },
+      answer: { main: (q, ...rest) => (/^SDC (35|40)/.test(String(q)) ? [String(q).replace(' ', ': ')] : main(q, ...rest)) },
     };
     const r = await run({ ...deaf, simulators: new Map(deaf.simulators).set('ipg-ylr', kept) });
     expect(r.findings.map((f) => `${f.class} ${f.of}`)).toEqual(['physics laser.output_power', 'physics laser.set_point']);

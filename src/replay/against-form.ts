@@ -50,6 +50,15 @@ export function formOf(m: unknown): Form {
   return { shape, loose, ...out };
 }
 
+/** The form of what comes by itself: lists in it are as long as there is something to say, and hold what there is. */
+export const roughly = (m: unknown): string =>
+  m === null || typeof m !== 'object'
+    ? formOf(m).shape
+    : Object.entries(m)
+        .map(([name, value]) => `${name} ${typeof value}`)
+        .sort()
+        .join();
+
 type Both = readonly [string, string];
 const both = (text: string): Both => [text, text];
 const joined = (parts: readonly Both[], begin: string, end: string): Both => [

@@ -27,8 +27,8 @@ export interface Against {
 export interface Parts {
   readonly findings: readonly Finding[];
   readonly channels: readonly Channel[];
-  /** Recorded readings that came by themselves and have none of the simulator's beside them; those that have. */
-  readonly unmet: readonly { readonly channel: string; readonly count: number; readonly met: number }[];
+  /** Recorded readings that are paired by time, and have none of the simulator's beside them. */
+  readonly unmet: readonly { readonly channel: string; readonly count: number }[];
   /** What came by itself, by its form. */
   readonly heard: readonly Heard[];
   readonly skipped: readonly NotCompared[];
@@ -48,9 +48,7 @@ export function outcome(parts: Parts): Pick<Against, 'verdict' | 'findings' | 'c
   const findings = [...parts.findings, ...heard.flatMap(byItself), ...channels.flatMap(ofChannel)];
   const notCompared = [
     ...skipped,
-    ...unmet
-      .filter(({ met }) => met > 0)
-      .map(({ channel, count }) => ({ of: channel, why: 'came by itself, and nothing of the simulator near its time', count })),
+    ...unmet.map(({ channel, count }) => ({ of: channel, why: 'nothing of the simulator near its time', count })),
     ...channels
       .filter(({ alone }) => alone > 0)
       .map(({ channel, alone }) => ({ of: channel, why: 'the driver gives it for one of the two answers only', count: alone })),

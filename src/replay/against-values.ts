@@ -37,9 +37,12 @@ const MOST_LEAVES = 64; // numbers of an answer among which that of a channel is
 const TRACES = 8; // of a stream, kept to be paired
 const SIGMAS = 4;
 const FRACTION = 0.05;
+const LEAST = 4; // pairs by which a counter is known
 const PARTS = 8;
 const SURE = 8; // errors of a mean of eight parts: as improbable as 4 sigma (Student's t, 7 degrees of freedom)
 const KEPT = 1 << 16; // sizes kept for a median
+
+const NO_NUMBERS = { leaves: [], steps: [] };
 
 interface Pair {
   readonly a: number;
@@ -83,22 +86,27 @@ class Series {
   }
 
   #judge(): void {
-    const block = this.#block.splice(0);
+    const raw = this.#block.splice(0);
+    const block = isCounter(this.kind, raw) ? growthOf(raw) : raw;
     const scatter = scatterOf(block.map(({ a }) => a)) ** 2 + scatterOf(block.map(({ b }) => b)) ** 2;
-    const step = stepOf(block);
-    for (const { a, b, square, example } of block) {
+    const step = stepOf(raw);
+    block.forEach(({ a, b, square, example }, i) => {
       const size = Math.abs(a - b);
       this.#largest = Math.max(this.#largest, size);
       if (this.#sizes.length < KEPT) this.#sizes.push(size);
       const allowed = SIGMAS * Math.sqrt(square + scatter) + this.#tolerance * Math.max(Math.abs(a), Math.abs(b)) + step;
-      if (size <= allowed * (1 + 1e-9)) continue; // decimals are not binary
+      const most = allowed * (1 + 1e-9); // decimals are not binary
+      if (size <= most) return;
+      // Where a value jumps, the two may see it a reading apart.
+      const [before, after] = [block[i - 1]?.a ?? a, block[i + 1]?.a ?? a];
+      if (b >= Math.min(a, before, after) - most && b <= Math.max(a, before, after) + most) return;
       this.outside++;
-      this.first ??= { ...example, was: a, is: b };
-    }
+      this.first ??= { ...example, was: raw[i].a, is: raw[i].b };
+    });
     const shift = shiftOf(block, this.#tolerance, step);
     if (shift === undefined || Math.abs(shift) <= Math.abs(this.#shift ?? 0)) return;
     this.#shift = shift;
-    this.first ??= { ...block[0].example, was: block[0].a, is: block[0].b };
+    this.first ??= { ...raw[0].example, was: raw[0].a, is: raw[0].b };
   }
 
   result(channel: string): Channel {
@@ -120,6 +128,18 @@ class Series {
     };
   }
 }
+
+/** Both count up from some beginning of their own: frames, or seconds since power came on. */
+function isCounter(kind: string, block: readonly Pair[]): boolean {
+  if ((kind !== '1' && kind !== 's') || block.length < LEAST) return false;
+  return (['a', 'b'] as const).every((side) => {
+    const steps = block.slice(1).map((pair, i) => pair[side] - block[i][side]);
+    return steps.every((step) => step >= 0) && 2 * steps.filter((step) => step > 0).length >= steps.length;
+  });
+}
+/** Where they began is no physics. */
+const growthOf = (block: readonly Pair[]): readonly Pair[] =>
+  block.map((pair) => ({ ...pair, a: pair.a - block[0].a, b: pair.b - block[0].b }));
 
 /** One reading's standard deviation by successive differences, which a ramp hardly changes and a jump not at all. */
 export function scatterOf(values: readonly number[]): number {
@@ -167,6 +187,14 @@ function stepOf(block: readonly Pair[]): number {
   return found.length === 0 ? 0 : Math.min(...found);
 }
 
+/** One channel, paired by time. */
+interface Stream {
+  readonly then: Heard[];
+  readonly now: Heard[];
+  /** Recorded ones without a partner. */
+  unmet: number;
+}
+
 /** Where both answers have as many numbers. */
 export function leavesOf(then: Pick<Form, 'leaves' | 'steps'>, now: Pick<Form, 'leaves' | 'steps'>): Leaves | undefined {
   if (then.leaves.length !== now.leaves.length || then.leaves.length > MOST_LEAVES) return undefined;
@@ -184,7 +212,7 @@ interface Heard {
 export class Values {
   readonly #tolerance: number;
   readonly #series = new Map<string, Series>();
-  readonly #streams = new Map<string, { readonly then: Heard[]; readonly now: Heard[]; unmet: number; met: number; heard: number }>();
+  readonly #streams = new Map<string, Stream>();
 
   constructor(tolerance: number) {
     this.#tolerance = tolerance;
@@ -206,9 +234,15 @@ export class Values {
     for (const r of then) {
       const other = left.get(nameOf(r))?.shift();
       if (other) this.#pair(r, other, example, odd, leaves);
-      else this.#of(nameOf(r), r.kind).alone++;
+      else this.#apart('then', r);
     }
-    for (const [name, rest] of left) for (const r of rest) this.#of(name, r.kind).alone++;
+    for (const rest of left.values()) for (const r of rest) this.#apart('now', r);
+  }
+
+  /** One that only one answer gave: an instrument that is asked whether it has something may have it a question later. */
+  #apart(which: 'then' | 'now', r: Reading): void {
+    if (r.quality !== 'bad' && Number.isFinite(r.t)) this.stream(which, r, NO_NUMBERS);
+    else this.#of(nameOf(r), r.kind).alone++;
   }
 
   #pair(then: Reading, now: Reading, example: Example, odd: boolean, leaves?: Leaves): void {
@@ -255,10 +289,9 @@ export class Values {
     const name = nameOf(reading);
     let stream = this.#streams.get(name);
     if (!stream) {
-      stream = { then: [], now: [], unmet: 0, met: 0, heard: 0 };
+      stream = { then: [], now: [], unmet: 0 };
       this.#streams.set(name, stream);
     }
-    if (which === 'then') stream.heard++;
     stream[which].push({ t: reading.t, reading, leaves, steps });
     const most = reading.kind === 'trace' ? TRACES : BLOCK;
     if (stream.then.length > most && stream.now.length > most) this.#meet(stream, false);
@@ -267,7 +300,7 @@ export class Values {
     if (stream.now.length > 4 * most) stream.now.splice(0, most);
   }
 
-  #meet(stream: { readonly then: Heard[]; readonly now: Heard[]; unmet: number; met: number }, last: boolean): void {
+  #meet(stream: Stream, last: boolean): void {
     const { then, now } = stream;
     then.sort((a, b) => a.t - b.t);
     now.sort((a, b) => a.t - b.t);
@@ -284,19 +317,18 @@ export class Values {
         stream.unmet++;
         continue;
       }
-      stream.met++;
       this.#pair(reading, near.reading, { t }, false, leavesOf({ leaves, steps }, near));
     }
     then.splice(0, done);
     now.splice(0, Math.max(0, at));
   }
 
-  /** Recorded readings of streams that have none of the simulator's beside them, by channel, and those that have. */
-  channels(): { readonly channels: readonly Channel[]; readonly unmet: readonly { channel: string; count: number; met: number }[] } {
+  /** Every channel, and recorded readings that have none of the simulator's near their time. */
+  channels(): { readonly channels: readonly Channel[]; readonly unmet: readonly { channel: string; count: number }[] } {
     for (const stream of this.#streams.values()) this.#meet(stream, true);
     return {
       channels: [...this.#series].map(([name, series]) => series.result(name)),
-      unmet: [...this.#streams].flatMap(([channel, { unmet, met }]) => (unmet > 0 ? [{ channel, count: unmet, met }] : [])),
+      unmet: [...this.#streams].flatMap(([channel, { unmet }]) => (unmet > 0 ? [{ channel, count: unmet }] : [])),
     };
   }
 }

@@ -11,7 +11,7 @@ import type { Rig } from '../rig.ts';
 import { type Wire, wires } from '../rig-wires.ts';
 import { type Asking, Devices } from './against-devices.ts';
 import { type Example, Findings } from './against-findings.ts';
-import { type Form, formOf } from './against-form.ts';
+import { type Form, formOf, roughly } from './against-form.ts';
 import { isAsked, isPoll, Judge } from './against-judge.ts';
 import { type Against, outcome } from './against-result.ts';
 import { collect, inPairs, type Side, type Twice } from './against-twice.ts';
@@ -417,12 +417,3 @@ class Rehearsal {
     };
   }
 }
-
-/** The form of what comes by itself: lists in it are as long as there is something to say, and hold what there is. */
-const roughly = (m: unknown): string =>
-  m === null || typeof m !== 'object'
-    ? formOf(m).shape
-    : Object.entries(m)
-        .map(([name, value]) => `${name} ${typeof value}`)
-        .sort()
-        .join();
