@@ -6,6 +6,7 @@ import { Outbox } from './recorded-play.ts';
 import { type LineOptions, RecordedPort } from './recorded-port.ts';
 import { type Context, Replies } from './recorded-replies.ts';
 
+const AT_ONCE = 1 << 18; // bytes of what came by itself
 const NO_ANSWER = 'no answer'; // as exchange.ts records it: what came of it came too late
 
 /** `first`: the first reply to each question, for those that have not been asked yet at that moment. */
@@ -34,14 +35,20 @@ export class LoosePort extends RecordedPort {
     if (!this.#begun) return undefined;
     const { now } = this.play;
     await this.read(now);
+    let given = 0;
     let n = 0;
     for (; n < this.ahead.length && this.ahead[n].t <= now; n++) {
       const event = this.ahead[n];
       if (event.is === 'question') {
         this.#down = false;
         this.#last.see(event);
-      } else if (event.is === 'unasked') this.give(event);
-      else {
+      } else if (event.is === 'unasked') {
+        this.give(event);
+        given += event.bytes.length;
+        // A socket takes them while nothing else is done.
+        if (given > AT_ONCE) await new Promise<void>((done) => this.play.clock.after(0, done));
+        if (given > AT_ONCE) given = 0;
+      } else {
         this.#down = true;
         this.breaks.next();
       }
