@@ -129,7 +129,8 @@ export function coincidenceJson(c: Coincidences): Readonly<Record<string, unknow
   };
 }
 
-export function coincidenceText(c: Coincidences, events: number): string {
+/** `more` are rows below those of the pairs. */
+export function coincidenceText(c: Coincidences, events: number, more: readonly (readonly string[])[] = []): string {
   const duration = (c.run[1] - c.run[0]) / 1e9;
   return columns([
     ['events', `${events} in ${digits(duration, 9)} s`],
@@ -142,6 +143,7 @@ export function coincidenceText(c: Coincidences, events: number): string {
     ],
     ['signal', bar(c.signal.value, c.signal.sigma)],
     ['capture time', 'none' in c.capture ? c.capture.none : `${bar(c.capture.tau / 1e3, c.capture.sigma / 1e3)} µs`],
+    ...more,
   ]);
 }
 

@@ -122,7 +122,12 @@ function running(chain: DetectorChain): Physics {
         'stated' in found
           ? `\n${columns([DIRECTION_HEAD, directionRow('isolated pairs', found)])}${'none' in stated ? `${stated.none}\n` : sourceText(state.source)}`
           : '';
-      return { json, text: `${coincidenceText(c, events)}${lightText(state)}${merit(state)}${rows}`, warnings: warningsOf(state), state };
+      return {
+        json,
+        text: `${coincidenceText(c, events, [...lightRow(state), ...merit(state)])}${rows}`,
+        warnings: warningsOf(state),
+        state,
+      };
     },
   };
 }
@@ -136,10 +141,12 @@ const sourceText = (s: SourceTest | undefined): string =>
     ? ''
     : `the source's particles fly ${degrees(s.angle).toFixed(1)}° from it: ${s.within ? 'within' : 'outside of'} the cone, p ${Number(s.p.toPrecision(3))}\n`;
 
-const lightText = ({ light }: ChainState): string =>
-  columns([['light yield', 'none' in light ? light.none : `${bar(light.value, light.sigma)} of what the scale says`]]);
-const merit = ({ separation }: ChainState): string =>
-  separation && !('refused' in separation) ? columns([['figure of merit', bar(separation.merit, separation.meritSigma)]]) : '';
+type Rows = readonly (readonly string[])[];
+const lightRow = ({ light }: ChainState): Rows => [
+  ['light yield', 'none' in light ? light.none : `${bar(light.value, light.sigma)} of what the scale says`],
+];
+const merit = ({ separation }: ChainState): Rows =>
+  separation && !('refused' in separation) ? [['figure of merit', bar(separation.merit, separation.meritSigma)]] : [];
 
 function warningsOf({ of, agreement, centroids, direction }: ChainState): readonly string[] {
   const said: string[] = [];
