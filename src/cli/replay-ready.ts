@@ -34,9 +34,12 @@ export interface Through {
 
 const wrong = (messages: readonly Message[]): string => messages.map(printed).join('\n');
 
-/** The rig of the session, or another one, with the calibration that is wanted; an Outcome where that cannot be had. */
-export async function ready(session: string, through: Through, known: Catalogue): Promise<Ready | Outcome> {
-  const now = `bridgman ${await version()}`;
+/**
+ * The rig of the session, or another one, with the calibration that is wanted; an Outcome where that cannot be had. `goes`: through today's
+ * program, or against something of it.
+ */
+export async function ready(session: string, through: Through, known: Catalogue, goes = 'through'): Promise<Ready | Outcome> {
+  const now = `${goes} bridgman ${await version()}`;
   let rig: Rig;
   let head: string;
   if (through.rig === undefined) {
@@ -52,12 +55,12 @@ export async function ready(session: string, through: Through, known: Catalogue)
       );
     }
     rig = loaded.rig;
-    head = `${session}: rig ${rig.name}, recorded by bridgman ${said.version ?? 'of an unknown version'}, through ${now}`;
+    head = `${session}: rig ${rig.name}, recorded by bridgman ${said.version ?? 'of an unknown version'}, ${now}`;
   } else {
     const loaded = await loadRig(through.rig, known, methods);
     if (!loaded.ok) return failure(session, wrong(loaded.messages), EXIT.rig);
     rig = loaded.rig;
-    head = `${session}: through ${now} and the rig ${through.rig}`;
+    head = `${session}: ${now} and the rig ${through.rig}`;
   }
   const own = dirname(dirname(resolve(session)));
   const { catalogue } = await withUserDrivers(known, through.rig === undefined ? own : rig.folder);

@@ -52,7 +52,7 @@ export async function rehearsed(
   const seconds = (performance.now() - began) / 1000;
   return {
     code: result.verdict === 'as the instruments' ? EXIT.ok : EXIT.failed,
-    words: againstWords(`${head}, against its simulators`, result, seconds),
+    words: againstWords(head, result, seconds),
     data: { session, rig: rig.name, ...result, seconds },
   };
 }

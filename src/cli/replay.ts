@@ -180,7 +180,7 @@ async function replayed(session: string, wanted: Wanted, known: Catalogue): Prom
     const sent = await rebuild(session, wanted.influx, name);
     return { code: codeOf(sent), words: `${session}: rig ${name}\n${sentWords(sent, shown)}`, data: { session, rig: name, influx: sent } };
   }
-  const set = await ready(session, wanted, known);
+  const set = await ready(session, wanted, known, wanted.against === undefined ? 'through' : 'against the simulators of');
   if ('code' in set) return set;
   const { rig, learns, head } = set;
   if (wanted.against !== undefined) return rehearsed(session, { rig, known: set.known, head }, wanted.against);
