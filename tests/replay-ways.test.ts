@@ -108,3 +108,23 @@ describe('what does not go together', () => {
     expect((await ran('--as', 'instruments')).err).toMatch(/a session is wanted/);
   });
 });
+
+test('a folder that the rig names from where it lies is found among what was recorded', async () => {
+  const place = join(scratch, 'folders');
+  mkdirSync(place);
+  writeFileSync(
+    join(place, 'rig.yaml'),
+    "rig: folders\ninstruments:\n  camera: { model: princeton-spe, link: 'folder:incoming?pattern=*.spe' }\n",
+  );
+  const loaded = await loadRig(place, known, methods);
+  if (!loaded.ok) throw new Error(loaded.messages.map(printed).join('\n'));
+  const one = await recorded(loaded.rig, known, { seconds: 5 });
+  try {
+    const { code, out } = await ran(one.folder, '--json');
+    const { verdict, readings } = JSON.parse(out) as { verdict: string; readings: { recorded: number; same: number } }; // as replay prints it
+    expect(readings.same).toBeGreaterThan(0);
+    expect([code, verdict, readings.same]).toEqual([EXIT.ok, 'identical', readings.recorded]);
+  } finally {
+    await one.remove();
+  }
+});

@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import type { Catalogue } from '../catalogue.ts';
 import { methods } from '../methods.ts';
 import { type Chosen, withCalibration } from '../replay/choose-calibration.ts';
+import { withRecordedFolders } from '../replay/recorded-links.ts';
 import { sessionRig } from '../replay/session-rig.ts';
 import { loadRig, type Message, printed, type Rig } from '../rig.ts';
 import { withUserDrivers } from '../rig-drivers.ts';
@@ -62,6 +63,7 @@ export async function ready(session: string, through: Through, known: Catalogue,
     rig = loaded.rig;
     head = `${session}: ${now} and the rig ${through.rig}`;
   }
+  rig = await withRecordedFolders(rig, session);
   const own = dirname(dirname(resolve(session)));
   const { catalogue } = await withUserDrivers(known, through.rig === undefined ? own : rig.folder);
   if (through.calibration === undefined) return { rig, learns: () => true, known: catalogue, head };
