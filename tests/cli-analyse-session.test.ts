@@ -1,5 +1,5 @@
 /** Recorded sessions of fast streams: recorded in this process on virtual time, then analysed as files on the disk. */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -249,14 +249,14 @@ describe('two boards that look at one detector', () => {
   const two = (options: string): string => RIG.replace('OPTIONS', options) + second.replace('OPTIONS', options);
   let both = '';
   beforeAll(async () => {
-    both = await recorded('two', 'record: hits, scale: 1.0e-4', 8, two('record: hits, scale: 1.0e-4'));
+    both = await recorded('two', 'record: hits, scale: 1.0e-4', 5, two('record: hits, scale: 1.0e-4'));
   }, 60_000);
 
   test('as one run each has its own pairs; joined they are one detector, whose events have the light of both', async () => {
     const apart = await json(both);
     expect(apart.physics).toHaveLength(2);
     const [one] = apart.physics;
-    expect(one.on_time_pairs).toBeGreaterThan(40);
+    expect(one.on_time_pairs).toBeGreaterThan(25);
     // Each sees all of the light: half the scale makes the energies those of one.
     const { physics, channels } = await json(both, '--join', '500ns', '--scale', '0.5e-4');
     expect(Object.keys(channels)).toHaveLength(128);
@@ -282,7 +282,7 @@ describe('two boards that look at one detector', () => {
     const physics = (from: number): string =>
       `record: hits, scale: 0.5e-4, physics: { photoelectron: 62, map: { box: [32 cm, 32 cm, 32 cm], channels: ${places(from)} } }`;
     const yaml = RIG.replace('OPTIONS', physics(0)) + second.replace('OPTIONS', physics(0.01));
-    const got = await json(await recorded('two-maps', '', 8, yaml), '--join', '500ns');
+    const got = await json(await recorded('two-maps', '', 5, yaml), '--join', '500ns');
     expect(got.physics[0].direction.n).toBeGreaterThan(20);
     expect(got.warnings.join()).not.toMatch(/maps of the boards/);
   }, 30_000);
@@ -322,8 +322,9 @@ describe('runs and their conditions', () => {
   let [one, other, same] = ['', '', ''];
   beforeAll(async () => {
     one = await recorded('run-1', '', 9, rig(800, 50));
-    other = await recorded('run-2', '', 9, rig(640, 40));
-    same = await recorded('run-3', '', 9, rig(800, 50));
+    other = await recorded('run-2', '', 10, rig(640, 40));
+    same = join(folder, 'run-3');
+    cpSync(one, same, { recursive: true });
   }, 60_000);
 
   test('a run has the mean, spread and range of its conditions; one without a reading is told', async () => {
@@ -348,7 +349,7 @@ describe('runs and their conditions', () => {
     const [far, near] = of('light yield').differences;
     expect(far.sigmas).toBeGreaterThan(5);
     expect(of('light yield').values[1].value / of('light yield').values[0].value).toBeCloseTo(0.8, 1);
-    expect(near).toMatchObject({ difference: 0, sigmas: 0 }); // the same world
+    expect(near).toMatchObject({ difference: 0, sigmas: 0 }); // the same run
     expect(of('plant.purge')).toMatchObject({ of: 'spread', differences: [{ difference: expect.closeTo(-0.1, 3) }, { sigmas: 0 }] });
     for (const quantity of ['prompts', 'pairs', 'signal', 'muons', 'capture time', 'displacement x', 'hits', 'charge 12'])
       expect([quantity, of(quantity)?.differences.length]).toEqual([quantity, 2]);
