@@ -89,35 +89,35 @@ const coil = (bytes: Uint8Array): boolean | undefined => (at(bytes, 3) === 0xff0
 export function decodeAsk(of: Addressed, b: Uint8Array): ModbusAsk | undefined {
   const code = b[0];
   if (code === 0 || code > 0x7f) return undefined;
-  const raw: ModbusAsk = { ...of, function: code, raw: b.slice(1) };
+  const raw = (): ModbusAsk => ({ ...of, function: code, raw: b.slice(1) });
   const fixed = b.length === 5;
   switch (code) {
     case 1:
     case 2:
     case 3:
     case 4:
-      return fixed ? { ...of, function: code, address: at(b, 1), count: at(b, 3) } : raw;
+      return fixed ? { ...of, function: code, address: at(b, 1), count: at(b, 3) } : raw();
     case 5: {
       const value = coil(b);
-      return fixed && value !== undefined ? { ...of, function: 5, address: at(b, 1), value } : raw;
+      return fixed && value !== undefined ? { ...of, function: 5, address: at(b, 1), value } : raw();
     }
     case 6:
-      return fixed ? { ...of, function: 6, address: at(b, 1), value: at(b, 3) } : raw;
+      return fixed ? { ...of, function: 6, address: at(b, 1), value: at(b, 3) } : raw();
     case 8:
-      return b.length >= 5 && b.length % 2 === 1 ? { ...of, function: 8, sub: at(b, 1), data: words(b.subarray(3)) } : raw;
+      return b.length >= 5 && b.length % 2 === 1 ? { ...of, function: 8, sub: at(b, 1), data: words(b.subarray(3)) } : raw();
     case 15: {
       const count = at(b, 3);
-      if (b.length < 6 || b.length !== 6 + b[5] || b[5] !== Math.ceil(count / 8)) return raw;
+      if (b.length < 6 || b.length !== 6 + b[5] || b[5] !== Math.ceil(count / 8)) return raw();
       return { ...of, function: 15, address: at(b, 1), values: unbits(b.subarray(6), count) };
     }
     case 16:
-      if (b.length < 6 || b.length !== 6 + b[5] || b[5] !== 2 * at(b, 3)) return raw;
+      if (b.length < 6 || b.length !== 6 + b[5] || b[5] !== 2 * at(b, 3)) return raw();
       return { ...of, function: 16, address: at(b, 1), values: words(b.subarray(6)) };
     case 23:
-      if (b.length < 10 || b.length !== 10 + b[9] || b[9] !== 2 * at(b, 7)) return raw;
+      if (b.length < 10 || b.length !== 10 + b[9] || b[9] !== 2 * at(b, 7)) return raw();
       return { ...of, function: 23, address: at(b, 1), count: at(b, 3), writeAddress: at(b, 5), values: words(b.subarray(10)) };
     default:
-      return raw;
+      return raw();
   }
 }
 
@@ -126,30 +126,30 @@ export function decodeTell(of: Addressed, b: Uint8Array): ModbusTell | undefined
   const code = b[0];
   if (code > 0x80 && b.length === 2) return { ...of, function: code & 0x7f, exception: b[1] };
   if (code === 0 || code > 0x7f) return undefined;
-  const raw: ModbusTell = { ...of, function: code, raw: b.slice(1) };
+  const raw = (): ModbusTell => ({ ...of, function: code, raw: b.slice(1) });
   const counted = b.length >= 3 && b.length === 2 + b[1];
   const fixed = b.length === 5;
   switch (code) {
     case 1:
     case 2:
-      return counted ? { ...of, function: code, values: unbits(b.subarray(2), 8 * b[1]) } : raw;
+      return counted ? { ...of, function: code, values: unbits(b.subarray(2), 8 * b[1]) } : raw();
     case 3:
     case 4:
     case 23:
-      return counted && b[1] % 2 === 0 ? { ...of, function: code, values: words(b.subarray(2)) } : raw;
+      return counted && b[1] % 2 === 0 ? { ...of, function: code, values: words(b.subarray(2)) } : raw();
     case 5: {
       const value = coil(b);
-      return fixed && value !== undefined ? { ...of, function: 5, address: at(b, 1), value } : raw;
+      return fixed && value !== undefined ? { ...of, function: 5, address: at(b, 1), value } : raw();
     }
     case 6:
-      return fixed ? { ...of, function: 6, address: at(b, 1), value: at(b, 3) } : raw;
+      return fixed ? { ...of, function: 6, address: at(b, 1), value: at(b, 3) } : raw();
     case 8:
-      return b.length >= 5 && b.length % 2 === 1 ? { ...of, function: 8, sub: at(b, 1), data: words(b.subarray(3)) } : raw;
+      return b.length >= 5 && b.length % 2 === 1 ? { ...of, function: 8, sub: at(b, 1), data: words(b.subarray(3)) } : raw();
     case 15:
     case 16:
-      return fixed ? { ...of, function: code, address: at(b, 1), count: at(b, 3) } : raw;
+      return fixed ? { ...of, function: code, address: at(b, 1), count: at(b, 3) } : raw();
     default:
-      return raw;
+      return raw();
   }
 }
 
