@@ -26,7 +26,7 @@ interface Result {
 }
 
 const GOAL = 1000; // seconds of the session a second
-const ROUNDS = 3;
+const ROUNDS = 5;
 
 /** What stands for slow control: all of the rig but its spectrometer, what is derived of it, and its detector board. */
 const FAST: readonly string[] = ['camera', 'board'];
@@ -156,7 +156,7 @@ async function one(name: string, goal: number, seconds: number, all: boolean, pa
   };
 }
 
-export async function replay(seconds = 1800): Promise<readonly Result[]> {
+export async function replay(seconds = 900): Promise<readonly Result[]> {
   const parent = await mkdtemp(join(tmpdir(), 'bridgman-bench-'));
   try {
     return [
