@@ -33,7 +33,16 @@ export interface NoBinnedFit {
   readonly refused: string;
 }
 
-const MOST_STEPS = 200;
+/**
+ * How far a fit misses its counts, beside what chance does: the root mean square of the relative difference, weighted by the counts. Zero
+ * where chance alone could do it (five standard deviations of the deviance).
+ */
+export function misfit({ deviance, dof }: Pick<BinnedFit, 'deviance' | 'dof'>, counts: number): number {
+  const more = deviance - dof;
+  return more > 5 * Math.sqrt(2 * Math.max(1, dof)) && counts > 0 ? Math.sqrt(more / counts) : 0;
+}
+
+const MOST_STEPS = 80;
 const LEAST = 1e-9;
 /** The likelihood's gain that is left, in units of one sigma squared. */
 const SETTLED = 1e-9;
@@ -58,7 +67,7 @@ export function fitBinned(problem: BinnedProblem): BinnedFit | NoBinnedFit {
       (a) => !((p[a] === low[a] && (gradient[a] ?? 0) <= 0) || (p[a] === high[a] && (gradient[a] ?? 0) >= 0)),
     );
     let [moved, gain] = [false, Number.POSITIVE_INFINITY];
-    for (let tries = 0; tries < 40 && !moved; tries++) {
+    for (let tries = 0; tries < 16 && !moved; tries++) {
       const step = solved(matrix, gradient, free, lambda);
       if (!step) {
         lambda = Math.max(10 * lambda, 1e-9);

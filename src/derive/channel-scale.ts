@@ -21,8 +21,9 @@ export interface ChannelScaleOptions {
 export interface ChannelScale {
   take(block: Hits): void;
   /**
-   * `gain` (charge of a photoelectron) and `energy_scale` (MeVee for one count of charge), one of each channel with one sigma. A fit takes
-   * its time: each call makes one, of the next channel; the others are as they were.
+   * `gain` (charge of a photoelectron) and `energy_scale` (MeVee for one count of charge), one of each channel with one sigma; suspect where
+   * the fit misses the spectrum. A fit takes its time: each call makes one, of the next channel whose spectrum has grown by a tenth (to
+   * twice its size where nothing was found); the others are as they were.
    */
   look(): Values;
   clear(): void;
@@ -31,6 +32,8 @@ export interface ChannelScale {
 /** An empty hit belongs in where it has a charge: it is in the peak of no photoelectron. */
 const SKIP = FLAG.saturated | FLAG.cut | FLAG.pileUp;
 const NOT_YET = bad('not fitted yet');
+const GROWN = 1.1; // by which a spectrum has more hits before it is fitted again
+const DOUBLED = 2; // the same where nothing was found: such a fit takes longest
 
 /** What is wrong with the options, in a sentence; undefined where they are sound. */
 export function checkChannelScale({ photoelectrons, energy }: ChannelScaleOptions): string | undefined {
@@ -47,6 +50,9 @@ interface Kind {
   readonly name: 'gain' | 'energy_scale';
   readonly spectra: readonly Histogram[];
   readonly found: Measured<'1'>[];
+  /** Hits of each channel, and with how many it is fitted next. */
+  readonly hits: Float64Array;
+  readonly due: Float64Array;
   fit(h: Histogram): Measured<'1'>;
 }
 
@@ -59,6 +65,8 @@ export function channelScale(options: ChannelScaleOptions): ChannelScale {
     name,
     spectra: Array.from({ length: channels }, () => histogram(axis)),
     found: new Array<Measured<'1'>>(channels).fill(NOT_YET),
+    hits: new Float64Array(channels),
+    due: new Float64Array(channels),
     fit,
   });
   const kinds = [
@@ -72,21 +80,33 @@ export function channelScale(options: ChannelScaleOptions): ChannelScale {
         const c = block.channel[i] as number; // i < count
         if (c >= channels || ((block.flags[i] as number) & SKIP) !== 0) continue;
         if (Number.isNaN(block.charge[i])) continue;
-        for (let k = 0; k < kinds.length; k++) fill(kinds[k]?.spectra[c] as Histogram, block.charge[i] as number); // c < channels
+        for (let k = 0; k < kinds.length; k++) {
+          const one = kinds[k] as Kind; // k < length
+          fill(one.spectra[c] as Histogram, block.charge[i] as number); // c < channels
+          one.hits[c] = (one.hits[c] as number) + 1;
+        }
       }
     },
     look() {
-      if (kinds.length === 0) return {};
-      const one = kinds[next % kinds.length] as Kind;
-      const c = Math.floor(next / kinds.length) % channels;
-      one.found[c] = one.fit(one.spectra[c] as Histogram);
-      next++;
+      for (let tries = 0; tries < kinds.length * channels; tries++) {
+        const one = kinds[next % kinds.length] as Kind; // there is one
+        const c = Math.floor(next / kinds.length) % channels;
+        next++;
+        const hits = one.hits[c] as number; // c < channels
+        if (hits < (one.due[c] as number)) continue;
+        const found = one.fit(one.spectra[c] as Histogram);
+        one.found[c] = found;
+        one.due[c] = hits * (found.quality === 'bad' ? DOUBLED : GROWN);
+        break;
+      }
       return Object.fromEntries(kinds.map(({ name, found }) => [name, [...found]]));
     },
     clear() {
-      for (const { spectra, found } of kinds) {
+      for (const { spectra, found, hits, due } of kinds) {
         for (const h of spectra) emptied(h);
         found.fill(NOT_YET);
+        hits.fill(0);
+        due.fill(0);
       }
       next = 0;
     },
@@ -95,7 +115,7 @@ export function channelScale(options: ChannelScaleOptions): ChannelScale {
 
 function gainOf(h: Histogram, { pedestal, crosstalk }: NonNullable<ChannelScaleOptions['photoelectrons']>): Measured<'1'> {
   const got = fitPhotoelectrons(h, { ...(pedestal ? { pedestal } : {}), ...(crosstalk ? { crosstalk } : {}) });
-  return 'refused' in got ? bad(got.refused) : { quality: 'good', value: got.gain, sigma: { random: got.gainSigma } };
+  return 'refused' in got ? bad(got.refused) : told(got.gain, got.gainSigma, got.misfit);
 }
 
 function scaleOf(h: Histogram, { low, high, source, line }: NonNullable<ChannelScaleOptions['energy']>): Measured<'1'> {
@@ -107,7 +127,15 @@ function scaleOf(h: Histogram, { low, high, source, line }: NonNullable<ChannelS
   if ('refused' in got) return bad(got.refused);
   if (!(got.charge > 0)) return bad('the fit puts it at no charge');
   const value = got.energy / got.charge;
-  return { quality: 'good', value, sigma: { random: (value * got.chargeSigma) / got.charge } };
+  return told(value, (value * got.chargeSigma) / got.charge, got.misfit);
+}
+
+/** A fit that misses its spectrum has a bar that is too small. */
+function told(value: number, random: number, misfit: number): Measured<'1'> {
+  const sigma = { random };
+  return misfit === 0
+    ? { quality: 'good', value, sigma }
+    : { quality: 'suspect', value, sigma, why: `the fit misses the spectrum by ${(100 * misfit).toPrecision(2)} %: its bar is too small` };
 }
 
 /** MeV of the highest edge of a source, for people. */

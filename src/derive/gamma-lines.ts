@@ -1,5 +1,5 @@
 /** Where a known energy stands in a charge spectrum: Compton edges smeared by the resolution, and lines of full energy. */
-import { type BinnedFit, fitBinned } from './binned-fit.ts';
+import { type BinnedFit, fitBinned, misfit } from './binned-fit.ts';
 import { comptonEdge, comptonSpectrum, type Gamma } from './compton.ts';
 import { edge, type Histogram } from './histogram.ts';
 import { below } from './normal-integral.ts';
@@ -36,6 +36,8 @@ export interface Place {
   readonly counts: number;
   readonly deviance: number;
   readonly dof: number;
+  /** See `misfit` in binned-fit.ts: 0 where chance alone could do it. */
+  readonly misfit: number;
 }
 
 export interface NoPlace {
@@ -47,6 +49,8 @@ const LEAST_COUNTS = 200;
 const SLICES = 60;
 /** Deviance per degree of freedom with which no other start is tried. */
 const GOOD = 1.15;
+/** A fit that misses by more than this describes another spectrum. */
+const MISSES = 0.3;
 
 /** Fits scale, smearing (going as the root of the energy), intensity and a falling background. */
 export function fitComptonEdge(h: Histogram, { range, gammas, zero = 0 }: EdgeOptions): Place | NoPlace {
@@ -83,9 +87,12 @@ export function fitComptonEdge(h: Histogram, { range, gammas, zero = 0 }: EdgeOp
   if (best.bound.includes(0) || best.bound.includes(1) || !(counts > 5 * countsSigma)) {
     return { refused: 'there is no edge in this range that stands out of its background' };
   }
+  if (!(charge - zero > 3 * chargeSigma)) return { refused: 'where the edge stands cannot be told from this spectrum' };
+  const missed = missing(best, part.total, 'edge');
+  if (missed) return missed;
   if (charge + width > range[1]) return { refused: `the edge at ${charge.toPrecision(4)} is not wholly in the range` };
   const found = { what: 'edge', energy: edgeEnergy, charge, chargeSigma, width, widthSigma, counts } as const;
-  return { ...found, resolution: width / (charge - zero), deviance: best.deviance, dof: best.dof };
+  return { ...found, resolution: width / (charge - zero), ...quality(best, part.total) };
 }
 
 /** Fits a normal line on a straight background. */
@@ -116,9 +123,18 @@ export function fitGammaLine(h: Histogram, { range, energy }: LineOptions): Plac
   if (best.bound.includes(0) || best.bound.includes(1) || !(counts > 5 * countsSigma)) {
     return { refused: 'there is no line in this range that stands out of its background' };
   }
+  const missed = missing(best, part.total, 'line');
+  if (missed) return missed;
   const found = { what: 'line', energy, charge, chargeSigma, width, widthSigma, counts } as const;
-  return { ...found, resolution: width / charge, deviance: best.deviance, dof: best.dof };
+  return { ...found, resolution: width / charge, ...quality(best, part.total) };
 }
+
+function missing(fit: BinnedFit, total: number, what: Place['what']): NoPlace | undefined {
+  const part = misfit(fit, total);
+  return part > MISSES ? { refused: `there is no such ${what}: the fit misses the spectrum by ${(100 * part).toFixed(0)} %` } : undefined;
+}
+
+const quality = ({ deviance, dof }: BinnedFit, total: number) => ({ deviance, dof, misfit: misfit({ deviance, dof }, total) });
 
 interface Part {
   readonly edges: Float64Array;

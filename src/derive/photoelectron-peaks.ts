@@ -3,7 +3,7 @@
  * smeared by the electronics and by the spread of one photoelectron, as by Bellamy et al. (NIM A 339, 468, 1994) without their
  * exponential. Fitted by maximum likelihood.
  */
-import { type BinnedFit, fitBinned } from './binned-fit.ts';
+import { type BinnedFit, fitBinned, misfit } from './binned-fit.ts';
 import { edge, type Histogram } from './histogram.ts';
 import { below } from './normal-integral.ts';
 
@@ -42,6 +42,8 @@ export interface PhotoelectronPeaks {
   readonly deviance: number;
   readonly dof: number;
   readonly events: number;
+  /** See `misfit` in binned-fit.ts: 0 where chance alone could do it. */
+  readonly misfit: number;
 }
 
 export interface NoPeaks {
@@ -50,6 +52,11 @@ export interface NoPeaks {
 
 const LEAST_EVENTS = 200;
 const MOST_PEAKS = 60;
+/** By so much the deviance must be below that of a spectrum without peaks: one in a million for three more parameters. */
+const BETTER = 30;
+/** A fit that misses by more than this describes another spectrum. */
+const MISSES = 0.5;
+const NO_PEAKS = 'there are no peaks: a smooth curve describes the spectrum as well';
 
 export function fitPhotoelectrons(h: Histogram, options: PeakOptions = {}): PhotoelectronPeaks | NoPeaks {
   const [from, to] = binRange(h, options.range);
@@ -58,6 +65,9 @@ export function fitPhotoelectrons(h: Histogram, options: PeakOptions = {}): Phot
   if (events < LEAST_EVENTS) return { refused: `${events} hits in the range: at least ${LEAST_EVENTS} are needed` };
   const edges = Float64Array.from({ length: to - from + 1 }, (_, i) => edge(h, from + i));
   const width = (h.high - h.low) / h.bins;
+  // Where nothing would be is known, one peak is enough; where it is not, there must be more than one.
+  const smooth = options.pedestal ? undefined : smoothFit(counts);
+  if (smooth && smooth.deviance < smooth.dof + 3 * Math.sqrt(2 * smooth.dof)) return { refused: NO_PEAKS };
   let best: BinnedFit | undefined;
   let why = 'no peaks of photoelectrons can be seen, and no guess of the gain is given';
   for (const start of starts(edges, counts, events, options)) {
@@ -66,6 +76,9 @@ export function fitPhotoelectrons(h: Histogram, options: PeakOptions = {}): Phot
     else if (!best || got.deviance < best.deviance) best = got;
   }
   if (!best) return { refused: why };
+  if (smooth && smooth.deviance - best.deviance < BETTER) return { refused: NO_PEAKS };
+  const missed = misfit(best, events);
+  if (missed > MISSES) return { refused: `this is no spectrum of photoelectrons: the fit misses it by ${(100 * missed).toFixed(0)} %` };
   const all = whole(best.parameters, options);
   const sigma = whole(best.sigma, { ...options, ...(options.pedestal && { pedestal: { centre: 0, sigma: 0 } }) });
   if (!(all.gain > 3 * sigma.gain) || all.gain < 1.5 * width)
@@ -86,7 +99,30 @@ export function fitPhotoelectrons(h: Histogram, options: PeakOptions = {}): Phot
     deviance: best.deviance,
     dof: best.dof,
     events,
+    misfit: missed,
   };
+}
+
+/** A spectrum of no peak, or of one: the exponential of a parabola, as exponential, flat and normal distributions are, between its ends. */
+function smoothFit(all: Float64Array): BinnedFit | undefined {
+  const seen = (n: number): boolean => n > 0;
+  const counts = all.subarray(all.findIndex(seen), all.findLastIndex(seen) + 1);
+  const bins = counts.length;
+  const mean = counts.reduce((a, b) => a + b, 0) / bins;
+  const got = fitBinned({
+    counts,
+    model([a = 0, b = 0, c = 0], expected) {
+      for (let i = 0; i < bins; i++) {
+        const x = (2 * i) / bins - 1;
+        expected[i] = Math.exp(a + b * x + c * x * x);
+      }
+    },
+    start: [Math.log(Math.max(mean, 1e-3)), 0, 0],
+    low: [-200, -1000, -10_000],
+    high: [50, 1000, 1000],
+    scale: [0.1, 0.1, 0.1],
+  });
+  return 'refused' in got ? undefined : got;
 }
 
 interface Shape {

@@ -56,6 +56,30 @@ test('the energy scale by an edge; hits whose charge is wrong are left out', () 
   expect(comptonEdge(0.661657)).toBeCloseTo(0.477, 3);
 });
 
+test('a fit that misses its spectrum is suspect, and is made again only when there is more', () => {
+  const watch = channelScale({ channels: 1, photoelectrons: { low: -50, high: 400, bins: 225 } });
+  const random = uniform(9);
+  const some = (n: number): void => {
+    const block = hits(n);
+    for (let i = 0; i < n; i++) {
+      const k = poisson(1.2, random);
+      block.charge[i] = i % 8 === 0 ? 400 * random() : 50 * k + Math.sqrt(16 + k * 100) * normal(random);
+      block.count++;
+    }
+    watch.take(block);
+  };
+  some(50_000);
+  const first = one(watch.look(), 'gain', 0);
+  expect(first).toMatchObject({
+    quality: 'suspect',
+    why: expect.stringMatching(/^the fit misses the spectrum by [\d.]+ %: its bar is too small$/),
+  });
+  some(1000);
+  expect(one(watch.look(), 'gain', 0)).toBe(first);
+  some(10_000);
+  expect(one(watch.look(), 'gain', 0)).not.toBe(first);
+});
+
 test('options that make no sense are told', () => {
   const axis = { low: 0, high: 1, bins: 10 };
   expect(checkChannelScale({ channels: 1, energy: axis })).toMatch(/either a source or a line/);

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { comptonEdge, comptonSpectrum, ELECTRON_MASS, GAMMA_SOURCES } from '../../src/derive/compton.ts';
 import { calibrateEnergy, energyOf, type KnownEnergy } from '../../src/derive/energy-scale.ts';
 import { fitComptonEdge, fitGammaLine, type NoPlace, type Place } from '../../src/derive/gamma-lines.ts';
-import { histogram } from '../../src/derive/histogram.ts';
+import { fill, histogram } from '../../src/derive/histogram.ts';
 import { comptonHistogram, lineHistogram } from './gamma-spectra.ts';
 import { normal, uniform } from './hit-rows.ts';
 
@@ -100,6 +100,18 @@ describe('edges', () => {
     expect(fitComptonEdge(flat, { range: [100, 500], gammas: GAMMA_SOURCES['137Cs'], zero: 200 })).toHaveProperty('refused');
     expect(fitGammaLine(flat, { range: [100, 500], energy: 1 })).toHaveProperty('refused');
   });
+});
+
+test('a spectrum of another kind has no edge, however steep it falls', () => {
+  const random = uniform(11);
+  const [broad, falling] = [histogram({ low: 0, high: 500, bins: 125 }), histogram({ low: 0, high: 500, bins: 125 })];
+  for (let i = 0; i < 100_000; i++) {
+    fill(broad, 250 + 60 * normal(random));
+    fill(falling, -100 * Math.log(random()));
+  }
+  for (const h of [broad, falling])
+    expect(fitComptonEdge(h, { range: [0, 500], gammas: GAMMA_SOURCES['137Cs'] })).toHaveProperty('refused');
+  expect(fitGammaLine(falling, { range: [0, 500], energy: 0.5 })).toHaveProperty('refused');
 });
 
 describe('lines', () => {

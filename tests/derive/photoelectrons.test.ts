@@ -140,4 +140,28 @@ describe('peaks of photoelectrons', () => {
     for (let i = 0; i < 5000; i++) fill(only, 10 * normal(random));
     expect(fitPhotoelectrons(only)).toHaveProperty('refused');
   });
+
+  test.each([
+    ['exponential', (random: Random) => -100 * Math.log(random())],
+    ['flat', (random: Random) => 500 * random()],
+    ['one broad peak', (random: Random) => 250 + 60 * normal(random)],
+  ] as const)('%s: a smooth spectrum has no gain, with few counts and with many', (_, charge) => {
+    for (const n of [500, 20_000, 300_000]) {
+      const random = uniform(n);
+      const h = histogram({ low: -50, high: 500, bins: 275 });
+      for (let i = 0; i < n; i++) fill(h, charge(random));
+      expect(fitPhotoelectrons(h), `${n}`).toEqual({ refused: expect.stringContaining('there are no peaks') });
+    }
+  });
+
+  test('a fit that misses its spectrum says by how much; one of another spectrum is refused', () => {
+    const random = uniform(8);
+    const h = flashes(200_000, { mean: 1, gain: 70, spread: 25, pedestal: 0, width: 8 }, random);
+    expect(fitted(h).misfit).toBe(0);
+    for (let i = 0; i < 20_000; i++) fill(h, 100 + 500 * random());
+    expect(fitted(h).misfit).toBeGreaterThan(0.05);
+    const comb = histogram({ low: 0, high: 500, bins: 250 });
+    for (let i = 0; i < 100_000; i++) fill(comb, [40, 90, 300][i % 3] ?? 0);
+    expect(fitPhotoelectrons(comb)).toHaveProperty('refused');
+  });
 });
