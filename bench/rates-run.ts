@@ -76,7 +76,7 @@ const IDLE = `
     const next = () => {
       n = Math.max(n + 1, Math.floor((performance.now() - start) / step) + 1);
       const mine = n;
-      setTimeout(() => { next(); left[every] += Math.max(0, n - mine - 1 - Math.max(1, Math.floor(0.1 / every + 1e-9))); }, start + n * step - performance.now());
+      setTimeout(() => { next(); left[every] += Math.max(0, n - mine - 1 - Math.max(1, Math.floor(0.25 / every + 1e-9))); }, start + n * step - performance.now());
     };
     next();
   }

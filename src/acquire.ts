@@ -60,7 +60,7 @@ export interface AcquireEvents {
 
 export const pollName = (poll: Poll<Links>): string => Object.keys(poll.gives).join('+');
 
-const LATE = 0.1; // seconds by which a poll may be asked late; one of a longer period, by less than that
+const LATE = 0.25; // seconds by which a poll may be asked late, as host.ts has it for the loop; one of a longer period, by less than that
 const OURS = 1; // seconds in which an instrument is proven again after a safe order of ours, or is silent
 
 export function acquire(placed: Placed, clock: Clock, on: AcquireEvents): Acquired {
