@@ -13,6 +13,8 @@ export interface BinnedProblem {
   readonly high: readonly number[];
   /** About the size of what matters in each parameter: derivatives are taken over a ten-thousandth of it. */
   readonly scale: readonly number[];
+  /** A fit that has not ended then is refused; 200 unless given. */
+  readonly steps?: number;
 }
 
 export interface BinnedFit {
@@ -42,13 +44,13 @@ export function misfit({ deviance, dof }: Pick<BinnedFit, 'deviance' | 'dof'>, c
   return more > 5 * Math.sqrt(2 * Math.max(1, dof)) && counts > 0 ? Math.sqrt(more / counts) : 0;
 }
 
-const MOST_STEPS = 80;
+const MOST_STEPS = 200;
 const LEAST = 1e-9;
 /** The likelihood's gain that is left, in units of one sigma squared. */
 const SETTLED = 1e-9;
 
 export function fitBinned(problem: BinnedProblem): BinnedFit | NoBinnedFit {
-  const { counts, model, low, high } = problem;
+  const { counts, model, low, high, steps: most = MOST_STEPS } = problem;
   const [n, size] = [counts.length, problem.start.length];
   if (n <= size) return { refused: `${n} bins cannot fix ${size} parameters` };
   let p = Float64Array.from(problem.start, (v, a) => within(v, low[a], high[a]));
@@ -60,14 +62,14 @@ export function fitBinned(problem: BinnedProblem): BinnedFit | NoBinnedFit {
   if (!Number.isFinite(deviance)) return { refused: 'the start of the fit is no number' };
   let lambda = 1e-3;
   let steps = 0;
-  for (; steps < MOST_STEPS; steps++) {
+  for (; steps < most; steps++) {
     derivatives(problem, p, columns);
     const { gradient, matrix } = normal(counts, expected, columns);
     const free = [...p.keys()].filter(
       (a) => !((p[a] === low[a] && (gradient[a] ?? 0) <= 0) || (p[a] === high[a] && (gradient[a] ?? 0) >= 0)),
     );
     let [moved, gain] = [false, Number.POSITIVE_INFINITY];
-    for (let tries = 0; tries < 16 && !moved; tries++) {
+    for (let tries = 0; tries < 40 && !moved; tries++) {
       const step = solved(matrix, gradient, free, lambda);
       if (!step) {
         lambda = Math.max(10 * lambda, 1e-9);

@@ -49,6 +49,8 @@ const LEAST_COUNTS = 200;
 const SLICES = 60;
 /** Deviance per degree of freedom with which no other start is tried. */
 const GOOD = 1.15;
+/** Where there is an edge, some ten are enough; where there is none, each costs milliseconds. */
+const STEPS = 60;
 /** A fit that misses by more than this describes another spectrum. */
 const MISSES = 0.3;
 
@@ -76,6 +78,7 @@ export function fitComptonEdge(h: Histogram, { range, gammas, zero = 0 }: EdgeOp
         low: [range[0], part.width / 4, 0, 0, -1],
         high: [range[1], length / 2, 1e3 * part.total, 10 * part.total, 1],
         scale: [length / 20, length / 50, part.total / 10, part.total / 10, 0.2],
+        steps: STEPS,
       });
       if ('refused' in got) why = got.refused;
       else if (!best || got.deviance < best.deviance) best = got;

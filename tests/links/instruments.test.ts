@@ -29,7 +29,9 @@ async function run(name: string, way: 'socket' | 'terminal'): Promise<void> {
   const model = known.instruments.get(name) as Instrument; // a key of the catalogue
   const simulator = known.simulators.get(name);
   if (!simulator) throw new Error(`no simulator ${name}`);
-  const device = universe(1, clock).device(name, simulator, simulator.options.parse(leastOptions(model) ?? {}));
+  // One that writes files writes the first of them soon.
+  const soon = Object.hasOwn(simulator.options.fields, 'every') ? { every: 1 } : {};
+  const device = universe(1, clock).device(name, simulator, simulator.options.parse({ ...leastOptions(model), ...soon }));
   try {
     // A stream that is too fast for the host is read over TCP, in a process of its own.
     const fast = (role: string): boolean => model.links(model.options.parse(leastOptions(model) ?? {}))[role]?.readout !== undefined;
