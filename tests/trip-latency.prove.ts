@@ -19,7 +19,7 @@ import { uniform } from '../src/simulator.ts';
 import { hasSocat, needs, root, start, until } from './bench-top.ts';
 
 const known = await catalogue();
-const TRIPS = 300;
+const TRIPS = 200;
 const LIMIT = 20; // ms, p99: what is promised
 const BUSY = 10; // ms, p99 of a bare echo: then the machine itself is too busy to say
 const ATTEMPTS = 3;
