@@ -53,6 +53,10 @@ describe('the form of an answer', () => {
     ['1.5E+00', '1.5e+00', ['its exponent is written otherwise']],
     ['1.5E-01', '1.5E+10', []],
     ['5', '5.', ['0 decimals instead of no point']],
+    ['0', '-0.000333', []],
+    ['0.5', '0', []],
+    ['0', '0.00', ['2 decimals instead of no point']],
+    ['7', '7.25', ['2 decimals instead of no point']],
   ])('the number in "%s" and in "%s"', (a, b, what) => expect(otherForm(formOf(a).numbers[0], formOf(b).numbers[0])).toEqual(what));
 
   test.each([
@@ -88,6 +92,12 @@ describe('numbers that are written with as many digits as they need', () => {
     expect(found([['0.50', '0.5']])).toEqual(['how number 1 is written: 1 decimal instead of 2 decimals']);
     expect(found([...Array(20)].map((_, i) => [`${1.001 + i}`, `${(1.01 + i).toFixed(2)}`] as const))).toEqual([
       'how number 1 is written: 2 decimals instead of 3 decimals',
+    ]);
+  });
+  test('a zero says nothing about how other numbers are written', () => {
+    expect(found([...Array(20)].map((_, i) => ['0', i % 2 ? '0' : '-0.000333'] as const))).toEqual([]);
+    expect(found([...Array(20)].map((_, i) => [`${i}`, `${i}.5`] as const))).toEqual([
+      'how number 1 is written: 1 decimal instead of no point',
     ]);
   });
   test('a form that the instrument has at other times is one of its own', () => {

@@ -10,6 +10,7 @@ import { againstWords } from '../src/cli/replay-against.ts';
 import { type Against, againstSimulators } from '../src/replay/against.ts';
 import type { Simulator } from '../src/simulator.ts';
 import { recorded, rigNamed } from './replay-session.ts';
+import { tamper } from './tamper.ts';
 
 const known = await catalogue();
 const rig = await rigNamed('demo', known);
@@ -60,6 +61,29 @@ describe('a session of simulators against the same', () => {
     expect(r.channels.map(({ largest = 0 }) => Math.max(0, largest)).every((size) => size === 0)).toBe(true);
     expect(r.channels.find(({ channel }) => channel === 'laser.output_power')?.pairs).toBeGreaterThan(20);
     expect(r.verdict).toBe('as the instruments');
+  });
+
+  test('is clean where the program took its time before it asked', async () => {
+    const place = await mkdtemp(join(tmpdir(), 'bridgman-against-'));
+    try {
+      await cp(recording.folder, place, { recursive: true });
+      const changed = await tamper(place, 'slow', (topic, bytes) => {
+        if (topic !== 'rig') return false;
+        const file = Buffer.from(bytes.buffer);
+        const logTime = Buffer.from(file.subarray(bytes.byteOffset - 16, bytes.byteOffset - 8));
+        const earlier = logTime.readBigUInt64LE() - 20_000_000_000n; // nanoseconds; also where the chunk's head says it
+        for (let at = file.indexOf(logTime); at >= 0; at = file.indexOf(logTime, at)) file.writeBigUInt64LE(earlier, at);
+        return true;
+      });
+      expect(changed).toBe(1);
+      const r = await againstSimulators({ folder: place, rig: quiet, catalogue: known });
+      expect(r.duration).toBeGreaterThan(30);
+      expect(short(r)).toEqual([]);
+      // A countdown hangs on where in a tick it is asked.
+      expect(r.channels.flatMap(({ channel, largest = 0 }) => (largest > 0 && channel !== 'guard.time_left' ? [channel] : []))).toEqual([]);
+    } finally {
+      await rm(place, { recursive: true, force: true });
+    }
   });
 
   test('another seed is the same laboratory', async () => {

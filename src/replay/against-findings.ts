@@ -1,5 +1,5 @@
 /** What is found where recorded answers and those of simulators are not alike, each kind of it once, with its count and its first example. */
-import { errorOf, type Form, formOf, type NumberForm, otherForm, otherFrame } from './against-form.ts';
+import { errorOf, type Form, formOf, type NumberForm, otherForm, otherFrame, plainZero } from './against-form.ts';
 
 /**
  * unknown: was answered then, the simulator is silent; alone: was silent then, the simulator answers; error: one answers with an error, or
@@ -221,15 +221,18 @@ function found({ found: all }: Asked, kind: Class, what: string, first: Example,
 /** Of words, not of numbers in hexadecimal digits. */
 const isCase = (a: string, b: string | undefined): boolean => a !== b && a.toLowerCase() === b?.toLowerCase() && !/^[\da-f]+$/i.test(a);
 const said = ({ words, numbers }: Form): string => JSON.stringify([words, numbers.map(({ text }) => text)]);
-const nameOf = ({ lead, decimals, exponent, padded }: NumberForm): string =>
-  `${lead} ${decimals} ${exponent ? `${exponent.letter}${exponent.sign}${exponent.digits}` : ''} ${padded}`;
+const nameOf = (n: NumberForm): string => {
+  const { lead, decimals, exponent, padded } = n;
+  return `${lead} ${decimals} ${exponent ? `${exponent.letter}${exponent.sign}${exponent.digits}` : ''} ${padded} ${plainZero(n)}`;
+};
 
 /** In what the simulator's number is written as none of the recorded ones; nothing where too little is known. */
 function unlike(written: Written, { pair, count }: Tally): readonly string[] {
   if (!pair) return [];
   const [a, b] = pair;
   const { samples } = written;
-  const recorded = [...written.forms.values()];
+  const all = [...written.forms.values()];
+  const recorded = all.every(plainZero) ? all : all.filter((one) => !plainZero(one));
   const other = recorded.map((one) => otherForm(one, b)).sort((x, y) => x.length - y.length)[0] ?? otherForm(a, b);
   const frame = recorded.map((one) => otherFrame(one, b)).sort((x, y) => x.length - y.length)[0] ?? [];
   // Whether numbers have as many digits as they need is not known of few; of many it shows in that only some have others.

@@ -192,6 +192,7 @@ export function otherFrame(a: NumberForm, b: NumberForm): readonly string[] {
 /** Of that: what may, where a program writes as many digits as a value needs. */
 function otherDigits(a: NumberForm, b: NumberForm): readonly string[] {
   const out: string[] = [];
+  if (plainZero(a) !== plainZero(b) && a.value !== b.value) return out;
   if (!a.exponent !== !b.exponent) out.push(b.exponent ? 'with an exponent' : 'without an exponent');
   else {
     if (a.decimals !== b.decimals) out.push(`${decimalsWord(b)} instead of ${decimalsWord(a)}`);
@@ -199,6 +200,9 @@ function otherDigits(a: NumberForm, b: NumberForm): readonly string[] {
   }
   return out;
 }
+
+/** "0" is written so by programs that write as many digits as a value needs, and by those that write none: the other is not known by it. */
+export const plainZero = ({ value, decimals, exponent }: NumberForm): boolean => value === 0 && decimals < 0 && !exponent;
 
 const whole = (text: string): string => /\d*/.exec(text.replace(/^[+-]/, ''))?.[0] ?? '';
 const leadWord = ({ lead }: NumberForm): string => (lead === '+' ? 'a plus' : lead === ' ' ? 'blanks' : 'nothing');

@@ -115,9 +115,10 @@ class Rehearsal {
     const ahead: (readonly McapMessage[])[] = [];
     let last = Number.NEGATIVE_INFINITY;
     for await (const { messages } of chunksFrom(this.#options.folder, undefined, { ended: true, onTrouble: this.#onTrouble })) {
+      const began = Math.min(...messages.map(talkedAt));
+      if (began < Number.POSITIVE_INFINITY) this.#begin(began);
       for (const m of messages) {
-        if (m.topic === 'exchanges') this.#foresee(m, m.t);
-        else if (!m.topic.startsWith('trend-')) this.#begin(m.t);
+        if (m.topic === 'exchanges') this.#foresee(m);
         last = Math.max(last, m.t);
       }
       ahead.push(messages);
@@ -134,7 +135,7 @@ class Rehearsal {
     for (const tape of this.#tapes.values()) await tape.close();
   }
 
-  /** The simulated world begins where the session does. */
+  /** The simulated world begins when the instruments were first spoken to, as in a run: before, the program was getting ready. */
   #begin(t: number): Devices {
     if (!this.#devices) {
       const { rig, catalogue } = this.#options;
@@ -146,10 +147,10 @@ class Rehearsal {
     return this.#devices.devices;
   }
 
-  #foresee(message: McapMessage, t: number): void {
+  #foresee(message: McapMessage): void {
     const x = exchangeIn(message);
     if (!x) return;
-    const devices = this.#begin(Math.min(t, x.asked));
+    const devices = this.#begin(x.asked);
     const twice = this.#twice.get(x.instrument);
     this.#coming.set(message, { x, asking: twice && isAsked(x) ? devices.ask(x) : undefined });
     if (!twice) return;
@@ -416,4 +417,12 @@ class Rehearsal {
       duration: Math.max(0, (this.#to - this.#from) / 1e6),
     };
   }
+}
+
+/** When an instrument was spoken to, or said to be there; never for any other message. */
+function talkedAt(message: McapMessage): number {
+  const at = message.topic === 'exchanges' ? exchangeIn(message)?.asked : undefined;
+  const alarm = message.topic === 'alarms' ? alarmIn(message) : undefined;
+  const there = alarm?.text === THERE ? alarm.t : undefined;
+  return at ?? there ?? Number.POSITIVE_INFINITY;
 }
