@@ -77,15 +77,21 @@ async function main(args: readonly string[]): Promise<number> {
   return command.run(rest, io);
 }
 
-// A reader that has gone (head, a closed pager) is no fault.
+// A reader that has gone (head, a closed pager) is no fault. Where nothing more can be written (a full disk), the work goes on: a laboratory
+// must not stop for it.
+let unwritten = false;
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
+    if (error.code === 'EPIPE' || unwritten) return;
+    unwritten = true;
+    if (process.exitCode === EXIT.ok) process.exitCode = EXIT.failed;
+    if (stream === process.stdout) io.err(`bridgman: the output could not be written: ${error.message}\n`);
   });
 }
 
 try {
-  process.exitCode = await main(process.argv.slice(2));
+  const code = await main(process.argv.slice(2));
+  process.exitCode = unwritten && code === EXIT.ok ? EXIT.failed : code;
 } catch (error) {
   // A fault of ours: said in one line, the rest for whoever mends it.
   io.err(`bridgman: a fault of the program: ${error instanceof Error ? error.message : String(error)}\n`);
