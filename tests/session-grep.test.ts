@@ -123,6 +123,13 @@ describe('grep', () => {
     expect((await called(grep, 'PRES?', folder)).code).toBe(EXIT.ok);
     for (const args of [[folder], [folder, 'a', 'b'], [folder, 'a', '--in', '--out'], [folder, 'a\\q'], [folder, 'a', '--from', 'noon']])
       expect((await called(grep, ...args)).code).toBe(EXIT.usage);
+    // No such day, and nothing between the two.
+    for (const times of [
+      ['--from', '2026-02-30'],
+      ['--until', '2026-11-31T12:00:00Z'],
+      ['--from', '+2s', '--until', '+1s'],
+    ])
+      expect(await called(grep, folder, 'PRES?', ...times)).toMatchObject({ code: EXIT.usage, out: '' });
   });
 
   test('where a chunk is lost, what stands before and behind it is not taken for one piece, and the damage is named', async () => {

@@ -148,6 +148,10 @@ test('what cannot be shown is said', async () => {
   });
   expect(await called(trend, short, 'camera.spectrum')).toMatchObject({ code: EXIT.failed, err: expect.stringContaining('is a trace') });
   expect(await called(trend, short, 'gas.pressure', '--from', '13:00')).toMatchObject({ code: EXIT.failed });
+  expect(await called(trend, short, 'gas.pressure', '--from', '+5s', '--until', '+5s')).toMatchObject({
+    code: EXIT.usage,
+    err: expect.stringContaining('--from is not before --until'),
+  });
   expect(await called(trend, join(scratch, 'nowhere'), 'gas.pressure')).toMatchObject({
     code: EXIT.failed,
     err: expect.stringContaining('no folder'),

@@ -5,7 +5,7 @@ import { type ExportOptions, exportSession, FORMS, type Form, type Report, Unexp
 import { SessionError } from '../recorder/session-error.ts';
 import { listParts } from '../recorder/session-read.ts';
 import { type Command, EXIT, guarded, type Io, parse, suggestion, Usage } from './command.ts';
-import { instant } from './session-words.ts';
+import { between } from './session-words.ts';
 
 const HELP = `Examples:
   bridgman export rigs/demo/sessions/2026-11-22T12-56-50Z --to nexus run.nxs
@@ -53,17 +53,14 @@ export const exportCommand: Command = {
       const form = formOf(options.to);
       try {
         await look(session);
-        const from = await instant('--from', options.from, session);
-        const until = await instant('--until', options.until, session);
-        if (from !== undefined && until !== undefined && from >= until) throw new Usage('--from is not before --until');
+        const range = await between(options, session);
         const asked: ExportOptions = {
           session,
           form,
           target,
           channels,
           force: flags.has('force'),
-          ...(from === undefined ? {} : { from }),
-          ...(until === undefined ? {} : { until }),
+          ...range,
         };
         tell(await exportSession(asked), flags.has('json'), io);
         return EXIT.ok;

@@ -6,7 +6,7 @@ import { type SessionLink, sessionLinks, streamTopic } from '../recorder/session
 import { readSession, type SessionMessage, type Trouble } from '../recorder/session-read.ts';
 import { type Match, patternOf, Search, shownHex, shownText } from '../recorder/wire-search.ts';
 import { type Command, EXIT, type Io, parse, Usage } from './command.ts';
-import { instant, overSession, plain, plural, tellTrouble, utcMicro, wantSession } from './session-words.ts';
+import { between, overSession, plain, plural, tellTrouble, utcMicro, wantSession } from './session-words.ts';
 
 const HELP = `Examples:
   bridgman grep rigs/demo/sessions/2026-11-22T12-56-50Z 'ERROR' --link laser
@@ -58,8 +58,7 @@ export const grep: Command = {
       if (typeof needle === 'string') throw new Usage(needle);
       await wantSession(session);
       const links = chosen(await sessionLinks(session), options.link);
-      const from = (await instant('--from', options.from, session)) ?? Number.NEGATIVE_INFINITY;
-      const until = (await instant('--until', options.until, session)) ?? Number.POSITIVE_INFINITY;
+      const { from = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY } = await between(options, session);
       const direction = flags.has('in') ? 'in' : flags.has('out') ? 'out' : undefined;
       return find(session, needle, { links, from, until, direction, json: flags.has('json') }, io);
     }),

@@ -11,7 +11,7 @@ import { quantity, type Unit } from '../units.ts';
 import { type Command, EXIT, type Io, parse, Usage } from './command.ts';
 import { outline } from './inspect-account.ts';
 import { type Column, columnsIn, plot } from './session-plot.ts';
-import { instant, isSession, noSession, overSession, sessionsIn, tellTrouble, utc, wantSession } from './session-words.ts';
+import { type Between, between, isSession, noSession, overSession, sessionsIn, tellTrouble, utc, wantSession } from './session-words.ts';
 
 const HELP = `Examples:
   bridgman trend rigs/demo/sessions/2026-11-22T12-56-50Z up.temperature --plot
@@ -49,11 +49,10 @@ export const trend: Command = {
       const every = everyOf(options.every);
       const width = widthOf(options.width);
       const [first = ''] = sessions;
-      const from = await instant('--from', options.from, first);
-      const until = await instant('--until', options.until, first);
+      const range = await between(options, first);
       const trouble: Trouble[] = [];
-      const walk = new Walk(sessions, { ...(from === undefined ? {} : { from }), ...(until === undefined ? {} : { until }) }, trouble);
-      const seconds = every ?? (await fitting(sessions, from, until));
+      const walk = new Walk(sessions, range, trouble);
+      const seconds = every ?? (await fitting(sessions, range));
       const look: Look = { channel, seconds, unit: await unitOf(sessions, channel), sessions };
       const shown = flags.has('plot')
         ? await drawn(walk, look, width, io)
@@ -110,7 +109,7 @@ function widthOf(text: string | undefined): number {
 }
 
 /** A stretch that gives no more than some hundred lines. */
-async function fitting(sessions: readonly string[], from: number | undefined, until: number | undefined): Promise<number> {
+async function fitting(sessions: readonly string[], { from, until }: Between): Promise<number> {
   let seconds = 0;
   for (const session of sessions) {
     const { began, ended } = await outline(session);
@@ -123,12 +122,12 @@ async function fitting(sessions: readonly string[], from: number | undefined, un
 /** All sessions, one after the other. */
 class Walk {
   readonly #sessions: readonly string[];
-  readonly #range: { readonly from?: number; readonly until?: number };
+  readonly #range: Between;
   readonly #trouble: Trouble[];
   /** Names of all channels that came by. */
   readonly known = new Set<string>();
 
-  constructor(sessions: readonly string[], range: { readonly from?: number; readonly until?: number }, trouble: Trouble[]) {
+  constructor(sessions: readonly string[], range: Between, trouble: Trouble[]) {
     this.#sessions = sessions;
     this.#range = range;
     this.#trouble = trouble;

@@ -86,7 +86,7 @@ export function tellTrouble(name: string, io: Io, trouble: readonly Trouble[]): 
 export const plain = (text: string): string => text.replace(/[\x00-\x1f\x7f-\x9f]/g, (c) => (c === '\n' || c === '\t' ? ' ' : '?'));
 
 /** Microseconds since 1970 of "2026-11-22T12:57:00Z", "12:57:00" (of the day on which the session began) or "+90s" (after its beginning). UTC. */
-export async function instant(option: string, text: string | undefined, session: string): Promise<number | undefined> {
+async function instant(option: string, text: string | undefined, session: string): Promise<number | undefined> {
   if (text === undefined) return undefined;
   const wrong = `${option} takes a time such as 2026-11-22T12:57:00Z, 12:57:00 or +90s, not "${text}"`;
   const began = async (): Promise<number> => {
@@ -104,6 +104,20 @@ export async function instant(option: string, text: string | undefined, session:
   const [, date, hour = 'T00:00:00', fraction = '', zone = 'Z'] =
     /^(\d{4}-\d{2}-\d{2})(?:([T ]\d{2}:\d{2}(?::\d{2})?)(\.\d+)?)?(Z|[+-]\d{2}:\d{2})?$/.exec(whole) ?? [];
   const ms = date === undefined ? Number.NaN : Date.parse(`${date}${hour.replace(' ', 'T')}${zone}`);
-  if (!Number.isFinite(ms)) throw new Usage(wrong);
+  // Date takes the 30th of February for the 2nd of March.
+  if (!Number.isFinite(ms) || new Date(Date.parse(`${date}T00:00:00Z`)).toISOString().slice(0, 10) !== date) throw new Usage(wrong);
   return ms * 1000 + Math.round(Number(`0${fraction}`) * 1e6);
+}
+
+export interface Between {
+  readonly from?: number;
+  readonly until?: number;
+}
+
+/** What --from and --until say, in microseconds since 1970; throws Usage where nothing can be between them. */
+export async function between(options: Readonly<Record<string, string | undefined>>, session: string): Promise<Between> {
+  const from = await instant('--from', options.from, session);
+  const until = await instant('--until', options.until, session);
+  if (from !== undefined && until !== undefined && from >= until) throw new Usage('--from is not before --until');
+  return { ...(from === undefined ? {} : { from }), ...(until === undefined ? {} : { until }) };
 }
