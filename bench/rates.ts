@@ -22,6 +22,9 @@ const DELTAS = 24; // a second: the most that the pair gives, at 1 PLC of 60 Hz
 const GOAL = 0.3;
 
 /** What is polled: the channel whose readings are counted, its grid, and the questions of one poll for the bare client. */
+/** Seconds by which the host asks late before it skips (src/acquire.ts). */
+export const LATE = 0.25;
+
 const POLLED = [
   { instrument: 'fast1', channel: 'fast1.x', every: 0.01, asks: ['SNAP? 0,1,15', 'LIAS?'] },
   { instrument: 'fast2', channel: 'fast2.x', every: 0.01, asks: ['SNAP? 0,1,15', 'LIAS?'] },
@@ -40,6 +43,8 @@ export interface Polled {
   readonly still: number;
   /** All polls of the instrument that were skipped meanwhile, by their first channels. */
   readonly behind: Readonly<Record<string, number>>;
+  /** Ticks that may be asked late: so many may have moved over an end of the time. */
+  readonly late: number;
   /** Of those that came. */
   readonly bad: number;
   /** Seconds between two readings at most, and when that began, in seconds from the first look. */
@@ -113,6 +118,7 @@ export async function counted({ before, after, seconds, session }: Watched): Pro
       return {
         instrument,
         due: Math.round(seconds / every),
+        late: Math.max(1, Math.floor(LATE / every + 1e-9)),
         came: n,
         skipped: behind[name] ?? 0,
         still,
@@ -142,8 +148,8 @@ const asked = ({ status }: Watched['before']): number => status.links.reduce((n,
 export function wrongs({ polled, delta, lost }: Rates): readonly string[] {
   return [
     ...polled
-      // At each end of the time one tick may be on this side or on the other.
-      .filter(({ due, came, skipped }) => Math.abs(came + skipped - due) > 2)
+      // At each end of the time one tick may be on this side or on the other, and those that are asked late.
+      .filter(({ due, came, skipped, late }) => Math.abs(came + skipped - due) > 2 + late)
       .map(
         ({ instrument, due, came, skipped }) => `${instrument}: ${due} readings are due, ${came} came, ${skipped} were counted as skipped`,
       ),

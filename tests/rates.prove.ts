@@ -29,9 +29,10 @@ test('what is missing without being counted is said', () => {
   const rates: Rates = {
     seconds: 10,
     polled: [
-      { instrument: 'all', still: 0, due: 1000, came: 990, skipped: 10, behind: { x: 10 }, bad: 0, pause: 0.1, paused: 5 },
-      { instrument: 'some', still: 0, due: 1000, came: 990, skipped: 7, behind: { x: 7 }, bad: 0, pause: 0.1, paused: 5 },
-      { instrument: 'more', still: 0, due: 100, came: 103, skipped: 0, behind: {}, bad: 0, pause: 0.1, paused: 5 },
+      { instrument: 'all', still: 0, due: 1000, late: 0, came: 990, skipped: 10, behind: { x: 10 }, bad: 0, pause: 0.1, paused: 5 },
+      { instrument: 'some', still: 0, due: 1000, late: 0, came: 990, skipped: 7, behind: { x: 7 }, bad: 0, pause: 0.1, paused: 5 },
+      { instrument: 'more', still: 0, due: 100, late: 0, came: 103, skipped: 0, behind: {}, bad: 0, pause: 0.1, paused: 5 },
+      { instrument: 'late', still: 0, due: 1000, late: 25, came: 985, skipped: 40, behind: { x: 40 }, bad: 0, pause: 0.1, paused: 5 },
     ],
     delta: { came: 240, missing: 1, doubled: 2, rate: 24, bad: 0 },
     lost: 3,
