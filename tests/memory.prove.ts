@@ -91,8 +91,10 @@ describe.skipIf(!linux)(`memory${linux ? '' : ' (skipped: there is no /proc)'}`,
     expect(hours).toHaveLength(24);
     const [early, last] = [hours[1], hours[23]];
     expect(last?.heapUsed).toBeLessThan(1.1 * (early?.heapUsed ?? 0) + MB);
-    expect(last?.rss).toBeLessThan(120 * MB);
-    expect(last?.rss).toBeLessThan(1.1 * (early?.rss ?? 0) + 5 * MB);
+    // A process gives freed pages back when it likes: what it needs is the least that it had in some hours.
+    const least = (some: readonly Hour[]): number => Math.min(...some.map(({ rss }) => rss));
+    expect(least(hours.slice(-4))).toBeLessThan(120 * MB);
+    expect(least(hours.slice(-4))).toBeLessThan(1.1 * least(hours.slice(1, 5)) + 5 * MB);
     expect(last?.readings).toBeGreaterThan(1e6);
     expect(why).toEqual({});
     expect(last?.bad).toBe(0);
