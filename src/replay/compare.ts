@@ -50,10 +50,15 @@ function traceShown({ columns, shape, begin, end, settings }: Trace): unknown {
   };
 }
 
+/** Numbers of it are lost: what is left is the line that tells of it, with the unit of each column in the column's place. */
+const isHollow = ({ columns }: Trace): boolean => Object.values(columns).some((column) => column.data === undefined);
+
 /** The value as it is compared. */
 const comparedOf = (r: Reading): unknown => {
   if (r.quality === 'bad') return null;
-  return r.kind === 'trace' ? traceShown(r.value as Trace) : r.value; // its kind says so
+  if (r.kind !== 'trace') return r.value;
+  const trace = r.value as Trace; // its kind says so
+  return isHollow(trace) ? trace : traceShown(trace);
 };
 
 /** One line: equal exactly where the readings are, to the last bit of every number. */

@@ -179,6 +179,23 @@ export class Match {
     this.#see?.(r, false);
   }
 
+  /** A recorded trace whose numbers are lost: the one that was made is heard in its place; where none was, what is derived of it is lost. */
+  hollow(r: Reading, slot: Slot): void {
+    const { owner } = slot;
+    owner.origin = r.origin;
+    this.takeOver(r, 'the numbers of the trace are not in the session');
+    const found = this.#choose(r, slot);
+    slot.seq = r.seq + 1;
+    if (!found) {
+      this.losses++;
+      return;
+    }
+    const today = this.#today(found.made, slot, r.t, r.seq, r.origin);
+    if (!owner.derived) this.#hearBefore(owner, found.made);
+    this.#see?.(today, owner.derived);
+    this.#feed(today, found.made, slot);
+  }
+
   /** What was made that this reading is, and what stands before it that the recording has not. */
   #choose(r: Reading, slot: Slot): { readonly made: Made } | undefined {
     const same = slot.made.findIndex(({ reading: { t } }) => t === r.t || Number.isNaN(t));

@@ -295,9 +295,7 @@ class Replay {
       return;
     }
     this.#lose('numbers of traces', 1);
-    this.#match.takeOver(r, 'the numbers of the trace are not in the session');
-    slot.made.shift();
-    slot.seq = r.seq + 1;
+    this.#match.hollow(r, slot);
   }
 
   #see(waits: Promise<void> | undefined): void {
