@@ -1,5 +1,5 @@
 /** `bridgman verify` and `bridgman repair`: what is whole is said to be, and what is not is named and left behind. */
-import { existsSync, readFileSync, rmSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, rmSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { catalogue } from '../src/catalogue.ts';
@@ -67,6 +67,27 @@ describe('verify', () => {
       kind: 'lost',
       where: 'gas.pressure',
       text: expect.stringMatching(/^2 readings missing, before 2026-11-22T12:00:01.020Z$/),
+    });
+  });
+
+  test('a rig that is lost, and parts of two sessions in one folder', async () => {
+    // The chunk with the rig goes; what is left of it after a repair shows nowhere else.
+    const [folder, repaired] = [copy(), join(scratch, 'without-rig')];
+    flip(folder, 'slow-0001.mcap', place(folder, 'slow-0001.mcap', 'rig: demo'));
+    expect((await called(repair, folder, repaired)).code).toBe(EXIT.ok);
+    expect((await json(repaired)).findings).toContainEqual({
+      kind: 'lost',
+      where: 'slow rig',
+      text: 'the rig is missing, which each session begins with',
+    });
+
+    const mixed = copy();
+    await made(join(scratch, 'other-session'), { seconds: 1 });
+    copyFileSync(join(scratch, 'other-session', 'slow-0001.mcap'), join(mixed, 'slow-0099.mcap'));
+    expect((await json(mixed)).findings).toContainEqual({
+      kind: 'strange',
+      where: 'slow',
+      text: expect.stringMatching(/^parts of 2 sessions are mixed: .+, other-session$/),
     });
   });
 

@@ -154,6 +154,8 @@ class Content {
   /** Traces by channel: readings that have one, and blocks of numbers. */
   readonly #traces = new Map<string, { said: number; found: number }>();
   readonly #strange = new Map<string, number>();
+  /** Whose they are, in their own words: what begins a session, or goes on with it, says so. */
+  readonly #sessions = new Set<string>();
   #exchanges = 0;
   #end: Counts | undefined;
   messages = 0;
@@ -191,6 +193,7 @@ class Content {
     }
     if (value === null || typeof value !== 'object') this.#odd(`slow ${m.topic}`);
     else if (m.topic === 'exchanges') this.#exchanges++;
+    else if (m.topic === 'rig') this.#sessions.add('session' in value && typeof value.session === 'string' ? value.session : 'of no name');
     else if (m.topic === 'end') this.#end = countsOf(value);
     else if (m.topic === 'orders') {
       const outcome = 'outcome' in value && typeof value.outcome === 'string' ? value.outcome : undefined;
@@ -237,6 +240,10 @@ class Content {
     for (const { of, missing, holes, from, to } of this.#seq.holes)
       add('lost', of, `${plural(missing, 'reading')} missing${holes > 1 ? ` in ${holes} places` : ''}, ${between(from, to)}`);
     for (const [of, n] of this.#numbers.twice) add('twice', of, `${plural(n, 'message')} more than once`);
+    // Nothing comes after the rig by whose number it would be missed.
+    if (this.#sessions.size === 0) add('lost', 'slow rig', 'the rig is missing, which each session begins with');
+    if (this.#sessions.size > 1)
+      add('strange', 'slow', `parts of ${this.#sessions.size} sessions are mixed: ${[...this.#sessions].join(', ')}`);
     for (const [of, { said, found }] of this.#traces)
       if (found < said) add('lost', of, `${plural(said - found, 'trace')} of ${said} without numbers: raw-traces does not have them`);
     for (const [of, n] of this.#strange) add('strange', of, `${plural(n, 'message')} that cannot be understood`);
