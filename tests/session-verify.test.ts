@@ -1,6 +1,7 @@
 /** `bridgman verify` and `bridgman repair`: what is whole is said to be, and what is not is named and left behind. */
+import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, readFileSync, rmSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { catalogue } from '../src/catalogue.ts';
 import { EXIT } from '../src/cli/command.ts';
@@ -12,6 +13,7 @@ import type { Verdict } from '../src/recorder/verify.ts';
 import { recorded, rigNamed } from './replay-session.ts';
 import { bytesOf, called, content, copied, made, partsIn, SMALL, scratchFolder } from './session-made.ts';
 
+const built = resolve(import.meta.dirname, '../dist/src/main.js');
 const scratch = scratchFolder('verify');
 afterAll(() => rmSync(scratch, { recursive: true }));
 const whole = join(scratch, 'whole');
@@ -228,6 +230,15 @@ describe('repair', () => {
     expect(out).toContain('MESSAGES LOST');
     // Its files are sound now; what is missing stays named.
     expect(kinds(await json(to)).filter((kind) => !['lost', 'count', 'missing'].includes(kind))).toEqual([]);
+  });
+
+  test('a disk that refuses leaves no half of a session', () => {
+    const to = join(scratch, 'refused');
+    // No file may be longer than 1 KiB, as if the disk were full.
+    const script = 'trap "" XFSZ; ulimit -f 1; exec "$0" "$@"';
+    const { status, stderr } = spawnSync('bash', ['-c', script, process.execPath, built, 'repair', whole, to], { encoding: 'utf8' });
+    expect([status, stderr]).toEqual([EXIT.failed, expect.stringMatching(/^bridgman repair: EFBIG: .*\n$/)]);
+    expect(existsSync(to)).toBe(false);
   });
 
   test('a folder that is there is not written over', async () => {

@@ -1,5 +1,5 @@
 /** Makes a sound session of a damaged one: every whole chunk in proper parts of a new folder, and an account of what is lost. */
-import { copyFile, mkdir, open, readdir, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, open, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mcapSummary } from './mcap-summary.ts';
 import { type Channel, Channels, ChunkBuilder } from './mcap-write.ts';
@@ -45,11 +45,23 @@ export interface Repaired {
 const LEFT = new Set(['influx.json', 'reserve']);
 const REPORT = 'repair.json';
 
-/** The old folder is not changed. `to` must not be there yet: the system's error EEXIST where it is. */
+/**
+ * The old folder is not changed. `to` must not be there yet: the system's error EEXIST where it is. Where the disk refuses, its error, and
+ * `to` is gone again: half a session is not to be taken for a whole one.
+ */
 export async function repairSession(from: string, to: string): Promise<Repaired> {
   const parts = await listParts(from);
-  const files = await readdir(from, { withFileTypes: true });
   await mkdir(to);
+  try {
+    return await repaired(from, to, parts);
+  } catch (error) {
+    await rm(to, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function repaired(from: string, to: string, parts: readonly Part[]): Promise<Repaired> {
+  const files = await readdir(from, { withFileTypes: true });
   const rows = new Rows();
   const unread: Unread[] = [];
   const series: Record<string, { parts: number; chunks: number; messages: number; bytes: number }> = {};
