@@ -56,7 +56,9 @@ describe.skipIf(withoutInfluxd)('a real influxd', () => {
       expect(points(before)).toBe(times.size + 1);
       await server.query('lab', 'DROP DATABASE "lab"').catch(() => []);
       expect(await all(server, 'lab')).toEqual([]);
-      const { code, out } = await run(recording.folder, '--influx', url, '--rebuild');
+      const renamed = join(folder, 'kept');
+      await cp(recording.folder, renamed, { recursive: true });
+      const { code, out } = await run(renamed, '--influx', url, '--rebuild');
       expect(out).toMatch(/revision 0, as they were measured/);
       expect(code).toBe(EXIT.ok);
       expect(await all(server, 'lab')).toEqual(before);

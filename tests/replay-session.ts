@@ -40,12 +40,14 @@ export async function recorded(rig: Rig, known: Catalogue, take: Take): Promise<
   const lab = laboratory(rig, known, take);
   const { clock } = lab;
   const files = Object.fromEntries(Object.values(filesOf(rig)).map((f) => [f.path, f.bytes]));
+  let [closing, late] = [false, 0];
   const keeper = await recorder({
     folder,
     rig: { name: rig.name, text: rig.text, files },
     version: 'test',
     ...(take.influx === undefined ? {} : { influx: take.influx }),
-    now: () => clock.now(),
+    // At the end the disk takes its time.
+    now: () => clock.now() + (closing ? 1000 * ++late : 0),
     mono: () => clock.mono() * 1000,
     told: () => {},
     full: () => {},
@@ -70,6 +72,7 @@ export async function recorded(rig: Rig, known: Catalogue, take: Take): Promise<
     clock.advance(4);
     flush();
   }
+  closing = true;
   await keeper.close(take.influx === undefined ? 0 : 60);
   return { folder, rig, lab, remove: () => rm(parent, { recursive: true, force: true }) };
 }

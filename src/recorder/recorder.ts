@@ -302,7 +302,8 @@ export async function recorder(options: RecorderOptions): Promise<Recorder> {
     async close(within) {
       for (const { topic, bins } of trends) for (const row of bins.end()) json(topic, row.t, row);
       // What a check of the session's completeness holds its messages against: the last ones of a topic are missed by nothing else.
-      json('end', now(), {
+      const over = now();
+      json('end', over, {
         orders: counts.orders,
         channels: Object.fromEntries(Object.entries(counts.channels).map(([name, c]) => [name, c.good + c.suspect + c.bad])),
         exchanges: counts.exchanges.total,
@@ -310,7 +311,7 @@ export async function recorder(options: RecorderOptions): Promise<Recorder> {
         series: await lastParts(folder, classes),
       });
       await session.close();
-      ended = now();
+      ended = over; // as the session says it: a database that is rebuilt has the same point
       await announce();
       feed?.stop(within);
       await feeding;

@@ -71,7 +71,7 @@ const decoder = new TextDecoder();
 /** Every point of the session as the run itself wrote it: the same series, times and fields. */
 export async function rebuild(session: string, url: string, rig: string): Promise<Sent> {
   const writer = pointWriter(url, rig, 0);
-  let about: { readonly version: string; readonly began: number } | undefined;
+  let about: { readonly session: string; readonly version: string; readonly began: number } | undefined;
   let ended: number | undefined;
   for await (const { messages } of chunksFrom(session, undefined, { ended: true })) {
     for (const { topic, bytes, t } of messages) {
@@ -79,12 +79,14 @@ export async function rebuild(session: string, url: string, rig: string): Promis
         const reading = readingIn({ bytes });
         const waits = reading && writer.write(reading);
         if (waits) await waits;
-      } else if (topic === 'rig')
-        about ??= { version: (JSON.parse(decoder.decode(bytes)) as { version?: string }).version ?? 'unknown', began: t }; // written by recorder()
-      else if (topic === 'end') ended = t;
+      } else if (topic === 'rig' && !about) {
+        const said = JSON.parse(decoder.decode(bytes)) as { readonly version?: string; readonly session?: string }; // written by recorder()
+        // Its folder may have another name by now.
+        about = { session: said.session ?? basename(session), version: said.version ?? 'unknown', began: t };
+      } else if (topic === 'end') ended = t;
     }
   }
-  if (about) await writer.line(sessionLine({ rig, session: basename(session), ...about, ...(ended === undefined ? {} : { ended }) }));
+  if (about) await writer.line(sessionLine({ rig, ...about, ...(ended === undefined ? {} : { ended }) }));
   return writer.end();
 }
 
