@@ -17,8 +17,8 @@ import { recorded, rigNamed } from './replay-session.ts';
 import { scratchFolder } from './session-made.ts';
 
 const SECONDS = 8;
-/** Identify asks for it too, and what it hears is no reading. */
-const ASKED_ELSEWHERE = /\.detector_temperature$/;
+/** Identify asks for it too, and what takes spectra asks how many wait: what they hear is no reading. */
+const ASKED_ELSEWHERE = /\.(detector_temperature|waiting)$/;
 const known = await catalogue();
 
 describe.skipIf(!program('socat', '-V'))('served recordings (need socat)', () => {
