@@ -3,7 +3,7 @@ import type { Against } from '../replay/against.ts';
 import type { Class, Example, Finding } from '../replay/against-findings.ts';
 import type { Channel } from '../replay/against-values.ts';
 import { show } from '../units.ts';
-import { count, isUnit, list, utc } from './replay-words.ts';
+import { count, isUnit, list, lostWords, utc } from './replay-words.ts';
 import { lasting } from './shape.ts';
 
 const TITLES: Readonly<Record<Class, string>> = {
@@ -43,16 +43,7 @@ export function againstWords(head: string, r: Against, seconds: number): string 
     );
   if (r.notCompared.length > 0)
     out.push('\nnot compared\n', list(r.notCompared.map(({ of, why, count: times }) => `  ${of}: ${times} x: ${why}`)));
-  const lost = Object.entries(r.lost);
-  if (lost.length > 0 || r.trouble.length > 0 || !r.complete)
-    out.push(
-      '\nlost\n',
-      list([
-        ...r.trouble.map((t) => `  ${t.part}${t.bytes > 0 ? `, ${t.bytes} bytes from ${t.offset}` : ''}: ${t.kind}: ${t.why}`),
-        ...lost.map(([what, many]) => `  ${count(many, 'message')}: ${what}`),
-        ...(r.complete ? [] : ['  the end: the session was cut off, or is still being written']),
-      ]),
-    );
+  out.push(lostWords(r));
   return out.join('');
 }
 

@@ -73,17 +73,20 @@ export function replayWords(head: string, r: Replayed, seconds: number): string 
       '\nnot made again, and so not compared\n',
       list(r.taken.map(({ channel, why, count: times }) => `  ${channel}: ${count(times, 'reading')}: ${why}`)),
     );
-  const lost = Object.entries(r.lost);
-  if (lost.length > 0 || r.trouble.length > 0 || !r.complete)
-    out.push(
-      '\nlost\n',
-      list([
-        ...r.trouble.map((t) => `  ${t.part}${t.bytes > 0 ? `, ${t.bytes} bytes from ${t.offset}` : ''}: ${t.kind}: ${t.why}`),
-        ...lost.map(([what, many]) => `  ${count(many, 'message')}: ${what}`),
-        ...(r.complete ? [] : ['  the end: the session was cut off, or is still being written']),
-      ]),
-    );
+  out.push(lostWords(r));
   return out.join('');
+}
+
+/** What of a session is missing or cannot be read; nothing where it is whole. */
+export function lostWords(r: Pick<Replayed, 'lost' | 'trouble' | 'complete'>): string {
+  const lost = Object.entries(r.lost);
+  if (lost.length === 0 && r.trouble.length === 0 && r.complete) return '';
+  const lines = [
+    ...r.trouble.map((t) => `  ${t.part}${t.bytes > 0 ? `, ${t.bytes} bytes from ${t.offset}` : ''}: ${t.kind}: ${t.why}`),
+    ...lost.map(([what, many]) => `  ${count(many, 'message')}: ${what}`),
+    ...(r.complete ? [] : ['  the end: the session was cut off, or is still being written']),
+  ];
+  return `\nlost\n${list(lines)}`;
 }
 
 export function sentWords({ points, revision, rejected, failed }: Sent, where: string): string {
