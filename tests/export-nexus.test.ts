@@ -8,22 +8,14 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { exportSession, type Report, written } from '../src/export/export.ts';
 import { type Trace, total } from '../src/reading.ts';
 import { at, hitBlock, READINGS, RIG, record, SENTENCE, START, spectrum } from './export-session.ts';
+import { hasModules, PYTHON } from './python.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'bridgman-nexus-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
 const session = await record(join(scratch, 'session'));
 await ready;
 
-const PYTHON = '/usr/bin/python3';
-function has(code: string): boolean {
-  try {
-    execFileSync(PYTHON, ['-c', code], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
-const h5py = existsSync(PYTHON) && has('import h5py, silx.io.nxdata');
+const h5py = hasModules('h5py, silx.io.nxdata');
 const built = existsSync(resolve(import.meta.dirname, '../dist/src/export/nexus-process.js'));
 
 async function exported(name: string, options: object = {}, from = session): Promise<{ path: string; report: Report }> {

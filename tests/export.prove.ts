@@ -1,6 +1,6 @@
 /** Export of real sessions, checked by h5py and silx reading by reading; and of large ones, in little memory. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -11,22 +11,14 @@ import { sessionWriter } from '../src/recorder/parts.ts';
 import { readingOf, traceOf, write } from '../src/recorder/session-json.ts';
 import { readSession } from '../src/recorder/session-read.ts';
 import { at, hitBlock, RIG, START } from './export-session.ts';
+import { hasModules, PYTHON } from './python.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const main = join(root, 'dist/src/main.js');
 const scratch = mkdtempSync(join(tmpdir(), 'bridgman-export-prove-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
 
-const PYTHON = '/usr/bin/python3';
-function has(code: string): boolean {
-  try {
-    execFileSync(PYTHON, ['-c', code], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
-const h5py = existsSync(PYTHON) && has('import h5py, silx.io.nxdata');
+const h5py = hasModules('h5py, silx.io.nxdata');
 
 /** Reads every channel of a file and compares it with what is wanted, doubles as their bits. */
 const SCRIPT = `

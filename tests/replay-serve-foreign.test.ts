@@ -1,6 +1,6 @@
 /** Other people's software against a served recording: PyMeasure (Debian's python3-pymeasure with python3-pyvisa-py). */
-import { execFile, execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { catalogue } from '../src/catalogue.ts';
@@ -9,19 +9,11 @@ import { ready } from '../src/cli/replay-ready.ts';
 import { serveRecording } from '../src/cli/replay-serve.ts';
 import { methods } from '../src/methods.ts';
 import { loadRig, printed } from '../src/rig.ts';
+import { hasModules, PYTHON } from './python.ts';
 import { recorded } from './replay-session.ts';
 import { scratchFolder } from './session-made.ts';
 
-const PYTHON = '/usr/bin/python3'; // Debian's own, which has Debian's modules
-function has(code: string): boolean {
-  try {
-    execFileSync(PYTHON, ['-c', code], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
-const pymeasure = existsSync(PYTHON) && has('import pymeasure, pyvisa, pyvisa_py');
+const pymeasure = hasModules('pymeasure, pyvisa, pyvisa_py');
 
 const SCRIPT = `
 import json, sys

@@ -1,5 +1,5 @@
 /** PyMeasure (Debian's python3-pymeasure with python3-pyvisa-py) drives the simulators over TCP and a pseudo-terminal. */
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,17 +9,9 @@ import source from '../../simulators/keithley-6221.ts';
 import { realClock } from '../../src/clock.ts';
 import { type Served, servePty, serveTcp } from '../../src/serve.ts';
 import { universe } from '../../src/simulate.ts';
+import { hasModules, PYTHON } from '../python.ts';
 
-const PYTHON = '/usr/bin/python3';
-function has(code: string): boolean {
-  try {
-    execFileSync(PYTHON, ['-c', code], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
-const pymeasure = existsSync(PYTHON) && has('import pymeasure, pyvisa, pyvisa_py');
+const pymeasure = hasModules('pymeasure, pyvisa, pyvisa_py');
 const socat = (process.env.PATH ?? '').split(':').some((folder) => existsSync(join(folder, 'socat')));
 
 const closing: (() => Promise<void> | void)[] = [];

@@ -1,5 +1,5 @@
 /** PyVISA (Debian's python3-pyvisa-py) speaks to the simulated 34420A over TCP, in the commands of QCoDeS and of Lab::Moose. */
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,17 +8,9 @@ import meter from '../../simulators/keysight-34420a.ts';
 import { realClock } from '../../src/clock.ts';
 import { servePty, serveTcp } from '../../src/serve.ts';
 import { universe } from '../../src/simulate.ts';
+import { hasModules, PYTHON } from '../python.ts';
 
-const PYTHON = '/usr/bin/python3'; // Debian's own, which has Debian's modules
-function has(code: string): boolean {
-  try {
-    execFileSync(PYTHON, ['-c', code], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
-const pyvisa = existsSync(PYTHON) && has('import pyvisa, pyvisa_py');
+const pyvisa = hasModules('pyvisa, pyvisa_py');
 const socat = (process.env.PATH ?? '').split(':').some((folder) => existsSync(join(folder, 'socat')));
 
 const closing: (() => Promise<void> | void)[] = [];
@@ -61,6 +53,7 @@ k.write('*RST')
 print(json.dumps(dict(model=model, wrong=wrong, auto=auto, near=abs(volt - fetched) < 1e-6 and abs(volt) < 1e-4, terminals=terminals, state=state,
   before=before, errors=errors, after=k.query('VOLT:NPLC?'))))
 `;
+
 const found = {
   model: '34420A',
   wrong: [],

@@ -1,5 +1,5 @@
 /** PyMeasure (Debian's python3-pymeasure with python3-pyvisa-py) drives source-meters, multimeter and temperature controllers. */
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,17 +12,9 @@ import { realClock } from '../../src/clock.ts';
 import { servePty, serveTcp } from '../../src/serve.ts';
 import { universe } from '../../src/simulate.ts';
 import type { Simulator } from '../../src/simulator.ts';
+import { hasModules, PYTHON } from '../python.ts';
 
-const PYTHON = '/usr/bin/python3'; // Debian's own, which has Debian's modules
-function has(code: string): boolean {
-  try {
-    execFileSync(PYTHON, ['-c', code], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
-const pymeasure = existsSync(PYTHON) && has('import pymeasure, pyvisa, pyvisa_py');
+const pymeasure = hasModules('pymeasure, pyvisa, pyvisa_py');
 const socat = (process.env.PATH ?? '').split(':').some((folder) => existsSync(join(folder, 'socat')));
 
 const closing: (() => Promise<void> | void)[] = [];

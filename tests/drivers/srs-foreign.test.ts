@@ -1,5 +1,5 @@
 /** PyMeasure (Debian's python3-pymeasure with python3-pyvisa-py) drives the simulated lock-ins over TCP and a pseudo-terminal. */
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,17 +10,9 @@ import { realClock } from '../../src/clock.ts';
 import { servePty, serveTcp } from '../../src/serve.ts';
 import { universe } from '../../src/simulate.ts';
 import type { Simulator } from '../../src/simulator.ts';
+import { hasModules, PYTHON } from '../python.ts';
 
-const PYTHON = '/usr/bin/python3'; // Debian's own, which has Debian's modules
-function has(code: string): boolean {
-  try {
-    execFileSync(PYTHON, ['-c', code], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
-const pymeasure = existsSync(PYTHON) && has('import pymeasure, pyvisa, pyvisa_py');
+const pymeasure = hasModules('pymeasure, pyvisa, pyvisa_py');
 const socat = (process.env.PATH ?? '').split(':').some((folder) => existsSync(join(folder, 'socat')));
 
 const closing: (() => Promise<void> | void)[] = [];
@@ -97,6 +89,7 @@ k.ask('*ESR?'); k.write('SENS 99'); k.write('NONE 1')
 print(json.dumps(dict(id=k.ask('*IDN?').strip(), wrong=wrong, shown=shown, finite=all(math.isfinite(v) for v in read.values()), scaling=scaling, over=over,
   after=after, magnitude=magnitude, sensitivity=k.sensitivity, count=len(stored) == count and 30 <= count <= 200, esr=int(k.ask('*ESR?')))))
 `;
+
 const SR860 = `${PROPERTIES}
 k = opened(SR860, sys.argv[1], '\\n')
 wrong = tried(k, dict(frequency=[1e-3, 5e5, 137.0], internalfrequency=[1234.5], phase=[-90.0, 12.3456789], harmonic=[98, 1], harmonicdual=[2, 1],
