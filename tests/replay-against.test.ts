@@ -341,7 +341,9 @@ describe('in words', () => {
   test('a difference has its question and both answers', async () => {
     const r = await run(changed('ipg-ylr', (q, said) => (q === 'RCT' ? [] : said)));
     const said = againstWords('session: rig demo', r, 0.5);
-    expect(said).toMatch(/^session: rig demo\n\d+ exchanges of 1[\d.]+ s, \d+ asked again of simulators \(seed 1\) in 0\.50 s\n\ndiffers\n/);
+    expect(said).toMatch(
+      /^session: rig demo\n\d+ exchanges of 1[\d.]+ s, \d+ asked again of simulators \(seed 1\) in 0\.50 s\n\ndiffers\n/,
+    );
     expect(said).toMatch(
       /\na simulator does not know: 1\n {2}laser: "RCT\\r": .*; (\d+) of \1\n {4}first 2026-01-01 [\d:.]+, asked "RCT\\r": "RCT: 2\d\.\d\\r" then, the simulator nothing\n/,
     );
