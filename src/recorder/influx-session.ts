@@ -1,6 +1,8 @@
 /** A session as one point in the measurement `sessions`: never a tag, because each start of the program would make new series. */
+import { basename } from 'node:path';
 import type { Lines } from './line.ts';
 import { tagValue } from './line-text.ts';
+import type { McapMessage } from './mcap-read.ts';
 
 export interface SessionPoint {
   readonly rig: string;
@@ -22,4 +24,10 @@ export function sessionLine(p: SessionPoint): Lines {
   ];
   const bytes = new TextEncoder().encode(`sessions,rig=${tagValue(p.rig)} ${fields.join(',')} ${Math.round(p.began)}000\n`);
   return { bytes, starts: [0, bytes.length] };
+}
+
+/** What a session's first message says of it. The folder's name stands in where the message has none: it may have another name by now. */
+export function sessionOf(folder: string, { t, bytes }: Pick<McapMessage, 't' | 'bytes'>): SessionPoint {
+  const { name, session, version } = JSON.parse(new TextDecoder().decode(bytes)) as { name?: string; session?: string; version?: string }; // written by recorder.ts
+  return { rig: name ?? '', session: session ?? basename(folder), version: version ?? 'unknown', began: t };
 }

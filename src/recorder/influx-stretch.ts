@@ -4,10 +4,18 @@ import { BEGINNING, comparePositions, type Interval, type Position, partNumber }
 import type { Rejected } from './influx.ts';
 import { type LineOptions, type Lines, type LineWriter, lineWriter } from './line.ts';
 
+/** A piece of a session. */
+export interface Read {
+  readonly readings: readonly Reading[];
+  /** What else of this piece of the session is a point. */
+  readonly lines?: readonly Lines[];
+  readonly next: Position;
+}
+
 /** The readings of a session, in its order. */
 export interface Source {
   /** Readings at and behind `from`, as a rule not more than `maxBytes` of the session; undefined where there is nothing yet. */
-  read(from: Position, maxBytes: number): Promise<{ readonly readings: readonly Reading[]; readonly next: Position } | undefined>;
+  read(from: Position, maxBytes: number): Promise<Read | undefined>;
   /** Behind the last readings that are safely in the session. */
   end(): Position;
   /** Bytes between two positions, where they are known across parts. */
@@ -152,6 +160,7 @@ export class Stretches {
         if (!writer.write(reading)) unfit.push({ line: JSON.stringify(reading), why: `${reading.t} is no time in microseconds` });
         if (writer.points >= most || writer.size >= REQUEST_BYTES) batches.push(writer.take());
       }
+      batches.push(...(got.lines ?? []));
       points += got.readings.length;
       if (got.next.part === at.part && got.readings.length > 0) {
         const each = (got.next.offset - at.offset) / got.readings.length;

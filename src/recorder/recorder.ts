@@ -6,7 +6,8 @@ import type { Reading } from '../reading.ts';
 import { asideFile, BEGINNING, cursorFile, type Position } from './cursor.ts';
 import { influxSink } from './influx.ts';
 import { InfluxFeed, type Source } from './influx-feed.ts';
-import { sessionLine } from './influx-session.ts';
+import { type SessionPoint, sessionLine, sessionOf } from './influx-session.ts';
+import type { Lines } from './line.ts';
 import { parsePartName, seriesName } from './part-name.ts';
 import { sessionWriter } from './parts.ts';
 import { type Put, readingOf, write } from './session-json.ts';
@@ -65,14 +66,16 @@ export interface Recorder {
   close(within: number): Promise<Summary>;
 }
 
-/** Readings of a session's confirmed parts, for the feed. */
+/** Readings of a session's confirmed parts, for the feed, and the session's own point: when it begins, and again when it ends. */
 export function readingSource(folder: string, confirmed: () => Position | undefined): Source {
+  let about: SessionPoint | undefined;
   return {
     end: () => confirmed() ?? { part: '', offset: 0 },
     async read(from, maxBytes) {
       const until = confirmed();
       if (!until) return undefined;
       const readings: Reading[] = [];
+      const lines: Lines[] = [];
       let next: Position | undefined;
       let bytes = 0;
       for await (const chunk of chunksFrom(folder, from.part === '' ? undefined : from, { until })) {
@@ -80,19 +83,23 @@ export function readingSource(folder: string, confirmed: () => Position | undefi
         for (const m of chunk.messages) {
           bytes += m.bytes.length;
           if (m.topic === 'readings') readings.push(readingOf(m.bytes));
+          else if (m.topic === 'rig' || m.topic === 'end') {
+            about ??= await aboutOf(folder);
+            if (about) lines.push(sessionLine(m.topic === 'rig' ? about : { ...about, ended: m.t }));
+          }
         }
         if (bytes >= maxBytes) break;
       }
-      return next && { readings, next };
+      return next && { readings, lines, next };
     },
   };
 }
 
-/** The rig that a session belongs to, by its first message. */
-async function rigOf(folder: string): Promise<string | undefined> {
+/** What a session is, by its first message. */
+async function aboutOf(folder: string): Promise<SessionPoint | undefined> {
   for await (const { messages } of chunksFrom(folder, undefined)) {
     const first = messages.find((m) => m.topic === 'rig');
-    return first && (JSON.parse(new TextDecoder().decode(first.bytes)) as { name?: string }).name; // written by recorder() below
+    return first && sessionOf(folder, first);
   }
   return undefined;
 }
@@ -121,7 +128,7 @@ export function catchUp(
       const end: Position = { part: last.name, offset: last.until ?? last.bytes };
       const from = kept.at(-1)?.from;
       // Another rig's sessions in the same folder are for its own runs to bring.
-      if ((await rigOf(folder)) !== rig.name) continue;
+      if ((await aboutOf(folder))?.rig !== rig.name) continue;
       // A cursor that stands at the end of the last part, alone, has nothing left.
       if (kept.length === 1 && from && from.part === end.part && from.offset >= end.offset) continue;
       const aside = asideFile(join(folder, 'influx-rejected.jsonl'));
@@ -215,31 +222,10 @@ export async function recorder(options: RecorderOptions): Promise<Recorder> {
         onState(change) {
           if (change.state !== 'notice') feedState = change.state;
           told(change.text);
-          if (change.state === 'up') void announce();
         },
       })
     : undefined;
   const feeding = feed?.run();
-  // Beside the readings: what this session is called, and, once it has ended, when.
-  const about = options.influx ? influxSink({ url: options.influx, aside }) : undefined;
-  let announced: 'not' | 'begun' | 'ended' = 'not';
-  let ended: number | undefined;
-  const announce = async (): Promise<void> => {
-    const wanted = ended === undefined ? 'begun' : 'ended';
-    if (!about || feed?.stats().state !== 'up' || announced === wanted) return;
-    const before = announced;
-    announced = wanted;
-    const point = {
-      rig: rig.name,
-      session: basename(folder),
-      version: options.version ?? 'unknown',
-      began,
-      ...(ended === undefined ? {} : { ended }),
-    };
-    const outcome = await about.write(sessionLine(point));
-    if (outcome.kind !== 'ok') announced = before;
-  };
-
   const put: Put = (topic, klass, t, bytes, encoding) => {
     classes.add(klass);
     session.write(topic, klass, t, bytes, encoding);
@@ -302,8 +288,7 @@ export async function recorder(options: RecorderOptions): Promise<Recorder> {
     async close(within) {
       for (const { topic, bins } of trends) for (const row of bins.end()) json(topic, row.t, row);
       // What a check of the session's completeness holds its messages against: the last ones of a topic are missed by nothing else.
-      const over = now();
-      json('end', over, {
+      json('end', now(), {
         orders: counts.orders,
         channels: Object.fromEntries(Object.entries(counts.channels).map(([name, c]) => [name, c.good + c.suspect + c.bad])),
         exchanges: counts.exchanges.total,
@@ -311,13 +296,8 @@ export async function recorder(options: RecorderOptions): Promise<Recorder> {
         series: await lastParts(folder, classes),
       });
       await session.close();
-      ended = over; // as the session says it: a database that is rebuilt has the same point
-      await announce();
       feed?.stop(within);
       await feeding;
-      // Of a run so short that the server was only found at its end.
-      await announce();
-      about?.close();
       return summary();
     },
   };

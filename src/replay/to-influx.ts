@@ -1,9 +1,8 @@
 /** Points of a session to InfluxDB: as they were measured (revision 0), or as they are derived anew (revision n + 1). */
-import { basename } from 'node:path';
 import type { Reading } from '../reading.ts';
 import { influxSink, type Rejected, type Sink } from '../recorder/influx.ts';
 import { type After, influxTarget, later } from '../recorder/influx-http.ts';
-import { sessionLine } from '../recorder/influx-session.ts';
+import { type SessionPoint, sessionLine, sessionOf } from '../recorder/influx-session.ts';
 import { type Lines, lineWriter } from '../recorder/line.ts';
 import { chunksFrom } from '../recorder/session-read.ts';
 import { readingIn } from './messages.ts';
@@ -66,12 +65,10 @@ export function pointWriter(url: string, rig: string, revision: number, after: A
   };
 }
 
-const decoder = new TextDecoder();
-
 /** Every point of the session as the run itself wrote it: the same series, times and fields. */
 export async function rebuild(session: string, url: string, rig: string): Promise<Sent> {
   const writer = pointWriter(url, rig, 0);
-  let about: { readonly session: string; readonly version: string; readonly began: number } | undefined;
+  let about: SessionPoint | undefined;
   let ended: number | undefined;
   for await (const { messages } of chunksFrom(session, undefined, { ended: true })) {
     for (const { topic, bytes, t } of messages) {
@@ -80,13 +77,11 @@ export async function rebuild(session: string, url: string, rig: string): Promis
         const waits = reading && writer.write(reading);
         if (waits) await waits;
       } else if (topic === 'rig' && !about) {
-        const said = JSON.parse(decoder.decode(bytes)) as { readonly version?: string; readonly session?: string }; // written by recorder()
-        // Its folder may have another name by now.
-        about = { session: said.session ?? basename(session), version: said.version ?? 'unknown', began: t };
+        about = sessionOf(session, { t, bytes });
       } else if (topic === 'end') ended = t;
     }
   }
-  if (about) await writer.line(sessionLine({ rig, ...about, ...(ended === undefined ? {} : { ended }) }));
+  if (about) await writer.line(sessionLine({ ...about, rig, ...(ended === undefined ? {} : { ended }) }));
   return writer.end();
 }
 

@@ -8,12 +8,13 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { catalogue } from '../../src/catalogue.ts';
 import type { Entry } from '../../src/entry.ts';
 import type { Reading, Trace } from '../../src/reading.ts';
-import { type Recorder, readingSource, recorder } from '../../src/recorder/recorder.ts';
+import { catchUp, type Recorder, readingSource, recorder } from '../../src/recorder/recorder.ts';
 import { readingOf, traceBytes, traceOf, write } from '../../src/recorder/session-json.ts';
 import { chunksFrom, listParts, type Position, readSession, type SessionMessage } from '../../src/recorder/session-read.ts';
 import type { TrendRow } from '../../src/recorder/trend.ts';
 import { laboratory, rigOf } from '../laboratory.ts';
 import { toyRig, toys } from '../toys.ts';
+import { type Fake, fakeInflux } from './influx-fake.ts';
 
 let folder = '';
 beforeEach(() => {
@@ -98,7 +99,7 @@ function entries(): Entry[] {
   return lab.entries;
 }
 
-async function record(all: readonly Entry[], to = folder): Promise<Awaited<ReturnType<Recorder['close']>>> {
+async function record(all: readonly Entry[], to = folder, influx?: string): Promise<Awaited<ReturnType<Recorder['close']>>> {
   let mono = 0;
   const keeper = await recorder({
     folder: to,
@@ -108,6 +109,7 @@ async function record(all: readonly Entry[], to = folder): Promise<Awaited<Retur
     told: () => {},
     full: () => {},
     limits: { reserve: 0 },
+    ...(influx === undefined ? {} : { influx }),
   });
   for (let i = 0; i < all.length; i += 200) {
     keeper.take(all.slice(i, i + 200));
@@ -272,5 +274,47 @@ describe('what InfluxDB is fed from', () => {
     const source = readingSource(folder, () => undefined);
     expect(await source.read({ part: '', offset: 0 }, 1e6)).toBe(undefined);
     expect(source.end()).toEqual({ part: '', offset: 0 });
+  });
+});
+
+describe('the point of the session itself', () => {
+  const sessionsIn = (server: Fake) => [...server.points.values()].filter((p) => p.measurement === 'sessions');
+  const ended = async (session: string): Promise<number | undefined> => (await read(session)).find((m) => m.topic === 'end')?.t;
+  const none: readonly Entry[] = [];
+
+  test.each([
+    ['a run', () => entries()],
+    ['a run of which nothing is heard before its end', () => none],
+  ])('%s: it is there, with its end', async (_, given) => {
+    const server = await fakeInflux();
+    try {
+      const session = join(folder, 'one');
+      const { points } = await record(given(), session, `${server.url}/lab`);
+      expect(sessionsIn(server)).toMatchObject([{ tags: { rig: 'toys' }, fields: { session: 'one' } }]);
+      expect(Number(sessionsIn(server)[0]?.fields.ended)).toBe(await ended(session));
+      expect(points.spooled).toBe(0);
+    } finally {
+      await server.down();
+    }
+  });
+
+  test('a run whose server was away to its end: the next one brings it', async () => {
+    const server = await fakeInflux();
+    const url = `${server.url}/lab`;
+    await server.down();
+    const session = join(folder, 'one');
+    await record(none, session, url);
+    await server.up();
+    try {
+      expect(sessionsIn(server)).toEqual([]);
+      let over = (): void => {};
+      const told = new Promise<void>((done) => (over = done));
+      const running = catchUp(rig, url, join(folder, 'two'), () => over());
+      await told;
+      await running.stop();
+      expect(Number(sessionsIn(server)[0]?.fields.ended)).toBe(await ended(session));
+    } finally {
+      await server.down();
+    }
   });
 });
