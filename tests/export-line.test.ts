@@ -44,11 +44,17 @@ async function fed(): Promise<string> {
   return Buffer.concat(sent).toString();
 }
 
-test('the bytes are those of the feed, and behind them the session itself', async () => {
+test('the bytes are those of the feed, the session itself behind the readings', async () => {
   const text = await exported('all.txt');
-  const lines = await fed();
-  expect(lines.match(/ \d{19}\n/g)).toHaveLength(READINGS.length);
-  expect(text).toBe(`${lines}sessions,rig=a-cell session="the-session",version="1.2.3",ended=${START + 20e6}i ${START}000\n`);
+  const lines = (await fed()).split(/(?<=\n)/);
+  const readings = lines.filter((line) => !line.startsWith('sessions,'));
+  expect(readings).toHaveLength(READINGS.length);
+  // The feed says it twice: when it begins, and when it has ended.
+  expect(text).toBe(readings.join('') + lines.findLast((line) => line.startsWith('sessions,')));
+  expect(text).toMatch(/\nsessions,.*\n$/);
+  expect(text.slice(text.indexOf('sessions,'))).toBe(
+    `sessions,rig=a-cell session="the-session",version="1.2.3",ended=${START + 20e6}i ${START}000\n`,
+  );
 });
 
 test('a channel and a time', async () => {
