@@ -46,7 +46,7 @@ async function fed(): Promise<string> {
 
 test('the bytes are those of the feed, the session itself behind the readings', async () => {
   const text = await exported('all.txt');
-  const lines = (await fed()).split(/(?<=\n)/);
+  const lines = (await fed()).split(/(?<= \d{19}\n)/);
   const readings = lines.filter((line) => !line.startsWith('sessions,'));
   expect(readings).toHaveLength(READINGS.length);
   // The feed says it twice: when it begins, and when it has ended.
