@@ -174,7 +174,7 @@ function fromHits(plan: ReaderPlan, of: Flood): Ran {
   };
   return run(take, (t) => {
     const { whole } = live.look(t, { ...source.counts, frames, missing: 0 });
-    const said = { ...scale.look(), ...watch.look(whole.live - lived, before, t), ...physics.look(BEGIN, t) };
+    const said = { ...scale.look(t), ...watch.look(whole.live - lived, before, t), ...physics.look(BEGIN, t) };
     all.look(BEGIN, t);
     [before, lived] = [t, whole.live];
     return said;

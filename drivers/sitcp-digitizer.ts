@@ -8,11 +8,11 @@ import {
 import { type RbcpAsk, rbcp } from '../protocols/rbcp.ts';
 import { READOUT_EXAMPLE, READOUT_GIVES, type ReadoutPlan, type ReadoutTell, readout, readoutValues } from '../protocols/readout.ts';
 import { DIGITIZER_64 } from '../protocols/waveform-layout.ts';
-import { GAMMA_SOURCES } from '../src/derive/compton.ts';
 import { type PhysicsPart, physicsField } from '../src/derive/detector-fields.ts';
 import { PHYSICS_GIVES, SOURCE_GIVES } from '../src/derive/detector-values.ts';
 import { WATCH_GIVES } from '../src/derive/detector-watch.ts';
 import { LIGHT_GIVES } from '../src/derive/light-yield.ts';
+import { type EdgePart, edgeField, type GainPart, photoelectronsField, scaleGives } from '../src/derive/scale-fields.ts';
 import {
   type Actors,
   type Askers,
@@ -47,8 +47,8 @@ interface Options {
   readonly charge: Axis;
   readonly scale: readonly number[] | undefined;
   readonly energy: Axis;
-  readonly photoelectrons: Axis | undefined;
-  readonly edge: (Axis & { readonly source: string }) | undefined;
+  readonly photoelectrons: GainPart | undefined;
+  readonly edge: EdgePart | undefined;
   readonly physics: PhysicsPart | undefined;
   readonly record: 'raw' | 'hits' | 'both' | 'nothing';
   readonly first_channel: number;
@@ -67,21 +67,6 @@ const axis = (about: string, otherwise: Axis): Field<Axis> => ({
       : new Refused(`is written as { low: ${otherwise.low}, high: ${otherwise.high}, bins: ${otherwise.bins} }`);
   },
 });
-const photoelectrons: Field<Axis | undefined> = {
-  about: '{ low, high, bins } of charge in which peaks of single photoelectrons are looked for: gives the gain of each channel',
-  of: (yaml) => (yaml === undefined ? undefined : axis('charge', { low: -50, high: 500, bins: 275 }).of(yaml)),
-};
-const edge: Field<(Axis & { readonly source: string }) | undefined> = {
-  about: '{ source, low, high, bins } of charge around the Compton edge of a source (137Cs, 22Na, 60Co, AmBe): gives energy_scale',
-  of(yaml) {
-    if (yaml === undefined) return undefined;
-    const { source } = (yaml !== null && typeof yaml === 'object' ? yaml : {}) as { readonly source?: unknown }; // looked at below
-    const name = Object.keys(GAMMA_SOURCES).find((one) => one === source);
-    if (name === undefined) return new Refused(`source must be one of ${Object.keys(GAMMA_SOURCES).join(', ')}`);
-    const range = axis('charge', { low: 200, high: 900, bins: 200 }).of(yaml);
-    return range instanceof Refused ? range : { ...range, source: name };
-  },
-};
 const scale: Field<readonly number[] | undefined> = {
   about: `MeVee for one count of charge: a number for all channels, or a list of ${CHANNELS}; without it there is no energy`,
   of(yaml) {
@@ -246,8 +231,7 @@ function stream(p: Options): Stream<Kinds, ReadoutTell> {
     ...(p.physics?.source ? SOURCE_GIVES : {}),
     shape: 'trace',
     ...(p.scale ? { energy: 'trace' as const } : {}),
-    ...(p.photoelectrons ? { gain: '1' as const } : {}),
-    ...(p.edge ? { energy_scale: '1' as const } : {}),
+    ...scaleGives(p.photoelectrons, p.edge),
   };
   const values = (m: ReadoutTell): Values<Kinds> => readoutValues(m, gives) as Values<Kinds>; // as the process gives them; acquire looks at each
   return { gives, takes: (m) => m.say === 'values', read: values, silence: 5, example: [READOUT_EXAMPLE, values(READOUT_EXAMPLE)] };
@@ -263,8 +247,8 @@ export default instrument<L, Options, { readonly version: string }>({
     least: whole('ADC counts below which a channel holds no pulse', 1, 4095, 10),
     divider: whole('of the sampling clock of 250 MHz, as it is set on the board', 1, 256, 1),
     charge: axis('the spectra of charge, in ADC counts times samples', { low: 0, high: 40_000, bins: 400 }),
-    photoelectrons,
-    edge,
+    photoelectrons: photoelectronsField({ low: -50, high: 500, bins: 275 }),
+    edge: edgeField({ low: 200, high: 900, bins: 200 }),
     scale,
     physics: physicsField(CHANNELS),
     energy: axis('the spectrum of energy, in MeVee', { low: 0, high: 10, bins: 500 }),

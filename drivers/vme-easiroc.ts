@@ -23,6 +23,7 @@ import {
 } from '../protocols/easiroc-slow-control.ts';
 import { rbcp, rbcpPieces } from '../protocols/rbcp.ts';
 import { READOUT_EXAMPLE, READOUT_GIVES, type ReadoutPlan, type ReadoutTell, readout, readoutValues } from '../protocols/readout.ts';
+import { type GainPart, photoelectronsField, scaleGives } from '../src/derive/scale-fields.ts';
 import {
   type Actors,
   type Askers,
@@ -56,11 +57,6 @@ interface Monitor {
   readonly current: number;
   readonly input_dac: number;
 }
-interface Axis {
-  readonly low: number;
-  readonly high: number;
-  readonly bins: number;
-}
 interface Options {
   readonly bias: Bias | undefined;
   readonly bias_limit: number;
@@ -74,7 +70,7 @@ interface Options {
   readonly gain: 'high' | 'low';
   readonly pedestal: readonly number[];
   readonly least: number;
-  readonly photoelectrons: Axis | undefined;
+  readonly photoelectrons: GainPart | undefined;
   readonly record: 'raw' | 'hits' | 'both' | 'nothing';
   readonly first_channel: number;
 }
@@ -166,16 +162,6 @@ const pedestal: Field<readonly number[]> = {
     return good.length === CHANNELS && list.length === CHANNELS
       ? good
       : new Refused(`must be a number from 0 to 4095, or a list of ${CHANNELS} of them`);
-  },
-};
-const photoelectrons: Field<Axis | undefined> = {
-  about: '{ low, high, bins } of charge in which peaks of single photoelectrons are looked for: gives the gain of each channel',
-  of(yaml) {
-    if (yaml === undefined) return undefined;
-    const { low, high, bins } = isTable(yaml) ? yaml : {};
-    return isNumber(low) && isNumber(high) && low < high && Number.isInteger(bins) && Number(bins) >= 1 && Number(bins) <= 65_536
-      ? { low, high, bins: Number(bins) }
-      : new Refused('is written as { low: -30, high: 400, bins: 430 }');
   },
 };
 
@@ -529,7 +515,7 @@ function watched(p: Options): Poll<L, Readonly<Record<string, 'V' | 'A' | 'K'>>,
 
 /** What the readout process makes of the events; the scalers' rates where events hold them. */
 function events(p: Options): Stream<Kinds, ReadoutTell> {
-  const gives: Kinds = { ...READOUT_GIVES, scaler: '1/s', scaler_or: '1/s', ...(p.photoelectrons ? { gain: '1' as const } : {}) };
+  const gives: Kinds = { ...READOUT_GIVES, scaler: '1/s', scaler_or: '1/s', ...scaleGives(p.photoelectrons, undefined) };
   const values = (m: ReadoutTell): Values<Kinds> => readoutValues(m, gives) as Values<Kinds>; // as the process gives them; acquire looks at each
   return { gives, takes: (m) => m.say === 'values', read: values, silence: 5, example: [READOUT_EXAMPLE, values(READOUT_EXAMPLE)] };
 }
@@ -567,7 +553,7 @@ export default instrument<L, Options, EasirocVersion>({
     gain: word('the ADC that charges are taken from', ['high', 'low'] as const, 'high'),
     pedestal,
     least: number('counts above the pedestal up to which a channel holds no pulse', 0, 4095, 0),
-    photoelectrons,
+    photoelectrons: photoelectronsField({ low: -30, high: 400, bins: 430 }),
     record: word('what of the stream the session holds', ['raw', 'hits', 'both', 'nothing'] as const, 'both'),
     first_channel: whole('number of the first channel, where several boards are one detector', 0, 65_000, 0),
   }),

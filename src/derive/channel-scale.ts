@@ -1,43 +1,53 @@
-/** Gain and energy scale of each channel while data come: by peaks of single photoelectrons, and by the edge or line of a known source. */
+/** Gain and energy scale of each channel against time: by peaks of single photoelectrons, and by the edge or line of a known source. */
 import { bad, type Measured, type Values } from '../reading.ts';
 import { comptonEdge, GAMMA_SOURCES, type Gamma, type GammaSource } from './compton.ts';
 import { fitComptonEdge, fitGammaLine } from './gamma-lines.ts';
-import { type Axis, checkAxis, emptied, fill, type Histogram, histogram } from './histogram.ts';
+import { type Axis, checkAxis, fill, type Histogram } from './histogram.ts';
 import { FLAG, type Hits } from './hits.ts';
 import { fitPhotoelectrons } from './photoelectron-peaks.ts';
+import { checkWindows, type ScaleWindows, scaleWindows, type WindowOptions } from './scale-windows.ts';
 
 export interface ChannelScaleOptions {
   readonly channels: number;
   /** Charges in which peaks of single photoelectrons are looked for. */
-  readonly photoelectrons?: Axis & {
-    /** Where nothing would be, where the spectrum has no peak of nothing (hits above a threshold). */
-    readonly pedestal?: { readonly centre: number; readonly sigma: number };
-    readonly crosstalk?: boolean;
-  };
+  readonly photoelectrons?: Axis &
+    WindowOptions & {
+      /** Where nothing would be, where the spectrum has no peak of nothing (hits above a threshold). */
+      readonly pedestal?: { readonly centre: number; readonly sigma: number };
+      readonly crosstalk?: boolean;
+    };
   /** Charges in which the edge of a source, or a line of so many MeV, stands. */
-  readonly energy?: Axis & { readonly source?: GammaSource; readonly line?: number };
+  readonly energy?: Axis & WindowOptions & { readonly source?: GammaSource; readonly line?: number };
 }
+
+/** For each of the two: value of the last window, its change from the first ones, a word for all channels and a sentence (scale-windows.ts). */
+export const GAIN_GIVES = { gain: '1', gain_change: '1', gains: 'state', gain_channels: 'state' } as const;
+export const ENERGY_SCALE_GIVES = {
+  energy_scale: '1',
+  energy_scale_change: '1',
+  energy_scales: 'state',
+  energy_scale_channels: 'state',
+} as const;
 
 export interface ChannelScale {
   take(block: Hits): void;
   /**
-   * `gain` (charge of a photoelectron) and `energy_scale` (MeVee for one count of charge), one of each channel with one sigma; suspect where
-   * the fit misses the spectrum. A fit takes its time: each call makes one, of the next channel whose spectrum has grown by a tenth (to
-   * twice its size where nothing was found); the others are as they were.
+   * `gain` (charge of a photoelectron) and `energy_scale` (MeVee for one count of charge), one of each channel with one sigma and the time
+   * at which its window closed; suspect where the fit misses the spectrum. Given when one of them is new. Words and sentences always. `t`:
+   * microseconds since 1970. A fit takes its time (some ten milliseconds): each call makes one, of the next channel that is due.
    */
-  look(): Values;
+  look(t: number): Values;
   clear(): void;
 }
 
 /** An empty hit belongs in where it has a charge: it is in the peak of no photoelectron. */
 const SKIP = FLAG.saturated | FLAG.cut | FLAG.pileUp;
-const NOT_YET = bad('not fitted yet');
-const GROWN = 1.1; // by which a spectrum has more hits before it is fitted again
-const DOUBLED = 2; // the same where nothing was found: such a fit takes longest
 
 /** What is wrong with the options, in a sentence; undefined where they are sound. */
 export function checkChannelScale({ photoelectrons, energy }: ChannelScaleOptions): string | undefined {
-  const wrong = (photoelectrons && checkAxis(photoelectrons, 'photoelectrons')) ?? (energy && checkAxis(energy, 'energy'));
+  const wrong =
+    (photoelectrons && (checkAxis(photoelectrons, 'photoelectrons') ?? checkWindows(photoelectrons))) ??
+    (energy && (checkAxis(energy, 'energy') ?? checkWindows(energy)));
   if (wrong !== undefined || !energy) return wrong;
   if ((energy.source === undefined) === (energy.line === undefined)) return 'energy: either a source or a line';
   if (energy.source !== undefined && !Object.hasOwn(GAMMA_SOURCES, energy.source))
@@ -45,69 +55,42 @@ export function checkChannelScale({ photoelectrons, energy }: ChannelScaleOption
   return energy.line !== undefined && !(energy.line > 0) ? 'energy: a line is of an energy above 0 MeV' : undefined;
 }
 
-/** One kind of fit: a histogram for each channel, and what was found last. */
-interface Kind {
-  readonly name: 'gain' | 'energy_scale';
-  readonly spectra: readonly Histogram[];
-  readonly found: Measured<'1'>[];
-  /** Hits of each channel, and with how many it is fitted next. */
-  readonly hits: Float64Array;
-  readonly due: Float64Array;
-  fit(h: Histogram): Measured<'1'>;
-}
-
 /** Throws a RangeError with checkChannelScale's sentence. */
 export function channelScale(options: ChannelScaleOptions): ChannelScale {
   const wrong = checkChannelScale(options);
   if (wrong !== undefined) throw new RangeError(wrong);
   const { channels, photoelectrons, energy } = options;
-  const kind = (name: Kind['name'], axis: Axis, fit: Kind['fit']): Kind => ({
-    name,
-    spectra: Array.from({ length: channels }, () => histogram(axis)),
-    found: new Array<Measured<'1'>>(channels).fill(NOT_YET),
-    hits: new Float64Array(channels),
-    due: new Float64Array(channels),
-    fit,
-  });
-  const kinds = [
-    ...(photoelectrons ? [kind('gain', photoelectrons, (h) => gainOf(h, photoelectrons))] : []),
-    ...(energy ? [kind('energy_scale', energy, (h) => scaleOf(h, energy))] : []),
+  const kinds: readonly ScaleWindows[] = [
+    ...(photoelectrons ? [scaleWindows(channels, photoelectrons, (h) => gainOf(h, photoelectrons))] : []),
+    ...(energy ? [scaleWindows(channels, energy, (h) => scaleOf(h, energy))] : []),
   ];
+  const names = [...(photoelectrons ? ['gain'] : []), ...(energy ? ['energy_scale'] : [])];
   let next = 0;
   return {
     take(block) {
+      if (kinds.length === 0) return;
       for (let i = 0; i < block.count; i++) {
         const c = block.channel[i] as number; // i < count
         if (c >= channels || ((block.flags[i] as number) & SKIP) !== 0) continue;
         if (Number.isNaN(block.charge[i])) continue;
         for (let k = 0; k < kinds.length; k++) {
-          const one = kinds[k] as Kind; // k < length
-          fill(one.spectra[c] as Histogram, block.charge[i] as number); // c < channels
-          one.hits[c] = (one.hits[c] as number) + 1;
+          const { spectra, hits } = kinds[k] as ScaleWindows; // k < length
+          fill(spectra[c] as Histogram, block.charge[i] as number); // c < channels
+          hits[c] = (hits[c] as number) + 1;
         }
       }
     },
-    look() {
-      for (let tries = 0; tries < kinds.length * channels; tries++) {
-        const one = kinds[next % kinds.length] as Kind; // there is one
-        const c = Math.floor(next / kinds.length) % channels;
-        next++;
-        const hits = one.hits[c] as number; // c < channels
-        if (hits < (one.due[c] as number)) continue;
-        const found = one.fit(one.spectra[c] as Histogram);
-        one.found[c] = found;
-        one.due[c] = hits * (found.quality === 'bad' ? DOUBLED : GROWN);
-        break;
+    look(t) {
+      let fitted = false;
+      for (let tries = 0; tries < kinds.length * channels && !fitted; tries++) {
+        const one = kinds[next % kinds.length] as ScaleWindows; // there is one
+        fitted = one.turn(Math.floor(next / kinds.length), t);
+        next = (next + 1) % (kinds.length * channels);
       }
-      return Object.fromEntries(kinds.map(({ name, found }) => [name, [...found]]));
+      return Object.assign({}, ...kinds.map((one, k) => one.look(names[k] ?? '')));
     },
     clear() {
-      for (const { spectra, found, hits, due } of kinds) {
-        for (const h of spectra) emptied(h);
-        found.fill(NOT_YET);
-        hits.fill(0);
-        due.fill(0);
-      }
+      for (const one of kinds) one.clear();
       next = 0;
     },
   };

@@ -2,6 +2,7 @@
 import type { Kinds, Values } from '../reading.ts';
 import { type ChannelLook, type ChannelWatchOptions, channelWatch, type Finding } from './channel-watch.ts';
 import type { Hits } from './hits.ts';
+import { hourOf } from './hour.ts';
 
 export interface DetectorWatchOptions extends ChannelWatchOptions {
   /** Channels are counted from here on; 0 where left out. */
@@ -62,7 +63,7 @@ function sentence({ findings, silent, learning, trace }: ChannelLook, first: num
   const said = findings.map((f) => {
     const which = f.common ? `${f.channels.length} together` : `${first + (f.channels[0] ?? 0)}`;
     const numbers = `${f.is.toPrecision(3)} instead of ${f.was.toPrecision(3)}`;
-    const what = f.what === 'rate' ? `${f.kind} since ${hour(since(f))}` : `${f.what} ${f.kind} since ${hour(since(f))}`;
+    const what = f.what === 'rate' ? `${f.kind} since ${hourOf(since(f))}` : `${f.what} ${f.kind} since ${hourOf(since(f))}`;
     return `${which} ${what} (${numbers}${f.what === 'rate' ? ' per second' : ''})`;
   });
   if (silent.length > 0) said.push(`${silent.map((c) => first + c).join(', ')} silent from the beginning`);
@@ -78,11 +79,4 @@ function words({ findings, silent, learning }: ChannelLook, channels: number): r
   for (const f of [...findings].sort((a, b) => Number(a.what === 'rate') - Number(b.what === 'rate')))
     for (const c of f.channels) all[c] = f.what === 'rate' ? f.kind : f.what;
   return all;
-}
-
-/** Of microseconds since 1970: hours, minutes and seconds of UTC. */
-function hour(t: number): string {
-  const seconds = Math.floor(t / 1e6) % 86_400;
-  const two = (n: number): string => String(n).padStart(2, '0');
-  return `${two(Math.floor(seconds / 3600))}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)} UTC`;
 }

@@ -138,7 +138,7 @@ class Reading implements Reader {
       frame_rate: rate(counts.frames - frames),
       ...liveValues(live),
       ...this.#source.look?.(),
-      ...this.#scale.look(),
+      ...this.#scale.look(t),
       frames: counts.frames,
       hits: counts.hits,
       missing: counts.missing,

@@ -328,7 +328,7 @@ describe('the stream of events', () => {
   test('charges above the pedestal, and the gain by peaks of photoelectrons', () => {
     const dim: Partial<Given> = { sources: [{ ...SOURCE, kind: 'led', rate: 150, pe: 1.5 }], unlike: 0 };
     const b = bench({ send: ['adc'], pedestal: 800, least: 20, photoelectrons: { low: -30, high: 400, bins: 430 } }, {}, dim);
-    b.clock.advance(6); // each look fits one of the 64
+    b.clock.advance(12); // 500 pulses after some 5 s, and each look fits one of the 64
     const last = (channel: string) => b.readings.filter((r) => r.from === `board.${channel}` && r.index === 5).at(-1);
     // e^-1.5 of the flashes give nothing: those are no pulses.
     const [mean, gain, rate] = [last('mean_charge'), last('gain'), last('rate')];

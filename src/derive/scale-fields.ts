@@ -1,0 +1,49 @@
+/** What a rig says of gains and energy scales: the charges to be fitted, and the windows of time. */
+import { declared, type Field, type Part } from '../instrument.ts';
+import { ENERGY_SCALE_GIVES, GAIN_GIVES } from './channel-scale.ts';
+import { GAMMA_SOURCES, type GammaSource } from './compton.ts';
+import { type Axis, checkAxis } from './histogram.ts';
+import { checkWindows, type WindowOptions } from './scale-windows.ts';
+
+export type GainPart = Axis & WindowOptions;
+export type EdgePart = GainPart & { readonly source: GammaSource };
+
+/** What the two options add to the channels of a stream. */
+export const scaleGives = (gain: GainPart | undefined, edge: EdgePart | undefined) => ({
+  ...(gain ? GAIN_GIVES : {}),
+  ...(edge ? ENERGY_SCALE_GIVES : {}),
+});
+
+const WINDOWS = ['within', 'longest', 'change'] as const;
+const ABOUT = 'a fit closes at the relative sigma `within` (0.005) or after `longest` (600 s), `change` (0.03) is no drift';
+
+export const photoelectronsField = (like: Axis): Field<GainPart | undefined> =>
+  declared(
+    `{ low, high, bins } of charge in which peaks of single photoelectrons are looked for: gives the gain of each channel and its drift; with within, longest, change: ${ABOUT}`,
+    (part) => (part.given ? windows(part.only(['low', 'high', 'bins', ...WINDOWS], shown(like)), like) : undefined),
+  );
+
+export const edgeField = (like: Axis): Field<EdgePart | undefined> =>
+  declared(
+    `{ source, low, high, bins } of charge around the Compton edge of a source (${Object.keys(GAMMA_SOURCES).join(', ')}): gives energy_scale and its drift; with within, longest, change as photoelectrons`,
+    (part) => {
+      if (!part.given) return undefined;
+      part.only(['source', 'low', 'high', 'bins', ...WINDOWS], `{ source: 137Cs, ${shown(like).slice(2)}`);
+      const source = part.at('source').word(Object.keys(GAMMA_SOURCES) as GammaSource[]); // its own keys
+      return { ...windows(part, like), source };
+    },
+  );
+
+const shown = ({ low, high, bins }: Axis): string => `{ low: ${low}, high: ${high}, bins: ${bins} }`;
+
+function windows(part: Part, like: Axis): GainPart {
+  const given = ['low', 'high', 'bins'].filter((name) => part.at(name).given);
+  if (given.length < 3) return part.wrong(`is written as ${shown(like)}`);
+  const axis = { low: part.at('low').number(), high: part.at('high').number(), bins: part.at('bins').whole(1, 65_536) };
+  const number = (name: 'within' | 'change') => (part.at(name).given ? { [name]: part.at(name).number() } : {});
+  const made = { ...axis, ...number('within'), ...number('change'), ...longest(part.at('longest')) };
+  const wrong = checkAxis(axis, 'charge') ?? checkWindows(made);
+  return wrong === undefined ? made : part.wrong(wrong);
+}
+
+const longest = (part: Part): { readonly longest?: number } => (part.given ? { longest: part.seconds() } : {});
