@@ -56,6 +56,7 @@ export const boardFields: { readonly [N in keyof BoardOptions]-?: Field<BoardOpt
   wander: amount('ADC counts, sigma of the baseline from minute to minute', CONVERTER.wander),
   dark: amount('dark counts per second of a channel', CONVERTER.dark),
   afterglow: amount('photoelectrons after each photoelectron', CONVERTER.afterglow),
+  sees: declared('channel of the detector that its first one is connected to (otherwise 0)', (part) => part.whole(0, 1023, CONVERTER.sees)),
   running: declared('whether it runs at power-up (otherwise on)', (part) => part.flag(true)),
   threshold: declared('ADC counts at which each channel triggers at power-up, 0: never (otherwise 20)', (part) => part.whole(0, 4095, 20)),
   drop: chance('that it is numbered and never sent'),

@@ -1,4 +1,4 @@
-/** What a converter records of the light of 64 channels: photoelectrons become pulses with gain, spread, afterglow, dark counts, noise and a last code. */
+/** What a converter of 64 channels records of their light: photoelectrons become pulses with gain, spread, afterglow, dark counts, noise and a last code. */
 import { gauss } from '../../src/simulator.ts';
 import type { DetectorWorld, LightEvent } from './detector.ts';
 import { CHANNELS } from './detector-light.ts';
@@ -19,6 +19,8 @@ export interface Converter {
   readonly dark: number;
   /** Chance that a photoelectron is followed by another one. */
   readonly afterglow: number;
+  /** The detector's channel that its first one is connected to; those behind the detector's last are connected to nothing. */
+  readonly sees: number;
 }
 
 /** As the golden pulses are: 12 bits, negative, baseline 2000. Photoelectrons of some 6 counts. */
@@ -32,6 +34,7 @@ export const CONVERTER: Converter = {
   wander: 2,
   dark: 1e5,
   afterglow: 0.01,
+  sees: 0,
 };
 
 /** Nanoseconds: rise and fall of a photoelectron's pulse, with the fast light; the slow light; the afterglow. */
@@ -65,8 +68,10 @@ export interface Exposure {
   readonly t: number;
 }
 
-/** ADC counts above the baseline that the fast light of an event reaches on a channel, on average: what the trigger sees. */
-export function heightOf(event: LightEvent, channel: number, world: DetectorWorld, converter: Converter): number {
+/** ADC counts above the baseline that the fast light of an event reaches on one of the converter's channels, on average: what the trigger sees. */
+export function heightOf(event: LightEvent, own: number, world: DetectorWorld, converter: Converter): number {
+  const channel = converter.sees + own;
+  if (!(channel < event.pe.length)) return 0;
   const fast = event.pe[channel] * (1 - event.slow[channel]);
   return fast * converter.photoelectron * SAMPLE * PEAK * world.gain(channel, event.t);
 }
@@ -135,9 +140,9 @@ export class Pulses {
     let pick = Math.floor(random.next() * 4294967296);
     for (let c = 0; c < CHANNELS; c++) {
       line.fill(0);
-      const gain = world.gain(c, t) * converter.photoelectron * SAMPLE;
+      const gain = world.gain(converter.sees + c, t) * converter.photoelectron * SAMPLE;
       if (gain > 0) {
-        for (const { after, event } of record.flashes) this.flash(event, c, after, gain, interval, random);
+        for (const { after, event } of record.flashes) this.flash(event, converter.sees + c, after, gain, interval, random);
         const dark = random.poisson(converter.dark * span * 1e-9);
         for (let i = 0; i < dark; i++) this.one(gain, random.next() * span, interval, random);
       }

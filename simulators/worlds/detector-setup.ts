@@ -1,7 +1,7 @@
 /** What a rig says of the detector's world: the box, its liquid, its channels, and what shines into it. Lengths in centimetre, energies in MeV. */
 import type { Loading } from '../../src/derive/lithium.ts';
 import { asRefused, declared, type Field, Part, Refused } from '../../src/simulator.ts';
-import { MAPS, type MapName } from './detector-light.ts';
+import { CHANNELS, MAPS, type MapName } from './detector-light.ts';
 import type { Vector } from './detector-random.ts';
 
 export const KINDS = ['ibd', 'pairs', 'cf252', 'ambe', 'co60', 'na22', 'cs137', 'gammas', 'neutrons', 'muons', 'led'] as const;
@@ -41,6 +41,8 @@ export interface ChannelFault {
 export interface Setup {
   readonly box: Vector;
   readonly map: MapName;
+  /** Channels that see the box, of all boards together: a multiple of 16. */
+  readonly tubes: number;
   /** Of light, centimetre. */
   readonly attenuation: number;
   readonly scattered: number;
@@ -82,6 +84,7 @@ export const SOURCE: Omit<Source, 'kind'> = {
 export const SETUP: Setup = {
   box: [32, 32, 32],
   map: 'walls',
+  tubes: CHANNELS,
   attenuation: 150,
   scattered: 0.3,
   loading: { density: 0.98, fraction: 0.001, hydrogen: 5.5e22 },
@@ -187,7 +190,11 @@ export const setupFields: { readonly [N in keyof Given]-?: Field<Given[N]> } = {
   box: optional('sides of the box of scintillator (otherwise 32 cm each)', (part) =>
     three(part, '[32 cm, 32 cm, 32 cm]', (one) => positive(one, cm(one, 0))),
   ),
-  map: optional('"walls": sixteen channels on each upright wall; "plane": 8 by 8 below (otherwise walls)', (part) => part.word(MAPS)),
+  map: optional('"walls": a quarter of the channels on each upright wall; "plane": all below (otherwise walls)', (part) => part.word(MAPS)),
+  tubes: optional('channels that see the box, of all boards together: a multiple of 16 (otherwise 64)', (part) => {
+    const n = part.whole(16, 1024, CHANNELS);
+    return n % 16 === 0 ? n : part.wrong(`must be a multiple of 16, not ${n}`);
+  }),
   attenuation: optional('length of the light in the liquid (otherwise 150 cm)', (part) => positive(part, cm(part, 0))),
   scattered: optional('share of the light that reaches all channels alike (otherwise 0.3)', (part) => share(part, 0)),
   loading: optional('{ density, fraction, hydrogen }: g/cm3, 6Li by mass, H per cm3 (otherwise 0.98, 0.001, 5.5e22)', (part) => {
@@ -211,7 +218,7 @@ export const setupFields: { readonly [N in keyof Given]-?: Field<Given[N]> } = {
       one.only(['channel', 'does', 'from'], '"{ channel: 12, does: dead, from: 30 s }"');
       const from = one.at('from');
       return {
-        channel: one.at('channel').whole(0, 63),
+        channel: one.at('channel').whole(0, 1023),
         does: one.at('does').word(FAULTS),
         from: from.given ? from.amount({ written: 's', unit: 's' }) : 0,
       };

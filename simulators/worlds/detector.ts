@@ -1,9 +1,9 @@
 /**
- * A box of scintillator loaded with 6Li, seen by 64 channels: what happens in it, as photoelectrons per channel. Every event is a function of
+ * A box of scintillator loaded with 6Li, seen by 64 channels or more: what happens in it, as photoelectrons per channel. Every event is a function of
  * (seed, source, tick, number within the tick): whoever asks when, the pulses are the same. Lengths in centimetre, energies in MeV.
  */
 import { gauss, poisson, type World, world } from '../../src/simulator.ts';
-import { CHANNELS, LightMap, type Sensor } from './detector-light.ts';
+import { LightMap, type Sensor } from './detector-light.ts';
 import { Random, type Vector } from './detector-random.ts';
 import { type Given, SETUP, type Setup, type Source } from './detector-setup.ts';
 import { Emission, type Flash, type Surroundings, surroundingsOf, type Truth } from './detector-sources.ts';
@@ -42,7 +42,7 @@ export interface DetectorWorld extends World {
   truthOf(n: number): Truth | undefined;
   /** Photoelectrons per MeVee at a place that a channel has on average, as a measured map of the response would say. */
   response(place: Vector): Float64Array;
-  /** Gain over the mean of all channels, at a time in seconds of the world: 0 of a dead channel. */
+  /** Gain over the mean of all channels, at a time in seconds of the world: 0 of a dead channel, and of one that is not there. */
   gain(channel: number, t: number): number;
 }
 
@@ -66,23 +66,25 @@ function make(seed: number): DetectorWorld {
   let setup = SETUP;
   let map = new LightMap(setup);
   let around: Surroundings = surroundingsOf(setup);
-  let gains: Float64Array = new Float64Array(CHANNELS);
-  let yields: Float64Array = new Float64Array(CHANNELS);
+  let gains = new Float64Array(0);
+  let yields = new Float64Array(0);
   let elapsed = 0;
   let emissions = 0;
   let coming: Coming[] = [];
   let kept: LightEvent[] = [];
   const truths = new Map<number, Truth>();
-  const mean = new Float64Array(CHANNELS);
-  const late = new Float64Array(CHANNELS);
+  let mean = new Float64Array(0);
+  let late = new Float64Array(0);
 
   const made = (): void => {
     map = new LightMap(setup);
     around = surroundingsOf(setup);
-    const unlike = (name: string): Float64Array =>
-      Float64Array.from({ length: CHANNELS }, (_, channel) => Math.max(0.05, 1 + setup.unlike * gauss(seed, name, channel)));
+    const unlike = (name: string): Float64Array<ArrayBuffer> =>
+      Float64Array.from({ length: setup.tubes }, (_, channel) => Math.max(0.05, 1 + setup.unlike * gauss(seed, name, channel)));
     gains = unlike('detector gain');
     yields = unlike('detector light');
+    mean = new Float64Array(setup.tubes);
+    late = new Float64Array(setup.tubes);
   };
   made();
 
@@ -97,10 +99,10 @@ function make(seed: number): DetectorWorld {
       map.add(place, perMeV * light[i], mean);
       map.add(place, perMeV * light[i] * slow[i], late);
     }
-    const pe = new Float64Array(CHANNELS);
-    const share = new Float64Array(CHANNELS);
+    const pe = new Float64Array(setup.tubes);
+    const share = new Float64Array(setup.tubes);
     let total = 0;
-    for (let channel = 0; channel < CHANNELS; channel++) {
+    for (let channel = 0; channel < setup.tubes; channel++) {
       const count = random.poisson(mean[channel] * yields[channel]);
       pe[channel] = count;
       total += count;
@@ -134,10 +136,10 @@ function make(seed: number): DetectorWorld {
     if (count === 0) return;
     const random = new Random(seed, name, w.ticks);
     for (let i = 0; i < count; i++) {
-      const pe = new Float64Array(CHANNELS);
+      const pe = new Float64Array(setup.tubes);
       pe[channel] = 1 + random.poisson(HOT_PE);
       const truth: Truth = { kind: 'led', part: 'single', place: map.sensors[channel].place, light: 0, energy: 0, emission: ++emissions };
-      put({ t: exact(from + dt * random.next()), pe, slow: new Float64Array(CHANNELS), truth });
+      put({ t: exact(from + dt * random.next()), pe, slow: new Float64Array(setup.tubes), truth });
     }
   };
 
@@ -195,12 +197,12 @@ function make(seed: number): DetectorWorld {
     },
     truthOf: (n) => truths.get(n),
     response(place) {
-      const out = new Float64Array(CHANNELS);
+      const out = new Float64Array(setup.tubes);
       map.add(place, setup.light, out);
       return out.map((value, channel) => value * yields[channel]);
     },
     gain(channel, t) {
-      let gain = gains[channel];
+      let gain = gains[channel] ?? 0;
       for (const fault of setup.faults) {
         if (fault.channel !== channel || t < fault.from) continue;
         if (fault.does === 'dead') return 0;

@@ -93,6 +93,8 @@ function cuts(part: Part): Cuts {
 /** Nanoseconds as they are meant: 150 us are 150000, and not 149999.99999999997. */
 const rounded = (ns: number): number => Math.round(ns * 1e6) / 1e6;
 
+/** Channels of an arrangement, where it does not say. */
+const BOARD = 64;
 const MAP_LIKE = '"{ box: [32 cm, 32 cm, 32 cm], channels: walls }"';
 
 function map(part: Part, channels: number): MapPlan {
@@ -100,19 +102,21 @@ function map(part: Part, channels: number): MapPlan {
     .only(['box', 'channels', 'facing', 'attenuation', 'radius', 'scattered', 'x', 'y', 'z', 'values'], MAP_LIKE)
     .at('values').given
     ? grid(part)
-    : geometry(part);
+    : geometry(part, channels);
   const map = mapOf(made);
   if (typeof map === 'string') return part.wrong(map);
-  return map.channels === channels ? made : part.at('channels').wrong(`${map.channels} places for the ${channels} channels of the board`);
+  return map.channels === channels ? made : part.at('channels').wrong(`${map.channels} places for ${channels} channels`);
 }
 
-function geometry(part: Part): MapPlan {
+function geometry(part: Part, channels: number): MapPlan {
   const { yaml } = part.at('channels');
   const length = (name: string): Readonly<Record<string, number>> =>
     part.at(name).given ? { [name]: 100 * part.at(name).amount(CM) } : {};
   return {
     box: point(part.at('box'), MAP_LIKE),
-    channels: Array.isArray(yaml) ? points(part.at('channels')) : part.at('channels').word(ARRANGEMENTS, 'walls'),
+    ...(Array.isArray(yaml)
+      ? { channels: points(part.at('channels')) }
+      : { channels: part.at('channels').word(ARRANGEMENTS, 'walls'), ...(channels === BOARD ? {} : { count: channels }) }),
     ...(part.at('facing').given ? { facing: points(part.at('facing')) } : {}),
     ...length('attenuation'),
     ...length('radius'),
@@ -149,7 +153,7 @@ function photoelectron(part: Part, channels: number): number | readonly number[]
   const all = Array.isArray(part.yaml) ? numbers(part) : [part.number()];
   if (!all.every((q) => q > 0)) return part.wrong('must be above 0: counts of charge of one photoelectron');
   if (!Array.isArray(part.yaml)) return all[0] ?? 0;
-  return all.length === channels ? all : part.wrong(`${all.length} charges for the ${channels} channels of the board`);
+  return all.length === channels ? all : part.wrong(`${all.length} charges for ${channels} channels`);
 }
 
 function conditions(part: Part): readonly string[] {

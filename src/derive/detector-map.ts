@@ -1,15 +1,17 @@
 /** Response maps from plain numbers, as a plan or a file may hold them: from where the channels stand, or measured on a grid. Lengths in centimetres. */
 import { type Box, computedMap, measuredMap, type Point, type ResponseMap } from './response-map.ts';
 
-/** Sixteen channels on each upright wall of a box, or all of them in a plane below it. */
+/** A quarter of the channels on each upright wall of a box, or all of them in a plane below it. */
 export const ARRANGEMENTS = ['walls', 'plane'] as const;
 export type Arrangement = (typeof ARRANGEMENTS)[number];
 
 export interface GeometryPlan {
   /** Sides of the scintillator, about the origin. */
   readonly box: Point;
-  /** One of the arrangements, for 64 channels, or where each channel stands. */
+  /** One of the arrangements, or where each channel stands. */
   readonly channels: Arrangement | readonly Point[];
+  /** Of an arrangement: a multiple of 16; 64 where left out. */
+  readonly count?: number;
   /** Where each looks; of an arrangement, and where it is left out, into the box: a channel on a face at right angles to it. */
   readonly facing?: readonly Point[];
   /** Of the light. */
@@ -37,30 +39,36 @@ interface Places {
   readonly facing: readonly Point[];
 }
 
-const SIDE = 8;
+const COUNT = 64;
+/** Channels in a row of a wall, and of the plane. */
+const [WALL_ROW, PLANE_ROW] = [4, 8];
 
 /**
- * Of a box with these sides about the origin. walls: -x, +x, -y, +y, in each four rows from below, and along a row as the other coordinate
- * rises; plane: at -z, along y, row after row along x.
+ * Of a box with these sides about the origin. walls: -x, +x, -y, +y, in each rows of four from below, and along a row as the other coordinate
+ * rises; plane: at -z, eight along y, row after row along x.
  */
-export function arranged([x, y, z]: Point, arrangement: Arrangement): Places {
+export function arranged([x, y, z]: Point, arrangement: Arrangement, count = COUNT): Places {
   const grid = (side: number, n: number, i: number): number => (side * (i + 0.5)) / n - side / 2;
-  const channels = Array.from({ length: SIDE * SIDE }, (_, c) => c);
+  const channels = Array.from({ length: count }, (_, c) => c);
+  const each = count / 4;
   if (arrangement === 'plane')
     return {
-      positions: channels.map((c) => [grid(x, SIDE, Math.floor(c / SIDE)), grid(y, SIDE, c % SIDE), -z / 2] as const),
+      positions: channels.map(
+        (c) => [grid(x, count / PLANE_ROW, Math.floor(c / PLANE_ROW)), grid(y, PLANE_ROW, c % PLANE_ROW), -z / 2] as const,
+      ),
       facing: channels.map(() => [0, 0, 1] as const),
     };
   const wall = (c: number): readonly [Point, Point] => {
-    const side = (c >> 4) % 2 === 0 ? -1 : 1;
-    const [row, column] = [(c >> 2) & 3, c & 3];
-    if (c >> 4 < 2)
+    const face = Math.floor(c / each);
+    const side = face % 2 === 0 ? -1 : 1;
+    const [row, column] = [Math.floor((c % each) / WALL_ROW), c % WALL_ROW];
+    if (face < 2)
       return [
-        [(side * x) / 2, grid(y, 4, column), grid(z, 4, row)],
+        [(side * x) / 2, grid(y, WALL_ROW, column), grid(z, each / WALL_ROW, row)],
         [-side, 0, 0],
       ];
     return [
-      [grid(x, 4, column), (side * y) / 2, grid(z, 4, row)],
+      [grid(x, WALL_ROW, column), (side * y) / 2, grid(z, each / WALL_ROW, row)],
       [0, -side, 0],
     ];
   };
@@ -73,11 +81,15 @@ export function mapOf(plan: MapPlan): ResponseMap | string {
     const { channels, values, ...axes } = plan;
     return measuredMap({ positions: channels, ...axes, values: Float64Array.from(values) });
   }
-  const { box, channels, attenuation, radius, scattered = 0 } = plan;
+  const { box, channels, count = COUNT, attenuation, radius, scattered = 0 } = plan;
   if (!box.every((side) => side > 0 && Number.isFinite(side))) return `box: its sides must be above 0 cm, not ${box.join(', ')}`;
   if (!(scattered >= 0 && scattered < 1)) return `scattered: a share from 0 to below 1, not ${scattered}`;
+  if (!(Number.isInteger(count) && count > 0 && count % 16 === 0))
+    return `channels: an arrangement is of a multiple of 16 of them, not ${count}`;
   const { positions, facing } =
-    typeof channels === 'string' ? arranged(box, channels) : { positions: channels, facing: plan.facing ?? channels.map(inwards(box)) };
+    typeof channels === 'string'
+      ? arranged(box, channels, count)
+      : { positions: channels, facing: plan.facing ?? channels.map(inwards(box)) };
   const [a, b, c] = [box[0] / 2, box[1] / 2, box[2] / 2];
   const corners: Box = [
     [-a, -b, -c],

@@ -16,6 +16,8 @@ export interface PhysicsPlan {
   readonly firstChannel?: number;
   /** By channel number of the hits; without it there are no energies, and every reading says so. */
   readonly scale?: { readonly slope: readonly number[]; readonly offset?: readonly number[] };
+  /** Nanoseconds: hits of several boards are events by time, as in ChainOptions. */
+  readonly within?: number;
   readonly cuts?: Cuts;
   readonly map?: MapPlan;
   readonly photoelectron?: number | readonly number[];
