@@ -41,8 +41,9 @@ const STATUS = {
 type Name = keyof typeof STATUS;
 
 type Per<T> = { readonly [N in Name]: T };
+const BITS = Object.entries(STATUS);
 // fromEntries forgets the keys: they are those of STATUS.
-const each = <T>(of: (bit: number) => T): Per<T> => Object.fromEntries(Object.entries(STATUS).map(([n, bit]) => [n, of(bit)])) as Per<T>;
+const each = <T>(of: (bit: number) => T): Per<T> => Object.fromEntries(BITS.map(([n, bit]) => [n, of(bit)])) as Per<T>;
 
 /** What a reply says; for an error reply a bad value with the laser's own words. */
 const said = <T>(reply: string, of: (text: string) => T) => {
@@ -50,10 +51,16 @@ const said = <T>(reply: string, of: (text: string) => T) => {
   return why === undefined ? of(value(reply) ?? '') : bad(`the laser answers "${why}"`);
 };
 
-function bitOf(text: string, bit: number): boolean {
+/** What a reply to STA says, flag by flag. */
+function flags(reply: string) {
+  const word = said(reply, statusWord);
+  return each((bit) => (typeof word === 'number' ? Math.floor(word / 2 ** bit) % 2 === 1 : word));
+}
+
+function statusWord(text: string): number {
   const word = Number(text);
   if (!/^\d+$/.test(text) || word >= 2 ** 32) throw new Error(`"${text}" is no status word`);
-  return Math.floor(word / 2 ** bit) % 2 === 1;
+  return word;
 }
 
 const LOW = { quality: 'suspect', value: 0, why: "below the meter's range" } as const;
@@ -122,7 +129,7 @@ export default instrument({
         ask: 'STA',
         every: 0.2,
         gives: each(() => 'flag'),
-        read: (m) => each((bit) => said(m, (text) => bitOf(text, bit))),
+        read: flags,
         example: ['STA: 2113540', each((bit) => [2, 14, 21].includes(bit))],
       }),
       poll<L, { output_power: 'W'; output: 'state' }>({

@@ -6,6 +6,10 @@ import { Unsendable } from './unsendable.ts';
 /** Before a block stands nothing, a blank or a separator; so "MODEL#15" holds none. */
 const LEAD = /[\s,;:=(]/;
 const QUOTE = /["']/;
+/** The same, byte by byte. */
+const [LEADS, QUOTES] = [LEAD, QUOTE].map((known) => Array.from({ length: 256 }, (_, byte) => known.test(String.fromCharCode(byte))));
+const HASH = 0x23;
+
 /** Without any of these there are neither strings nor blocks nor lists. */
 const SPECIAL = /["'#(]/;
 
@@ -82,13 +86,12 @@ export function blocks(): (byte: number) => Part {
   let left = 0;
 
   const plain = (byte: number): Part => {
-    const char = String.fromCharCode(byte);
     mode = 'plain';
     if (quote !== 0) {
       if (byte === quote) quote = 0;
-    } else if (QUOTE.test(char)) quote = byte;
-    else if (char === '#' && lead) mode = 'hash';
-    lead = LEAD.test(char);
+    } else if (QUOTES[byte]) quote = byte;
+    else if (byte === HASH && lead) mode = 'hash';
+    lead = LEADS[byte];
     return 'text';
   };
 

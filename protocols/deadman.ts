@@ -66,11 +66,16 @@ const STAR = 0x2a;
 export const LONGEST_ASK = 32;
 const LONGEST_TELL = 160;
 
-const checksum = (body: string): string => crc16ccitt(fromLatin1(body)).toString(16).toUpperCase().padStart(4, '0');
+const DIGITS = '0123456789ABCDEF';
+const digit = (crc: number, place: number): number => DIGITS.charCodeAt((crc >> (12 - 4 * place)) & 15);
 
 function line(start: string, body: string, longest: number): Uint8Array {
   if (body.length + 5 > longest) throw new Unsendable(`${JSON.stringify(body)} is longer than a line of ${longest} bytes`);
-  return fromLatin1(`${start}${body}*${checksum(body)}\n`);
+  const bytes = fromLatin1(`${start}${body}*0000\n`);
+  const sum = body.length + 2;
+  const crc = crc16ccitt(bytes.subarray(1, sum - 1));
+  for (let i = 0; i < 4; i++) bytes[sum + i] = digit(crc, i);
+  return bytes;
 }
 
 const isText = (byte: number): boolean => byte >= 0x20 && byte < 0x7f;
@@ -81,29 +86,38 @@ const isText = (byte: number): boolean => byte >= 0x20 && byte < 0x7f;
  * Faults: PROTO_BAD_CRC, PROTO_UNFINISHED (another line began, or silence), PROTO_NOISE (all else that is no line).
  */
 function framed<M>(start: number, longest: number, read: (body: string) => M | undefined): Decoder<M> {
-  let held: number[] = [];
+  const held = new Uint8Array(longest + 1);
+  let n = 0;
   let inside = false;
 
   const give = (said: (M | Fault)[], fault: string): void => {
-    if (held.length > 0) said.push(new Fault(fault, Uint8Array.from(held)));
-    held = [];
+    if (n > 0) said.push(new Fault(fault, held.slice(0, n)));
+    n = 0;
     inside = false;
   };
 
+  /** Between the first byte and the star; undefined where the checksum behind it is another one. */
+  const body = (): Uint8Array | undefined => {
+    const star = n - 5;
+    if (star < 1 || held[star] !== STAR) return undefined;
+    const bytes = held.subarray(1, star);
+    const crc = crc16ccitt(bytes);
+    for (let i = 0; i < 4; i++) if (held[star + 1 + i] !== digit(crc, i)) return undefined;
+    return bytes;
+  };
+
   const judge = (said: (M | Fault)[]): void => {
-    const bytes = Uint8Array.from(held.slice(1));
-    const star = bytes.length - 5;
-    const body = latin1(bytes.subarray(0, Math.max(0, star)));
-    if (star < 0 || bytes[star] !== STAR || latin1(bytes.subarray(star + 1)) !== checksum(body)) {
+    const bytes = body();
+    if (!bytes) {
       give(said, 'PROTO_BAD_CRC');
       return;
     }
-    const m = read(body);
+    const m = read(latin1(bytes));
     if (m === undefined) {
       give(said, 'PROTO_NOISE');
       return;
     }
-    held = [];
+    n = 0;
     inside = false;
     said.push(m);
   };
@@ -111,17 +125,18 @@ function framed<M>(start: number, longest: number, read: (body: string) => M | u
   return (bytes) => {
     const said: (M | Fault)[] = [];
     if (bytes.length === 0) give(said, inside ? 'PROTO_UNFINISHED' : 'PROTO_NOISE');
-    for (const byte of bytes) {
+    for (let i = 0; i < bytes.length; i++) {
+      const byte = bytes[i];
       if (byte === start) {
         give(said, inside ? 'PROTO_UNFINISHED' : 'PROTO_NOISE');
-        held = [byte];
+        held[n++] = byte;
         inside = true;
       } else if (byte === LF) {
         if (inside) judge(said);
         else give(said, 'PROTO_NOISE');
       } else if (byte !== CR) {
-        if (!isText(byte) || held.length > longest) inside = false;
-        if (held.length <= longest) held.push(byte);
+        if (!isText(byte) || n > longest) inside = false;
+        if (n <= longest) held[n++] = byte;
       }
     }
     return said;

@@ -31,8 +31,14 @@ function words(bytes: Uint8Array): number[] {
 }
 
 function pdu(code: number, high: number, ...parts: readonly (readonly number[] | Uint8Array)[]): Uint8Array {
-  const bytes = Uint8Array.from([whole('the function', code, 0x7f, 1) | high, ...parts.flatMap((p) => [...p])]);
-  if (bytes.length > MAX_PDU) throw new Unsendable(`function ${code} with ${bytes.length} bytes is too long: at most ${MAX_PDU}`);
+  const first = whole('the function', code, 0x7f, 1) | high;
+  let length = 1;
+  for (const part of parts) length += part.length;
+  if (length > MAX_PDU) throw new Unsendable(`function ${code} with ${length} bytes is too long: at most ${MAX_PDU}`);
+  const bytes = new Uint8Array(length);
+  bytes[0] = first;
+  let at = 1;
+  for (const part of parts) for (let i = 0; i < part.length; i++) bytes[at++] = part[i];
   return bytes;
 }
 

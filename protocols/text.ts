@@ -36,10 +36,10 @@ function plainBytes(ends: readonly Uint8Array[]): readonly boolean[] {
   return Array.from({ length: 256 }, (_, byte) => isText(byte) && !special.has(byte));
 }
 
-/** Latin-1 of a line: most are too short to be worth a call for all their bytes at once. */
+/** Latin-1 of a line. */
 function lineOf(bytes: Uint8Array, length: number): string {
-  if (length > 64) return latin1(bytes.subarray(0, length));
-  let text = '';
+  if (length > 12) return latin1(bytes.subarray(0, length));
+  let text = ''; // of a few bytes: not worth a call for all of them at once
   for (let i = 0; i < length; i++) text += String.fromCharCode(bytes[i]);
   return text;
 }
