@@ -9,6 +9,13 @@ interface Slot {
   last: Reading | undefined;
 }
 
+/** A channel of a poll or stream, and what it has given. */
+interface Given {
+  readonly channel: string;
+  readonly kind: Kind;
+  readonly slot: Slot;
+}
+
 export interface Giver {
   /** Every value of a reply; true when one of them made no sense. `t`: of those values that bring no time of their own. */
   give(gives: Kinds, values: Values<Kinds>, t: number, spans: Poll<Links>['span']): boolean;
@@ -31,6 +38,8 @@ export function giver(name: string, origin: Origin, now: () => number, on: Taker
   const voids = new Map<string, number>();
   const indices = new Map<string, number>();
 
+  const channels = new WeakMap<Kinds, readonly Given[]>();
+
   const slotOf = (channel: string, index: number | undefined): Slot => {
     const key = index === undefined ? channel : `${channel}[${index}]`;
     let slot = slots.get(key);
@@ -41,16 +50,31 @@ export function giver(name: string, origin: Origin, now: () => number, on: Taker
     return slot;
   };
 
+  const givenBy = (gives: Kinds): readonly Given[] => {
+    let known = channels.get(gives);
+    if (!known) {
+      known = Object.entries(gives).map(([channel, kind]) => ({ channel, kind, slot: slotOf(channel, undefined) }));
+      channels.set(gives, known);
+    }
+    return known;
+  };
+
   const emit = (channel: string, index: number | undefined, kind: Kind, m: Measured<Kind>, t: number): void => {
+    if (m.quality === 'good' && m.sigma === undefined && m.why === undefined && index === undefined) {
+      emitPlain(slotOf(channel, index), kind, m.value, m.t ?? t);
+      return;
+    }
     const slot = slotOf(channel, index);
+    // The value's type follows its kind: checked by `checked` before it comes here.
     const { from } = slot;
-    const seq = slot.seq++;
-    // The value's type follows its kind: checked by `checked` before it comes here. A plain good value, the common case, is built at once.
-    const reading = (
-      m.quality === 'good' && m.sigma === undefined && m.why === undefined && index === undefined
-        ? { quality: 'good', value: m.value, from, kind, t: m.t ?? t, seq, origin }
-        : { ...m, from, ...(index === undefined ? {} : { index }), kind, t: m.t ?? t, seq, origin }
-    ) as Reading;
+    const reading = { ...m, from, ...(index === undefined ? {} : { index }), kind, t: m.t ?? t, seq: slot.seq++, origin } as Reading;
+    slot.last = reading;
+    on.reading(reading);
+  };
+
+  /** A good value with nothing beside it. */
+  const emitPlain = (slot: Slot, kind: Kind, value: unknown, t: number): void => {
+    const reading = { quality: 'good', value, from: slot.from, kind, t, seq: slot.seq++, origin } as Reading; // checked as above
     slot.last = reading;
     on.reading(reading);
   };
@@ -84,10 +108,14 @@ export function giver(name: string, origin: Origin, now: () => number, on: Taker
   return {
     give(gives, values, t, spans) {
       let nonsense = false;
-      for (const channel of Object.keys(gives)) {
-        const kind = gives[channel];
+      for (const { channel, kind, slot } of givenBy(gives)) {
         const given = values[channel];
         if (given === undefined) continue;
+        // The common case, without anything made in between.
+        if (isPlain(kind, given, spans?.[channel])) {
+          if (!voided(channel)) emitPlain(slot, kind, given, t);
+          continue;
+        }
         if (!Array.isArray(given)) {
           const m = checked(kind, given, spans?.[channel]);
           if (isNonsense(m, given)) nonsense = true;
@@ -118,4 +146,12 @@ export function giver(name: string, origin: Origin, now: () => number, on: Taker
     },
     latest: (channel, index) => slots.get(index === undefined ? channel : `${channel}[${index}]`)?.last,
   };
+}
+
+/** A bare value that its kind and span allow; of a trace none is. */
+function isPlain(kind: Kind, given: unknown, span: readonly [number, number] | undefined): boolean {
+  if (kind === 'flag') return typeof given === 'boolean';
+  if (kind === 'state') return typeof given === 'string' && given !== '';
+  if (kind === 'trace' || typeof given !== 'number' || !Number.isFinite(given)) return false;
+  return !span || (given >= span[0] && given <= span[1]);
 }
