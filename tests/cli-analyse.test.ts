@@ -214,6 +214,26 @@ describe('event lists', () => {
       warnings: expect.arrayContaining([expect.stringContaining('has no end')]),
     });
     expect((await run(file('head.csv', 't_ns,E_MeVee,psd\n'))).err).toContain('has no event below its first line');
+    expect((await run(file('words.csv', 't_ns,E_MeVee,psd\na,b,c\n1,nan,2\n'))).err).toContain(
+      'has no event: none of its 2 lines below the first is a row of numbers',
+    );
+    const [head, row] = ['px_cm,py_cm,pz_cm,dx_cm,dy_cm,dz_cm', '1,2,3,4,6,15'];
+    expect((await run(file('places.csv', `${head}\n${row}\n`))).err).toContain('has no column dt_us; its first line must name it');
+  });
+  test('without off-time windows it says what is not known', async () => {
+    const got = await json(file('off.csv', list([[1e6, 3, 0.1]])), '--off', '1ms,200us,0');
+    expect(got.warnings.join('\n')).toContain('without off-time windows accidentals are not known');
+  });
+  test('one pair has a displacement, and no direction', async () => {
+    const head = 'px_cm,py_cm,pz_cm,dx_cm,dy_cm,dz_cm,dt_us';
+    const one = await json(file('pair.csv', `${head}\n1,2,3,4,6,15,20\n`));
+    expect(one.all).toMatchObject({ mean_displacement_cm: [3, 4, 12], length_cm: 13, chi2_no_direction: null });
+    expect(one.all.stated.none).toBe('no direction: 1 pair is too few');
+    const same = await json(file('same.csv', `${head}\n${'1,2,3,4,6,15,20\n'.repeat(5)}`));
+    expect(same.all).toMatchObject({ n: 5, length_cm: 13, length_noise_corrected_cm: 13, sd_per_axis_cm: [0, 0, 0] });
+    expect(same.all.stated.none).toContain('no spread in three dimensions');
+    const still = await json(file('still.csv', `${head}\n${'1,2,3,1,2,3,20\n'.repeat(5)}`));
+    expect(still.all.stated.none).toBe('no direction: the mean displacement is nought');
   });
 });
 

@@ -78,6 +78,11 @@ describe('what is calculated', () => {
       await value('events_per_year', 'geoneutrino', '--uranium', '1e17', '--thorium', '4e17 kg', '--mass', '50kg', '--signal', '30TNU'),
     ).toBeCloseTo(0.000975, 12);
   });
+  test('for people: large numbers with their power of ten, a loading as it was understood', async () => {
+    expect((await run('geoneutrino', '--heat', '20TW')).out).toMatch(/^uranium +9\.9804e16 kg, 9\.8098 TW, 7\.4454e24 antineutrinos\/s$/m);
+    expect((await run('li6', '--loading', '0.1')).out).toMatch(/ us, with 10 % of 6Li by mass, at 0\.98 g\/cm3/);
+    expect((await run('cone', '--displacement', '10', '--spread', '0.01', '--events', '1')).out).toMatch(/p below 1e-300/);
+  });
   test('cones: round, with three spreads, and none', async () => {
     const [one, three] = [
       await value('cone68', 'cone', '--displacement', '1.5', '--spread', '5cm', '--events', '100'),
@@ -101,7 +106,7 @@ describe('what is calculated', () => {
 describe('what is wrong, and what would be right', () => {
   test.each([
     [['ibd'], /--energy, such as --energy 5MeV/],
-    [['ibd', '--energy', '1.7MeV'], /below the threshold of 1.806066 MeV/],
+    [['ibd', '--energy', '1.7MeV'], /below the threshold of 1\.8060662073274 MeV/],
     [['ibd', '--energy', '5 K'], /"K" is not one of MeV, keV, eV, GeV.*--energy 5MeV/],
     [['ibd', '--energy', '2,'], /"" is no number/],
     [['ibd', '--energy', '5', '--cosine', '2'], /from -1 to 1/],

@@ -36,6 +36,14 @@ function tableWarnings({ path, size }: DetectorFile, t: TableCounts): readonly s
   if (t.openEnd) said.push(`${path}: its last line has no end; should it be cut, its last number is too`);
   return said;
 }
+/** A sentence where the table has no row that can be taken. */
+function rowless({ path }: DetectorFile, t: TableCounts, what: string): string | undefined {
+  if (t.missing.length > 0) return `${path} has no column ${t.missing.join(', ')}; its first line must name it`;
+  if (t.rows > 0) return undefined;
+  if (t.unreadable === 0 && t.cutOff === 0) return `${path} has no ${what} below its first line`;
+  const lines = t.unreadable + Number(t.cutOff > 0);
+  return `${path} has no ${what}: ${lines === 1 ? 'its one line below the first is no row' : `none of its ${lines} lines below the first is a row`} of numbers`;
+}
 export const warned = (warnings: readonly string[]): string =>
   warnings.length === 0 ? '' : `\n${warnings.map((w) => `! ${w}\n`).join('')}`;
 
@@ -63,12 +71,16 @@ async function pairsOf(file: DetectorFile, parsed: Parsed): Promise<EventResult 
     }
     finder.take({ count, t, energy, psd }, keep);
   });
-  if (counts.rows === 0) return `${file.path} has no event below its first line`;
+  const empty = rowless(file, counts, 'event');
+  if (empty !== undefined) return empty;
   if (duration !== undefined && duration < last)
     throw new Usage(`--duration ${duration / 1e9} s is shorter than the run: its last event is at ${last / 1e9} s`);
   const c = finder.end(duration ?? last, keep);
   const warnings = [
     ...tableWarnings(file, counts),
+    ...(cuts.off.count === 0
+      ? ['without off-time windows accidentals are not known, and the capture time is fitted as if there were none']
+      : []),
     ...(duration === undefined ? ['without --duration the run ends with its last event, and the live time with it'] : []),
     ...(negative > 0
       ? [`${plural(negative, 'event')} before 0 s, where the run begins: ${negative === 1 ? 'it is' : 'they are'} in no live time`]
@@ -164,7 +176,8 @@ async function directionOf(file: DetectorFile, { options }: Parsed): Promise<Eve
       if ((dt[i] ?? 0) * 1e3 < maxDt && Math.hypot(x, y, z) < maxDistance) addDisplacement(near, x, y, z);
     }
   });
-  if (counts.rows === 0) return `${file.path} has no pair below its first line`;
+  const empty = rowless(file, counts, 'pair');
+  if (empty !== undefined) return empty;
   const warnings = tableWarnings(file, counts);
   const [whole, cut] = [direction(all), direction(near)];
   const json = {
@@ -209,6 +222,7 @@ export function directionJson(d: Direction): object {
     stated: 'none' in d.stated ? d.stated : true,
     chi2_no_direction: d.chi2,
     p_value_3dof: d.p,
+    p_value_hotelling: d.pFew,
     isotropic_formula: {
       sigma_component_deg: degrees(d.isotropic.component),
       cone_68_deg: degrees(d.isotropic.cone),

@@ -7,6 +7,8 @@ export interface TableCounts {
   /** Lines that are no row of numbers, and the number of the first one. */
   unreadable: number;
   firstUnreadable: number;
+  /** Of the named columns, those that the first line does not have: then there is no row. */
+  missing: readonly string[];
   /** Bytes of a last line that is not whole. */
   cutOff: number;
   /** The last line has no end, so that its last number may be cut. */
@@ -24,7 +26,7 @@ export async function readTable(
   names: readonly string[],
   give: (columns: readonly Float64Array[], count: number) => void,
 ): Promise<TableCounts> {
-  const counts: TableCounts = { rows: 0, unreadable: 0, firstUnreadable: 0, cutOff: 0, openEnd: false };
+  const counts: TableCounts = { rows: 0, unreadable: 0, firstUnreadable: 0, missing: [], cutOff: 0, openEnd: false };
   const columns = names.map(() => new Float64Array(BLOCK));
   let places: readonly number[] | undefined;
   let width = 0;
@@ -36,10 +38,11 @@ export async function readTable(
     if (!places) {
       const header = columnNames(text.replace(/^\u00ef\u00bb\u00bf/, ''));
       places = names.map((name) => header.indexOf(name));
+      counts.missing = names.filter((name) => !header.includes(name));
       width = header.length;
       return;
     }
-    if (text.trim() === '') return;
+    if (text.trim() === '' || counts.missing.length > 0) return;
     const fields = text.split(',').map(unquoted);
     const good =
       fields.length === width && places.every((place) => NUMBER.test(fields[place] ?? '') && Number.isFinite(Number(fields[place])));

@@ -143,8 +143,13 @@ const part = (value: number | undefined, unit: string): object => ({
   sigma: null,
   unit,
 });
-const digits = (value: number, unit = ''): string => `${Number(value.toPrecision(8))}${unit && ` ${unit}`}`;
-const short = (value: number, unit = ''): string => `${Number(value.toPrecision(5))}${unit && ` ${unit}`}`;
+const digits = (value: number, unit = ''): string => shown(value, 8) + (unit && ` ${unit}`);
+const short = (value: number, unit = ''): string => shown(value, 5) + (unit && ` ${unit}`);
+/** From ten million on with an exponent: 9.98e16 kg. */
+const shown = (value: number, n: number): string => {
+  const round = Number(value.toPrecision(n));
+  return Math.abs(round) < 1e7 ? String(round) : round.toExponential().replace('e+', 'e');
+};
 const degrees = (angle: number): string => `${short((angle * 180) / Math.PI)} deg`;
 
 function decay(options: Options): Answer {
@@ -191,7 +196,7 @@ function decay(options: Options): Answer {
 
 function ofEnergy(energy: number, options: Options): Answer {
   const range = ibd.neutronRange(energy);
-  if (!range) throw new Usage(`--energy: ${energy} MeV is below the threshold of ${ibd.THRESHOLD.toFixed(6)} MeV: nothing happens there`);
+  if (!range) throw new Usage(`--energy: ${energy} MeV is below the threshold of ${ibd.THRESHOLD} MeV: nothing happens there`);
   if (options.angle !== undefined && options.cosine !== undefined) throw new Usage('give --angle or --cosine, not both');
   const cosine =
     options.cosine !== undefined
@@ -263,7 +268,10 @@ function lithium(options: Options): Answer {
       triton: part(TRITON_ENERGY, 'MeV'),
     },
     lines: [
-      ['capture time', `${short(got.tau * 1e6)} us, at ${short(density, 'g/cm3')} and ${short(hydrogen, 'hydrogen/cm3')}`],
+      [
+        'capture time',
+        `${short(got.tau * 1e6)} us, with ${short(100 * fraction)} % of 6Li by mass, at ${short(density, 'g/cm3')} and ${short(hydrogen, 'hydrogen/cm3')}`,
+      ],
       ['on 6Li', `${short(100 * got.onLithium)} %`],
       [
         'alpha + triton',
@@ -318,7 +326,7 @@ function cone(options: Options): Answer {
         'direction',
         weak
           ? `none: chance alone gives as much in ${short(100 * p)} % of cases, and less than 0.27 % (3 sigma) is asked for`
-          : `yes: chi2 ${short(chi2)} over no displacement, p ${p.toExponential(2)}`,
+          : `yes: chi2 ${short(chi2)} over no displacement, p ${p > 0 ? p.toExponential(2) : 'below 1e-300'}`,
       ],
     ],
   };

@@ -148,7 +148,7 @@ function directionValues({ direction, centroids }: ChainState, begin: number, en
       centroids > 0 && typeof size === 'object' && 'quality' in size && size.quality === 'good'
         ? { ...size, quality: 'suspect', why: 'by centroids, which stand too near to the centre: it is too short' }
         : size,
-    displacement_vector: tested && Number.isFinite(tested.length) ? displacementTrace(tested, begin, end) : bad(why),
+    displacement_vector: tested && Number.isFinite(tested.chi2) ? displacementTrace(tested, begin, end) : bad(why),
   };
 }
 

@@ -66,8 +66,9 @@ export function direction(on: Displacements, background?: { readonly off: Displa
   const [s, b] = [total(on), off ? total(off) : NONE];
   const each = (make: (i: 0 | 1 | 2) => number): Vector => [make(0), make(1), make(2)];
   const mean = each((i) => (off ? s[i] - b[i] / k : s[i]) / n);
-  if (!(n > 0 && effective > 1 && mean.every(Number.isFinite)))
-    return nothing(head, n > 0 || on.n === 0 ? `${on.n} pairs are too few` : 'no pairs are left over the background');
+  if (!(n > 0 && mean.every(Number.isFinite))) return nothing(head, on.n === 0 ? few(0) : 'no pairs are left over the background');
+  const size = length(mean);
+  if (!(effective > 1)) return { ...nothing(head, few(on.n)), mean, length: size };
   const [mine, theirs] = [about(on, mean), off ? about(off, mean) : undefined];
   const unbiased = effective / (effective - 1);
   const matrix = (cell: (i: 0 | 1 | 2, j: 0 | 1 | 2) => number): Matrix => [
@@ -77,14 +78,17 @@ export function direction(on: Displacements, background?: { readonly off: Displa
   ];
   const covariance = matrix((i, j) => ((mine[i][j] + (theirs ? theirs[i][j] / (k * k) : 0)) / (n * n)) * unbiased);
   const spread = each((i) => Math.sqrt(((mine[i][i] - (theirs ? theirs[i][i] / k : 0)) / n) * unbiased));
-  const size = length(mean);
+  const trace = covariance[0][0] + covariance[1][1] + covariance[2][2];
+  const lengthCorrected = Math.sqrt(Math.max(0, size * size - trace));
   const of = inverse(covariance);
-  if (!of || !(size > 0))
-    return { ...nothing(head, 'the displacements have no spread in three dimensions, so nothing can be tested'), mean, covariance, spread };
+  if (!of || !(size > 0)) {
+    const why =
+      size > 0 ? 'the displacements have no spread in three dimensions, so nothing can be tested' : 'the mean displacement is nought';
+    return { ...nothing(head, why), mean, covariance, spread, length: size, lengthCorrected };
+  }
   const chi2 = dot(mean, times(of.inverse, mean));
   const p = chanceAbove(chi2, 3);
   const pFew = chanceAboveHotelling(chi2, effective);
-  const trace = covariance[0][0] + covariance[1][1] + covariance[2][2];
   const component = Math.sqrt(trace / 3) / size;
   const arrow = arrowOf(mean, covariance);
   return {
@@ -93,7 +97,7 @@ export function direction(on: Displacements, background?: { readonly off: Displa
     covariance,
     spread,
     length: size,
-    lengthCorrected: Math.sqrt(Math.max(0, size * size - trace)),
+    lengthCorrected,
     chi2,
     p,
     pFew,
@@ -108,6 +112,8 @@ export function direction(on: Displacements, background?: { readonly off: Displa
     arrow,
   };
 }
+
+const few = (n: number): string => `${n} pair${n === 1 ? ' is' : 's are'} too few`;
 
 function nothing(head: Pick<Direction, 'pairs' | 'n' | 'background'>, why: string): Direction {
   const nan = Number.NaN;
