@@ -163,6 +163,25 @@ export const READOUT_GIVES = {
   charge: 'trace',
 } as const;
 
+/**
+ * What is given of several boards whose events are built together; `boards` and `board_rate` one after the other, in the order of the
+ * address. `together` is the share of events in which more than one board has light.
+ */
+export const BUILDER_GIVES = {
+  boards: 'state',
+  board_rate: '1/s',
+  hits: '1',
+  late: '1',
+  doubled: '1',
+  early: '1',
+  untaken: '1',
+  together: '1',
+  live_time: 's',
+  live: '1',
+  dead_incomplete: 's',
+  dead_boards: 's',
+} as const;
+
 /** What a message as the manual would print it looks like. */
 export const READOUT_EXAMPLE: ReadoutTell = {
   say: 'values',

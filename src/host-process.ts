@@ -7,10 +7,12 @@ import { guardianKeeper } from './guardian-keeper.ts';
 import { type Host, host } from './host.ts';
 import { nodesOf } from './methods.ts';
 import { outflow } from './pipe.ts';
+import { feedPorts } from './readout/feeds.ts';
 import { streamsEnded } from './readout/stream-link.ts';
 import { rawSeries } from './recorder/session-json.ts';
 import { withUserDrivers } from './rig-drivers.ts';
-import { addressOf, openWire, simulatedRig } from './rig-open.ts';
+import { addressOf, openWire, simulatedRig, wantedBoards } from './rig-open.ts';
+import { type Wire, wires } from './rig-wires.ts';
 
 const END = 3; // seconds for outputs to be read back as safe at the end
 const RECORDER = 3; // seconds for another recorder to be there, where there is none at the end
@@ -50,7 +52,18 @@ async function start(init: HostInit): Promise<void> {
   let running: Host | undefined;
   connectRecorder();
 
+  const { wires: all } = wires(init.rig, known);
+  const feeds = feedPorts(wantedBoards(all));
   const isSimulated = (address: string): boolean => init.simulate || addressOf(address).kind === 'simulated';
+  // What is built of the hits of boards is simulated where the boards are.
+  const simulates = (wire: Wire): boolean => {
+    const at = addressOf(wire.address);
+    const readers =
+      at.kind === 'hits'
+        ? all.filter((w) => w.address !== wire.address && w.users.some((u) => at.boards.includes(u.instrument.name)))
+        : [wire];
+    return readers.every((one) => isSimulated(one.address));
+  };
   const keeper = guardianKeeper({ clock, rig: init.rig, isSimulated, lab: () => running, send, connected: () => process.connected });
   const some = init.rig.instruments.some((i) => Object.values(i.links).some(({ address }) => isSimulated(address)));
   const simulated = some ? simulatedRig(init.rig, known, clock, init.seed) : undefined;
@@ -60,9 +73,15 @@ async function start(init: HostInit): Promise<void> {
     nodes: nodesOf(init.rig),
     clock,
     open(wire, told, keep) {
-      const link = isSimulated(wire.address)
+      const link = simulates(wire)
         ? simulated?.open(wire, keep)
-        : openWire(wire, clock, { base: init.rig.folder, told, session: { folder: init.session, rawOrder: rawSeries(init.rig) } });
+        : openWire(wire, clock, {
+            base: init.rig.folder,
+            told,
+            session: { folder: init.session, rawOrder: rawSeries(init.rig) },
+            all,
+            feeds,
+          });
       if (!link) throw new Error(`${wire.key}: an instrument on it has no simulator`);
       return link;
     },

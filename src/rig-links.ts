@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { Fault } from '../protocols/protocol.ts';
 import type { AnyProtocol, Proof } from './instrument.ts';
 import { parseAddress } from './links/open.ts';
+import { boardsIn, boardsOf, isBuild, type Planned } from './readout/boards.ts';
 import { checkName, described, hint, table } from './rig-read.ts';
 import type { Path, Sheet } from './rig-yaml.ts';
 
@@ -81,6 +82,10 @@ function address(sheet: Sheet, path: Path, owner: string): RigLink | undefined {
       const place = `folder:${resolve(dirname(resolve(sheet.file)), parsed.path)}${given.slice('folder:'.length + parsed.path.length)}`;
       return { address: place, wire: place };
     }
+    case 'hits': {
+      const place = `hits:${parsed.boards.join(',')}`;
+      return { address: place, wire: place };
+    }
     case 'johnny-five':
       return { address: given, wire: `johnny-five:${owner}` };
     case 'simulated':
@@ -97,6 +102,7 @@ export function adapterOf(link: RigLink): string | undefined {
 /** Says which members cannot be on one link together, and why. */
 export function checkWires(sheet: Sheet, members: readonly Member[]): void {
   const wires = grouped(members);
+  checkBuilt(sheet, members);
   for (const [wire, [first, ...others]] of wires) {
     checkKind(sheet, wire, first);
     const units = new Map<string, Member>([[unitOf(first), first]]);
@@ -134,12 +140,39 @@ export function checkWires(sheet: Sheet, members: readonly Member[]): void {
   }
 }
 
+/** Whether boards whose hits are joined are there, and can be one detector. */
+function checkBuilt(sheet: Sheet, members: readonly Member[]): void {
+  const rig = members.flatMap(
+    ({ instrument, protocol: { readout: plan } }) => (plan === undefined ? [] : [{ instrument, plan: plan as unknown as Planned['plan'] }]), // made by drivers
+  );
+  for (const { path, link, model, protocol } of members) {
+    const plan = protocol.readout as unknown as Planned['plan'] | undefined; // made by its driver
+    const joins = link.address.startsWith('hits:');
+    if (plan === undefined || !isBuild(plan)) {
+      if (joins) sheet.say(path, `${model} joins no hits: "${link.address}" is for an event-builder`);
+      continue;
+    }
+    if (!joins) {
+      sheet.say(path, `${model} takes the hits of boards of this rig: "hits:BOARD,BOARD", not ${link.address}`);
+      continue;
+    }
+    const names = boardsIn(link.address);
+    const boards = boardsOf(names, plan, rig);
+    const streams = members.filter((m) => m.protocol.readout !== undefined && names.includes(m.instrument));
+    const simulated = streams.filter((m) => m.link.address.startsWith('simulated')).length;
+    if (typeof boards === 'string') sheet.say(path, boards);
+    else if (simulated > 0 && simulated < streams.length)
+      sheet.say(path, 'some of its boards are simulated and some are not: they have no clock in common');
+  }
+}
+
 /** Whether what goes over this kind of link can be what the model speaks: a stream of bytes, or whole datagrams and files. */
 function checkKind(sheet: Sheet, wire: string, { path, model, protocol }: Member): void {
   const kind = wire.slice(0, wire.indexOf(':'));
-  if (kind === 'simulated') return;
+  if (kind === 'simulated' || kind === 'hits') return;
   const [packets, stream] = [kind === 'udp' || kind === 'folder', kind === 'serial' || kind === 'tcp' || kind === 'gpib'];
   if (protocol.readout !== undefined) {
+    if (isBuild(protocol.readout)) return;
     if (kind !== 'tcp') sheet.say(path, `the stream of ${model} is read over TCP: "tcp:192.168.10.16:24", not ${wire}`);
   } else if (protocol.framing === 'packets') {
     if (stream)

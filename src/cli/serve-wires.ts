@@ -118,7 +118,8 @@ export async function serveWire(
     case 'folder':
       return done(serveFolder(ports, await place('folder', wire)), (at) => at + (was.kind === 'folder' ? query : ''));
     case 'gpib':
-      throw new Error(`${wire.address} is a tunnel`); // wires() keeps them apart
+    case 'hits':
+      throw new Error(`${wire.address} has no bytes of its own`); // nobody serves them
   }
 }
 

@@ -105,5 +105,7 @@ export interface HitSource {
   end(give: (block: Hits) => void): void;
   /** What only this format has beside hits, for the time since the last look: values by channel. */
   look?(): Values;
+  /** Nanoseconds that the times of the block given last have more than the board's counter, because that began anew; absent where there is none. */
+  readonly zero?: number;
   readonly counts: SourceCounts;
 }

@@ -9,6 +9,8 @@ export interface FrameStep {
   readonly number: number;
   /** Nanoseconds since the counter's zero. */
   readonly t: number;
+  /** Nanoseconds of t that the counter does not have, because it began anew: 0 before the first restart. */
+  readonly zero: number;
 }
 
 export interface FrameCounters {
@@ -53,6 +55,7 @@ export function frameClock({ numberBits, timeBits, tick }: FrameCounters): (numb
   let raw = 0;
   let ticks = 0;
   let came = 0;
+  let zero = 0;
   let delay = Number.POSITIVE_INFINITY;
 
   function taken(fate: 'next' | 'restarted', missing: number, number: number, time: number, now: number): FrameStep {
@@ -62,7 +65,7 @@ export function frameClock({ numberBits, timeBits, tick }: FrameCounters): (numb
     came = now;
     seen[number % REMEMBERED] = number;
     times[number % REMEMBERED] = time;
-    return { fate, missing, number, t: ticks * tickNs };
+    return { fate, missing, number, t: ticks * tickNs, zero };
   }
 
   return (number, time, now) => {
@@ -78,7 +81,7 @@ export function frameClock({ numberBits, timeBits, tick }: FrameCounters): (numb
       const earlier = count - back;
       const at = ((earlier % REMEMBERED) + REMEMBERED) % REMEMBERED;
       const known = seen[at] === earlier;
-      const before = { number: earlier, t: (ticks - ((raw - time + turn) % turn)) * tickNs };
+      const before = { number: earlier, t: (ticks - ((raw - time + turn) % turn)) * tickNs, zero };
       if (known && times[at] === time) return { fate: 'doubled', missing: 0, ...before };
       if (!known && earlier >= first - FIRST) {
         seen[at] = earlier;
@@ -93,6 +96,7 @@ export function frameClock({ numberBits, timeBits, tick }: FrameCounters): (numb
       return taken('next', ahead - 1, count + ahead, time, now);
     }
     ticks += Math.max(0, Math.round((now - came) / 1e6 / tick));
+    zero = (ticks - time) * tickNs;
     seen.fill(Number.NaN);
     first = number;
     return taken('restarted', 0, number, time, now);

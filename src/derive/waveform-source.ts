@@ -59,6 +59,7 @@ export function waveformSource(layout: WaveformLayout, settings: WaveformSetting
   const block = hits(Math.max(1024, 4 * channels));
   const of = { t: 0, number: 0, firstChannel: settings.firstChannel ?? 0, flags: 0 };
   let came = 0;
+  let zero = 0;
   let taker: (block: Hits) => void = () => {};
 
   function flush(): void {
@@ -76,7 +77,11 @@ export function waveformSource(layout: WaveformLayout, settings: WaveformSetting
     if (step.fate === 'doubled') counts.doubled++;
     if (step.fate === 'late') counts.late++;
     if (step.fate === 'doubled' || step.fate === 'late') return;
-    if (step.fate === 'restarted') counts.restarted++;
+    if (step.fate === 'restarted') {
+      flush();
+      counts.restarted++;
+    }
+    zero = step.zero;
     const said = lost !== undefined && (readWord(bytes, at + lost.at, lost.bits, order) & lost.mask) !== 0;
     if (said) counts.lost++;
     if (block.count + channels > block.capacity) flush();
@@ -111,6 +116,9 @@ export function waveformSource(layout: WaveformLayout, settings: WaveformSetting
 
   return {
     counts,
+    get zero() {
+      return zero;
+    },
     take(bytes, now, give) {
       if (bytes.length === 0) return;
       counts.bytes += bytes.length;

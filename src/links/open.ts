@@ -22,6 +22,7 @@ type Place =
   | { readonly kind: 'gpib'; readonly link: string; readonly address: string }
   | { readonly kind: 'folder'; readonly path: string; readonly pattern: string; readonly existing: 'take' | 'leave' }
   | { readonly kind: 'johnny-five'; readonly board: string }
+  | { readonly kind: 'hits'; readonly boards: readonly string[] }
   | { readonly kind: 'simulated'; readonly baud?: number };
 
 export const ADDRESS_FORMS: readonly string[] = [
@@ -31,6 +32,7 @@ export const ADDRESS_FORMS: readonly string[] = [
   'gpib:ADAPTER/12',
   'folder:/data/spectra?pattern=*.spe&existing=leave',
   'johnny-five:BOARD',
+  'hits:BOARD,BOARD',
   'simulated?baud=9600',
 ];
 
@@ -96,7 +98,7 @@ function decoded(text: string): string {
   }
 }
 
-const KINDS = ['serial', 'tcp', 'udp', 'gpib', 'folder', 'johnny-five', 'simulated'] as const;
+const KINDS = ['serial', 'tcp', 'udp', 'gpib', 'folder', 'johnny-five', 'hits', 'simulated'] as const;
 
 /** The address, or a sentence that says what is wrong with it and what would be right. */
 export function parseAddress(text: string): Address | string {
@@ -170,6 +172,16 @@ const PARSERS: Readonly<Record<(typeof KINDS)[number], (where: string, asked: st
     if (q instanceof Wrong) return q;
     return /^\w+$/.test(board) ? { kind: 'johnny-five', board } : new Wrong('the name of the board is missing');
   },
+  hits(where, asked) {
+    const q = query('hits', asked, {});
+    if (q instanceof Wrong) return q;
+    const boards = where.split(',');
+    const wrong = boards.find((name) => !/^[A-Za-z0-9_-]+$/.test(name));
+    if (wrong !== undefined) return new Wrong(`"${wrong}" is no instrument's name`);
+    const twice = boards.find((name, i) => boards.indexOf(name) !== i);
+    if (twice !== undefined) return new Wrong(`${twice} is there twice`);
+    return boards.length > 1 ? { kind: 'hits', boards } : new Wrong('two boards or more are joined');
+  },
   simulated(where, asked) {
     if (where !== '') return new Wrong(`nothing stands behind "simulated" but "?baud=...", not "${where}"`);
     const q = query('simulated', asked, { baud });
@@ -234,6 +246,8 @@ function opened(address: Address, clock: Clock, context: OpenContext): Link {
     }
     case 'johnny-five':
       return firmataChildLink(clock, { told });
+    case 'hits':
+      throw new LinkError('LINK_ADDRESS', `hits:${address.boards.join(',')}: hits are joined by what builds events of several boards`);
     case 'simulated': {
       if (!context.simulated) throw new LinkError('LINK_ADDRESS', 'a simulated link needs a simulator');
       const { ports, framing, halfDuplex } = context.simulated;

@@ -48,6 +48,10 @@ export interface Reader {
   /** Spectra and physics begin anew, and channels are held to be as they should; the counts of what was lost go on. */
   clear(t: number): void;
   readonly counts: SourceCounts;
+  /** As HitSource has it. */
+  readonly zero: number;
+  /** Seconds until the last look in which frames were missing or the board was busy: a sum that only grows. */
+  readonly dead: number;
 }
 
 /** A sentence for what is wrong with the plan. */
@@ -73,6 +77,7 @@ class Reading implements Reader {
   readonly #watch: DetectorWatch | undefined;
   readonly #physics: Physics | undefined;
   #now = 0;
+  #dead = 0;
   #begin: number;
   #before: { t: number; bytes: number; frames: number; live: number };
 
@@ -108,6 +113,14 @@ class Reading implements Reader {
     return this.#source.counts;
   }
 
+  get dead(): number {
+    return this.#dead;
+  }
+
+  get zero(): number {
+    return this.#source.zero ?? 0;
+  }
+
   take(bytes: Uint8Array, t: number): void {
     this.#now = t;
     this.#source.take(bytes, t, this.#give);
@@ -130,6 +143,7 @@ class Reading implements Reader {
     const seconds = (t - this.#before.t) / 1e6;
     const rate = (n: number): Given<Kind> => (seconds > 0 ? n / seconds : bad('no time has passed'));
     const live = this.#live.look(t, counts);
+    this.#dead = deadOf(live) - live.whole.dead.closed;
     const seen = this.#spectra.look(this.#begin, t);
     const { bytes, frames, live: lived, t: last } = this.#before;
     this.#before = { t, bytes: counts.bytes, frames: counts.frames, live: live.whole.live };

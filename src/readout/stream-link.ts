@@ -1,15 +1,10 @@
 /** The host's side of a fast stream: a link whose packets are what its readout process says (protocols/readout.ts). */
-import { crc32 } from 'node:zlib';
 import { BehaviorSubject, Subject } from 'rxjs';
-import { Fault } from '../../protocols/protocol.ts';
-import { type ReadoutAsk, readout } from '../../protocols/readout.ts';
-import { type Clock, every } from '../clock.ts';
-import type { Hits } from '../derive/hits.ts';
-import type { Keep, StreamPart } from '../entry.ts';
+import type { Clock } from '../clock.ts';
 import type { Arrival, Link } from '../link.ts';
+import type { BuilderOptions } from './builder.ts';
 import { supervised } from './child.ts';
-import { hitBytes } from './hit-bytes.ts';
-import { type ReaderPlan, reader } from './reader.ts';
+import type { ReaderPlan } from './reader.ts';
 
 /** Where a readout process writes: the session's folder is shared, its parts have names of their own. */
 export interface SessionPlace {
@@ -26,23 +21,41 @@ export interface StreamOptions {
   readonly plan: ReaderPlan;
   /** Without one nothing is recorded. */
   readonly session?: SessionPlace;
-  readonly told?: (text: string) => void;
+  /** Its hits are wanted by who builds events of several boards. */
+  readonly feeds?: boolean;
+}
+
+/** Events of several boards. */
+export interface BuildOptions extends Pick<BuilderOptions, 'boards' | 'hold' | 'physics'> {
+  readonly name: string;
 }
 
 export type ToStream =
-  | { readonly is: 'begin'; readonly options: Omit<StreamOptions, 'told'> }
+  | { readonly is: 'begin'; readonly options: StreamOptions }
+  | { readonly is: 'build'; readonly options: BuildOptions }
+  /** Where the hits of a board are to be had. */
+  | { readonly is: 'feed'; readonly board: number; readonly port: number }
   | { readonly is: 'ask'; readonly bytes: Uint8Array }
   | { readonly is: 'reopen' }
   | { readonly is: 'end' };
 export type FromStream =
   | { readonly is: 'tell'; readonly bytes: Uint8Array }
   | { readonly is: 'up'; readonly now: boolean }
+  | { readonly is: 'feeds'; readonly port: number }
   | { readonly is: 'told'; readonly text: string };
+
+/** What the readout process does, once it has been told. */
+export interface Begun {
+  ask(bytes: Uint8Array): void;
+  reopen(): void;
+  /** Where the hits of a board are to be had. */
+  feed?(board: number, port: number): void;
+  end(): Promise<void>;
+}
 
 export const LOOK = 1; // seconds between two looks
 const ENTRY = 'stream-process.js';
 export const SERVE = 'serve-stream';
-const language = readout({});
 
 const ending = new Set<Promise<void>>();
 
@@ -52,36 +65,47 @@ export async function streamsEnded(clock: Clock, within: number): Promise<void> 
   await Promise.race([Promise.all(ending), late]);
 }
 
-/** Real: in a process of its own, started again with growing delay when it ends. */
-export function streamLink(options: StreamOptions, clock: Clock): Link {
+interface ProcessOptions {
+  readonly name: string;
+  readonly told?: (text: string) => void;
+  /** What the process is told first, each time that it is started. */
+  readonly begin: () => readonly ToStream[];
+  /** Where it gives its hits; nowhere once it has ended. */
+  readonly feeds?: (port: number | undefined) => void;
+}
+
+/** A readout process as a link: started again with growing delay when it ends. */
+function processLink({ name, told, begin, feeds }: ProcessOptions, clock: Clock): { readonly link: Link; send(m: ToStream): boolean } {
   const arrivals = new Subject<Arrival>();
   const up = new BehaviorSubject(false);
-  const { told, ...plain } = options;
   let closed = false;
 
   const heard = (m: FromStream): void => {
     if (closed) return;
     if (m.is === 'tell') arrivals.next({ bytes: m.bytes, t: clock.now(), mono: clock.mono() });
     else if (m.is === 'told') told?.(m.text);
+    else if (m.is === 'feeds') feeds?.(m.port);
     else if (m.now !== up.value) up.next(m.now);
   };
   const child = supervised(
     {
       entry: ENTRY,
       word: SERVE,
-      what: `${options.name}: the process that reads it`,
+      what: `${name}: the process that reads it`,
       ...(told ? { told } : {}),
       heard: (m) => heard(m as FromStream), // sent by the child's half, stream-process.ts
-      begun: (send) => void send({ is: 'begin', options: plain } satisfies ToStream),
+      begun(send) {
+        for (const m of begin()) send(m);
+      },
       lost() {
+        feeds?.(undefined);
         if (up.value) up.next(false);
       },
     },
     clock,
   );
   const send = (m: ToStream): boolean => child.send(m);
-
-  return {
+  const link: Link = {
     framing: 'packets',
     origin: 'hardware',
     arrivals,
@@ -104,58 +128,34 @@ export function streamLink(options: StreamOptions, clock: Clock): Link {
       up.complete();
     },
   };
+  return { link, send };
 }
 
-/**
- * In this process, on any clock: for simulators and tests. `inner` carries the stream's own bytes; what the plan records goes to `keep`.
- * Throws where the plan is no plan.
- */
-export function localStream(inner: Link, plan: ReaderPlan, clock: Clock, keep?: Keep): Link {
-  let recorded = 0;
-  const put = (part: StreamPart, t: number, bytes: Uint8Array): void => {
-    recorded += bytes.length;
-    keep?.(part, t, bytes);
-  };
-  const hits = keep && plan.record.hits ? { hits: (block: Hits, t: number) => put('hits', t, hitBytes(block)) } : {};
-  const made = reader({ plan, begin: clock.now(), crc32, ...hits });
-  if (typeof made === 'string') throw new Error(made);
-  const arrivals = new Subject<Arrival>();
-  const say = (bytes: Uint8Array): void => arrivals.next({ bytes, t: clock.now(), mono: clock.mono() });
-  const raw = keep && plan.record.raw;
-  const heard = inner.arrivals.subscribe(({ bytes, t }) => {
-    if (raw) put('stream', t, bytes.slice());
-    made.take(bytes, t);
-  });
-  const decode = language.asks.decoder();
-  let up = false;
-  const state = inner.up.subscribe((now) => {
-    up = now;
-  });
-  const stop = every(clock, LOOK, () => {
-    if (up) say(language.tells.encode({ say: 'values', t: clock.now(), values: { ...made.look(clock.now()), recorded, unrecorded: 0 } }));
-  });
-  return {
-    framing: 'packets',
-    origin: inner.origin,
-    arrivals,
-    up: inner.up,
-    write(bytes) {
-      if (!up) return false;
-      for (const q of decode(bytes)) if (!(q instanceof Fault)) clock.after(0, () => answer(q));
-      return true;
-    },
-    reopen: () => inner.reopen(),
-    close() {
-      stop();
-      heard.unsubscribe();
-      state.unsubscribe();
-      inner.close();
-      arrivals.complete();
-    },
-  };
+type Told = Pick<ProcessOptions, 'told' | 'feeds'>;
 
-  function answer(q: ReadoutAsk): void {
-    if (typeof made !== 'string') made.clear(clock.now());
-    say(language.tells.encode({ say: 'cleared', n: q.n ?? 0 }));
-  }
+/** Real: in a process of its own. `feeds` is told where its hits are to be had, where they are wanted. */
+export function streamLink({ told, feeds, ...options }: Omit<StreamOptions, 'feeds'> & Told, clock: Clock): Link {
+  const plain: StreamOptions = { ...options, ...(feeds ? { feeds: true } : {}) };
+  const begin = (): readonly ToStream[] => [{ is: 'begin', options: plain }];
+  return processLink({ name: options.name, begin, ...(told ? { told } : {}), ...(feeds ? { feeds } : {}) }, clock).link;
+}
+
+/** Real: events of several boards, built in a process of its own. `feed` says where the hits of a board are to be had from now on. */
+export function buildLink(
+  { told, ...options }: BuildOptions & Pick<Told, 'told'>,
+  clock: Clock,
+): { readonly link: Link; feed(board: number, port: number): void } {
+  const ports = new Map<number, number>();
+  const begin = (): readonly ToStream[] => [
+    { is: 'build', options },
+    ...[...ports].map(([board, port]) => ({ is: 'feed' as const, board, port })),
+  ];
+  const { link, send } = processLink({ name: options.name, begin, ...(told ? { told } : {}) }, clock);
+  return {
+    link,
+    feed(board, port) {
+      ports.set(board, port);
+      send({ is: 'feed', board, port });
+    },
+  };
 }

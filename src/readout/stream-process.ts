@@ -1,4 +1,7 @@
-/** A fast stream in a process of its own: socket, framing, features, its own raw parts of the session; to the host it says what it has made. */
+/**
+ * A fast stream in a process of its own: socket, framing, features, its own raw parts of the session; to the host it says what it has made.
+ * Or, in the same kind of process, events of several of them.
+ */
 import { connect, type Socket } from 'node:net';
 import { crc32 } from 'node:zlib';
 import { Fault } from '../../protocols/protocol.ts';
@@ -9,9 +12,11 @@ import type { Values } from '../reading.ts';
 import { type SessionWriter, sessionWriter } from '../recorder/parts.ts';
 import { HITS, seriesOf } from '../recorder/session-json.ts';
 import { waits } from '../waits.ts';
+import { build } from './build-process.ts';
+import { type FeedServer, feedServer } from './feed-server.ts';
 import { hitBytes } from './hit-bytes.ts';
 import { type Reader, reader } from './reader.ts';
-import { type FromStream, LOOK, SERVE, type StreamOptions, type ToStream } from './stream-link.ts';
+import { type Begun, type FromStream, LOOK, SERVE, type StreamOptions, type ToStream } from './stream-link.ts';
 
 const READ = 1 << 20; // bytes of one read at most
 const TICK = 0.05; // seconds
@@ -21,26 +26,30 @@ const KEEP_ALIVE = 5000; // ms
 const SILENT_END = 3000; // ms in which the parts are ended after the host has gone
 const language = readout({});
 
-interface Begun {
-  ask(bytes: Uint8Array): void;
-  reopen(): void;
-  end(): Promise<void>;
-}
-
-function begin(options: Omit<StreamOptions, 'told'>, clock: Clock, say: (m: FromStream) => void): Begun | string {
+function begin(options: StreamOptions, clock: Clock, say: (m: FromStream) => void): Begun | string {
   const { name, host, port, plan, session } = options;
   const told = (text: string): void => say({ is: 'told', text: `${name}: ${text}` });
   const writer = session && plan.record && (plan.record.raw || plan.record.hits) ? keep(session, name, clock, told) : undefined;
   const series = seriesOf(name);
+  const record = writer && plan.record.hits;
+  let feed: FeedServer | undefined;
+  let zero = (): number => 0;
   const made = reader({
     plan,
     begin: clock.now(),
     crc32,
-    ...(writer && plan.record.hits
-      ? { hits: (block, t) => void writer.write(`${name} hits`, `${series}-hits`, t, hitBytes(block), HITS) }
-      : {}),
+    hits(block, t) {
+      if (record) writer.write(`${name} hits`, `${series}-hits`, t, hitBytes(block), HITS);
+      feed?.hits(block, zero(), t);
+    },
   });
   if (typeof made === 'string') return made;
+  zero = () => made.zero;
+  if (options.feeds)
+    feed = feedServer({
+      listening: (port) => say({ is: 'feeds', port }),
+      failed: (why) => told(`its hits cannot be handed on: ${why}`),
+    });
   const raw =
     writer && plan.record.raw
       ? (bytes: Uint8Array, t: number) => void writer.write(`${name} stream`, `${series}-stream`, t, bytes)
@@ -54,6 +63,7 @@ function begin(options: Omit<StreamOptions, 'told'>, clock: Clock, say: (m: From
     up(now) {
       // What has come since the last look is told before the link is down.
       if (!now) look();
+      feed?.state(now, made.dead, clock.now());
       say({ is: 'up', now });
     },
     closed: (from, to) => made.closed(from, to),
@@ -66,6 +76,7 @@ function begin(options: Omit<StreamOptions, 'told'>, clock: Clock, say: (m: From
   const stops = [
     every(clock, LOOK, () => {
       if (wire.up) look();
+      feed?.state(wire.up, made.dead, clock.now());
     }),
     every(clock, TICK, () => writer?.tick()),
   ];
@@ -82,6 +93,7 @@ function begin(options: Omit<StreamOptions, 'told'>, clock: Clock, say: (m: From
     async end() {
       for (const stop of stops) stop();
       wire.close();
+      feed?.close();
       await writer?.close();
     },
   };
@@ -215,8 +227,9 @@ function serveHost(): void {
     if (m.is === 'end') end();
     else if (m.is === 'ask') begun?.ask(m.bytes);
     else if (m.is === 'reopen') begun?.reopen();
-    else if (m.is === 'begin' && begun === undefined) {
-      const made = begin(m.options, clock, say);
+    else if (m.is === 'feed') begun?.feed?.(m.board, m.port);
+    else if (begun === undefined) {
+      const made = m.is === 'begin' ? begin(m.options, clock, say) : build(m.options, clock, say);
       if (typeof made === 'string') say({ is: 'told', text: `${m.options.name}: ${made}` });
       else begun = made;
     }

@@ -189,7 +189,7 @@ describe('the clock of frames', () => {
             ticks += Math.round(seconds / TICK);
             number += more;
             const got = step(number % 2 ** numberBits, ticks % turn, begin + (ticks - 3e9) * TICK * 1e6 + delay);
-            expect(got).toEqual({ fate: 'next', missing: more - 1, number, t: 4 * ticks });
+            expect(got).toEqual({ fate: 'next', missing: more - 1, number, t: 4 * ticks, zero: 0 });
           }
         },
       ),
@@ -225,7 +225,9 @@ describe('the clock of frames', () => {
   test('a board that was started anew goes on by the clock', () => {
     const step = frameClock({ numberBits: 32, timeBits: 48, tick: TICK });
     for (let n = 0; n < 5000; n++) step(n, 1000 * n, n * 4);
-    expect(step(0, 50, 1e6)).toMatchObject({ fate: 'restarted', missing: 0, number: 0 });
+    const anew = step(0, 50, 1e6);
+    expect(anew).toMatchObject({ fate: 'restarted', missing: 0, number: 0 });
+    expect(anew.t - anew.zero).toBe(50 * 4);
     // 4,999,000 ticks until 19,996 us, then by the clock until 1 s, then 1,000 ticks
     expect(step(1, 1050, 1e6 + 4).t).toBe(4 * (4_999_000 + 245_001_000 + 1000));
     // soon after its beginning: the numbers are known, their times are others

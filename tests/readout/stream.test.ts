@@ -13,8 +13,9 @@ import { FLAG } from '../../src/derive/hits.ts';
 import { type Arrival, wrapped } from '../../src/link.ts';
 import { simulatedLink } from '../../src/links/simulated.ts';
 import { hitBytes, hitsOf } from '../../src/readout/hit-bytes.ts';
+import { localStream } from '../../src/readout/local-stream.ts';
 import { type ReaderPlan, reader } from '../../src/readout/reader.ts';
-import { localStream, streamLink, streamsEnded } from '../../src/readout/stream-link.ts';
+import { streamLink, streamsEnded } from '../../src/readout/stream-link.ts';
 import { readSession } from '../../src/recorder/session-read.ts';
 import { until } from '../bench-top.ts';
 
