@@ -1,5 +1,6 @@
 /** A hash over lines, fed in large pieces: a call for each line would cost more than the hash. */
 import { createHash, type Hash } from 'node:crypto';
+import { type Pattern, put, viewOf } from './pattern.ts';
 
 const PIECE = 65_536; // bytes hashed at once
 const END = 10; // of a line
@@ -9,6 +10,7 @@ const encoder = new TextEncoder();
 export class LineHash {
   readonly #hash: Hash;
   readonly #bytes = new Uint8Array(PIECE);
+  readonly #view = viewOf(this.#bytes);
   #at = 0;
 
   constructor(hash: Hash = createHash('sha256')) {
@@ -24,17 +26,20 @@ export class LineHash {
     this.byte(END);
   }
 
-  /** Makes room for so many bytes, for `put` and `byte`; false where there is never so much. */
+  /** Makes room for so many bytes, for `put`, `always` and `byte`; false where there is never so much. */
   room(length: number): boolean {
     if (this.#at + length > PIECE) this.#flush();
     return length <= PIECE;
   }
 
-  put(bytes: Uint8Array, from: number, to: number): void {
-    const mine = this.#bytes;
-    let at = this.#at;
-    for (let i = from; i < to; i++) mine[at++] = bytes[i]; // of a few bytes: not worth a call
-    this.#at = at;
+  put(bytes: DataView, from: number, to: number): void {
+    put(bytes, from, this.#view, this.#at, to - from);
+    this.#at += to - from;
+  }
+
+  always(pattern: Pattern): void {
+    pattern.put(this.#view, this.#at);
+    this.#at += pattern.length;
   }
 
   byte(one: number): void {

@@ -4,6 +4,7 @@
  */
 import type { Reading } from '../reading.ts';
 import type { LineHash } from './line-hash.ts';
+import { digits, endOfDigits, isDigit, isSame, Pattern, patternOf, viewOf } from './pattern.ts';
 
 /** What all plain readings of one channel have in common. */
 export interface Form {
@@ -11,26 +12,25 @@ export interface Form {
   readonly kind: Reading['kind'];
   readonly origin: Reading['origin'];
   /** Its bytes from the value to the time, and from the number to the end. */
-  readonly middle: Uint8Array;
-  readonly tail: Uint8Array;
+  readonly middle: Pattern;
+  readonly tail: Pattern;
   /** Of its line for the hash, up to the time. */
-  readonly head: Uint8Array;
+  readonly head: Pattern;
   /** Those that have come next behind this one. */
   readonly next: Form[];
 }
 
-const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const latin1 = new TextDecoder('latin1');
 
-const BEGIN = encoder.encode('{"quality":"good","value":');
-const TIME = encoder.encode(',"t":');
-const SEQ = encoder.encode(',"seq":');
-const GOOD = encoder.encode(',"good",');
-const REST = encoder.encode(',null,null]\n');
-const [QUOTE, BACKSLASH, COMMA, ZERO, NINE] = [0x22, 0x5c, 0x2c, 0x30, 0x39];
+const BEGIN = patternOf('{"quality":"good","value":');
+const TIME = patternOf(',"t":');
+const SEQ = patternOf(',"seq":');
+const GOOD = patternOf(',"good",');
+const REST = patternOf(',null,null]\n');
+const [QUOTE, BACKSLASH, COMMA] = [0x22, 0x5c, 0x2c];
+const NONE: readonly Form[] = [];
 const MOST_NEXT = 16; // looked through before a channel is looked up by name
-const MOST_DIGITS = 16; // of 2^53
 
 /** The value of a channel as it was last, and how JSON writes it, a character for each byte: most values are those of before. */
 export class ValueJson {
@@ -49,18 +49,16 @@ export class ValueJson {
 /** Of a plain reading. */
 export const isPlain = (value: unknown): boolean => typeof value === 'number' || typeof value === 'boolean' || typeof value === 'string';
 
-const stands = (what: Uint8Array, bytes: Uint8Array, at: number): boolean => {
-  for (let i = 0; i < what.length; i++) if (bytes[at + i] !== what[i]) return false;
-  return true;
-};
-
 /** Looks at one reading after the other; what it says is of the last one that it has found. */
 export class PlainReadings {
   readonly #forms = new Map<string, Form>();
   #last: Form | undefined;
   #bytes: Uint8Array = new Uint8Array();
+  #view = viewOf(this.#bytes);
   #value = 0;
   #valueEnd = 0;
+  /** Where the time stands, and in what. */
+  #timeView = this.#view;
   #time = 0;
   #timeEnd = 0;
   #number = 0;
@@ -70,8 +68,11 @@ export class PlainReadings {
 
   /** The form of the reading that stands there; undefined where it has not this form to the byte. */
   find(bytes: Uint8Array, from: number, to: number): Form | undefined {
-    if (!stands(BEGIN, bytes, from)) return undefined;
-    this.#bytes = bytes;
+    if (bytes !== this.#bytes) {
+      this.#bytes = bytes;
+      this.#view = viewOf(bytes);
+    }
+    if (!BEGIN.isAt(this.#view, from)) return undefined;
     this.#value = from + BEGIN.length;
     this.#valueEnd = endOfValue(bytes, this.#value, to);
     if (this.#valueEnd === this.#value) return undefined;
@@ -82,35 +83,51 @@ export class PlainReadings {
 
   /** One of those that came here before. */
   #expected(to: number): Form | undefined {
-    for (const form of this.#last?.next ?? [])
-      if (stands(form.middle, this.#bytes, this.#valueEnd))
-        return this.#numbers(this.#valueEnd + form.middle.length, form.tail, to) ? form : undefined;
+    for (const form of this.#last?.next ?? NONE)
+      if (form.middle.isAt(this.#view, this.#valueEnd))
+        return this.#numbers(this.#valueEnd + form.middle.length, to) && this.#ends(form.tail, to) ? form : undefined;
     return undefined;
   }
 
-  /** Time and number, and the tail behind them. */
-  #numbers(at: number, tail: Uint8Array, to: number): boolean {
+  /** Time and number. */
+  #numbers(at: number, to: number): boolean {
     const bytes = this.#bytes;
+    if (!this.#isSameTime(at, to)) {
+      this.#timeEnd = endOfDigits(bytes, at, to);
+      this.t = digits(bytes, at, this.#timeEnd);
+      this.#timeView = this.#view;
+    }
     this.#time = at;
-    this.#timeEnd = endOfDigits(bytes, at, to);
-    if (!stands(SEQ, bytes, this.#timeEnd)) return false;
+    if (!SEQ.isAt(this.#view, this.#timeEnd)) return false;
     this.#number = this.#timeEnd + SEQ.length;
     this.#numberEnd = endOfDigits(bytes, this.#number, to);
-    if (this.#numberEnd + tail.length !== to || !stands(tail, bytes, this.#numberEnd)) return false;
-    this.t = digits(bytes, this.#time, this.#timeEnd);
     this.seq = digits(bytes, this.#number, this.#numberEnd);
     return this.t >= 0 && this.seq >= 0;
+  }
+
+  /** Most bear the time of the one before, being of the same reply. */
+  #isSameTime(at: number, to: number): boolean {
+    const length = this.#timeEnd - this.#time;
+    const end = at + length;
+    if (length === 0 || end >= to || isDigit(this.#bytes[end]) || !isSame(this.#timeView, this.#time, this.#view, at, length)) return false;
+    this.#timeEnd = end;
+    this.#timeView = this.#view;
+    return true;
+  }
+
+  #ends(tail: Pattern, to: number): boolean {
+    return this.#numberEnd + tail.length === to && tail.isAt(this.#view, this.#numberEnd);
   }
 
   /** By name, where it is not the channel that is expected. */
   #search(from: number, to: number): Form | undefined {
     const bytes = this.#bytes;
     let at = this.#valueEnd;
-    while (at < to && !stands(TIME, bytes, at)) at++;
+    while (at < to && !TIME.isAt(this.#view, at)) at++;
     const middle = bytes.subarray(this.#valueEnd, at + TIME.length);
     const number = endOfDigits(bytes, at + TIME.length, to) + SEQ.length;
     const tail = bytes.subarray(endOfDigits(bytes, number, to), to);
-    if (!this.#numbers(this.#valueEnd + middle.length, tail, to)) return undefined;
+    if (!this.#numbers(this.#valueEnd + middle.length, to)) return undefined;
     const key = latin1.decode(middle) + latin1.decode(tail);
     let form = this.#forms.get(key);
     if (!form) {
@@ -134,15 +151,15 @@ export class PlainReadings {
 
   /** Its line (see `lineOf`) into a hash; false where it is too long for that. */
   line(hash: LineHash, { head }: Form): boolean {
-    const bytes = this.#bytes;
+    const view = this.#view;
     if (!hash.room(head.length + GOOD.length + REST.length + this.#numberEnd - this.#value)) return false;
-    hash.put(head, 0, head.length);
-    hash.put(bytes, this.#time, this.#timeEnd);
+    hash.always(head);
+    hash.put(view, this.#time, this.#timeEnd);
     hash.byte(COMMA);
-    hash.put(bytes, this.#number, this.#numberEnd);
-    hash.put(GOOD, 0, GOOD.length);
-    hash.put(bytes, this.#value, this.#valueEnd);
-    hash.put(REST, 0, REST.length);
+    hash.put(view, this.#number, this.#numberEnd);
+    hash.always(GOOD);
+    hash.put(view, this.#value, this.#valueEnd);
+    hash.always(REST);
     return true;
   }
 }
@@ -156,21 +173,6 @@ function endOfValue(bytes: Uint8Array, from: number, to: number): number {
   }
   for (at++; at < to && bytes[at] !== QUOTE; at++) if (bytes[at] === BACKSLASH) return from;
   return at + 1;
-}
-
-function endOfDigits(bytes: Uint8Array, from: number, to: number): number {
-  let at = from;
-  while (at < to && bytes[at] >= ZERO && bytes[at] <= NINE) at++;
-  return at;
-}
-
-/** A whole number as JSON writes it; -1 where it is none. */
-function digits(bytes: Uint8Array, from: number, to: number): number {
-  const count = to - from;
-  if (count === 0 || count > MOST_DIGITS || (bytes[from] === ZERO && count > 1)) return -1;
-  let value = 0;
-  for (let at = from; at < to; at++) value = value * 10 + (bytes[at] - ZERO);
-  return value <= Number.MAX_SAFE_INTEGER ? value : -1;
 }
 
 /** What JSON reads in it must give the same bytes again. */
@@ -187,6 +189,6 @@ function formOf(whole: Uint8Array, middle: Uint8Array, tail: Uint8Array): Form |
   const [between, end] = [`,"from":${JSON.stringify(from)},"kind":${JSON.stringify(kind)},"t":`, `,"origin":${JSON.stringify(origin)}}`];
   if (decoder.decode(middle) !== between || decoder.decode(tail) !== end) return undefined;
   if (text !== `{"quality":"good","value":${JSON.stringify(r.value)}${between}${t},"seq":${seq}${end}`) return undefined;
-  const begin = encoder.encode(`[${JSON.stringify(from)},null,`);
-  return { from, kind, origin, middle: middle.slice(), tail: tail.slice(), head: begin, next: [] };
+  const head = patternOf(`[${JSON.stringify(from)},null,`);
+  return { from, kind, origin, middle: new Pattern(middle), tail: new Pattern(tail), head, next: [] };
 }
