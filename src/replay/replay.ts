@@ -16,6 +16,7 @@ import { Heard } from './heard.ts';
 import { learntFrom } from './learnt.ts';
 import { Match, type Slot } from './match.ts';
 import { alarmIn, calibrationIn, exchangeIn, isTrace, type LearntEntry, orderIn, readingIn, traceIn } from './messages.ts';
+import { PlainExchanges } from './plain-exchange.ts';
 import { type Form, PlainReadings } from './plain-reading.ts';
 import type { Recorded } from './player.ts';
 import type { Replayed } from './replayed.ts';
@@ -75,6 +76,7 @@ class Replay {
   readonly #comparison = new Comparison();
   readonly #match: Match;
   readonly #plain = new PlainReadings();
+  readonly #exchanges = new PlainExchanges();
   readonly #known = new Map<Form, Known>();
   readonly #trouble: Trouble[] = [];
   readonly #told = new Set<string>();
@@ -138,7 +140,7 @@ class Replay {
 
   /** What is known before its turn: where its talk began. */
   #foresee(m: ChunkMessage): Recorded | undefined {
-    const x = exchangeIn(m);
+    const x = this.#exchanges.find(m.records, m.from, m.to) ?? exchangeIn(m);
     if (x) this.#asked.foresee(x);
     return x;
   }
