@@ -33,8 +33,8 @@ export interface ChannelScale {
   take(block: Hits): void;
   /**
    * `gain` (charge of a photoelectron) and `energy_scale` (MeVee for one count of charge), one of each channel with one sigma and the time
-   * at which its window closed; suspect where the fit misses the spectrum. Given when one of them is new. Words and sentences always. `t`:
-   * microseconds since 1970. A fit takes its time (some ten milliseconds): each call makes one, of the next channel that is due.
+   * at which its window closed; suspect where the fit misses the spectrum. Given when all are new, or every ten seconds; words and sentences
+   * always. `t`: microseconds since 1970. A fit takes its time (some ten milliseconds): each call makes one, of the next channel that is due.
    */
   look(t: number): Values;
   clear(): void;
@@ -87,7 +87,7 @@ export function channelScale(options: ChannelScaleOptions): ChannelScale {
         fitted = one.turn(Math.floor(next / kinds.length), t);
         next = (next + 1) % (kinds.length * channels);
       }
-      return Object.assign({}, ...kinds.map((one, k) => one.look(names[k] ?? '')));
+      return Object.assign({}, ...kinds.map((one, k) => one.look(names[k] ?? '', t)));
     },
     clear() {
       for (const one of kinds) one.clear();

@@ -26,10 +26,11 @@ export interface ScaleWindows {
   /** Looks after one channel; true where that took a fit. `t` in microseconds since 1970. */
   turn(channel: number, t: number): boolean;
   /**
-   * NAME and NAME_change (relative to the reference) by channel where one is new, each with the time at which its window closed; NAMEs, a
-   * word of SCALE_WORDS, and NAME_channels, a sentence, always. Before its first window closes a channel has what that gives so far.
+   * NAME and NAME_change (relative to the reference) by channel, each with the time at which its window closed: once all are new, or some
+   * are and ten seconds have passed. NAMEs, a word of SCALE_WORDS, and NAME_channels, a sentence, always. Before its first window closes a
+   * channel has what that gives so far. `t` as in turn().
    */
-  look(name: string): Values;
+  look(name: string, t: number): Values;
   /** What comes now is right: all that was is forgotten. */
   clear(): void;
 }
@@ -44,6 +45,8 @@ const FIRST = 500;
 const [LEAST, MOST] = [1.1, 4];
 /** Windows without a value, one after the other, after which it is lost. */
 const LOST = 2;
+/** Microseconds after which values are given though some channels have no new one: a list holds all of them. */
+const PATIENCE = 10e6;
 const LEARNING: Drift = { state: 'learning', reference: Number.NaN, sigma: Number.NaN, change: Number.NaN, significance: Number.NaN };
 const NOT_YET = bad('too few pulses yet');
 const NO_PULSE = 'no pulse';
@@ -56,6 +59,8 @@ interface Channel {
   /** Pulses with which it is fitted next. */
   due: number;
   found: Measured<'1'>;
+  /** Not given yet. The next window closes only after that. */
+  news: boolean;
   last: Drift;
   /** Windows with pulses and without a value, one after the other. */
   without: number;
@@ -76,12 +81,12 @@ export function scaleWindows(channels: number, options: Axis & WindowOptions, fi
   const { within = 0.005, longest = 600, change = 0.03 } = options;
   const fresh = (): Channel => ({
     watch: driftWatch({ relative: change, learn: LEARN, sigmas: SIGMAS }),
-    ...{ begin: undefined, due: FIRST, found: NOT_YET, last: LEARNING, without: 0, closed: false, since: 0 },
+    ...{ begin: undefined, due: FIRST, found: NOT_YET, news: true, last: LEARNING, without: 0, closed: false, since: 0 },
   });
   const spectra = Array.from({ length: channels }, () => histogram(options));
   const hits = new Float64Array(channels);
   const all = Array.from({ length: channels }, fresh);
-  let news = true;
+  let given = Number.NEGATIVE_INFINITY;
 
   function close(c: number, one: Channel, found: Measured<'1'>, t: number): void {
     const before = stateOf(one);
@@ -95,7 +100,7 @@ export function scaleWindows(channels: number, options: Axis & WindowOptions, fi
     hits[c] = 0;
     one.begin = t;
     one.closed = true;
-    news = true;
+    one.news = true;
   }
 
   return {
@@ -103,7 +108,7 @@ export function scaleWindows(channels: number, options: Axis & WindowOptions, fi
     hits,
     turn(c, t) {
       const one = all[c];
-      if (!one) return false;
+      if (!one || (one.closed && one.news)) return false;
       one.begin ??= t;
       const n = hits[c] as number; // c < channels
       const over = t - one.begin >= 1e6 * longest;
@@ -122,20 +127,23 @@ export function scaleWindows(channels: number, options: Axis & WindowOptions, fi
       one.due = n * (Number.isNaN(needed) ? 2 : Math.min(MOST, Math.max(LEAST, needed)));
       if (!one.closed) {
         one.found = { ...found, t };
-        news = true;
+        one.news = true;
       }
       return true;
     },
-    look(name) {
-      const numbers = news ? { [name]: all.map(({ found }) => found), [`${name}_change`]: all.map(changeOf) } : {};
-      news = false;
+    look(name, t) {
+      const now = all.every(({ news }) => news) || (t - given >= PATIENCE && all.some(({ news }) => news));
+      const numbers = now ? { [name]: all.map(({ found }) => found), [`${name}_change`]: all.map(changeOf) } : {};
+      if (now) {
+        given = t;
+        for (const one of all) one.news = false;
+      }
       return { ...numbers, [`${name}s`]: word(all), [`${name}_channels`]: sentence(all) };
     },
     clear() {
       for (const h of spectra) emptied(h);
       hits.fill(0);
       for (const c of all.keys()) all[c] = fresh();
-      news = true;
     },
   };
 }
