@@ -73,6 +73,11 @@ export function replayWords(head: string, r: Replayed, seconds: number): string 
       '\nnot made again, and so not compared\n',
       list(r.taken.map(({ channel, why, count: times }) => `  ${channel}: ${count(times, 'reading')}: ${why}`)),
     );
+  if (x.unjudged > 0)
+    out.push(
+      ...(r.taken.length > 0 ? [] : ['\n']),
+      `  ${count(x.unjudged, 'exchange')} ${x.unjudged === 1 ? 'is' : 'are'} not judged, because their talk began in what is lost\n`,
+    );
   out.push(lostWords(r));
   return out.join('');
 }

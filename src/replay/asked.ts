@@ -1,7 +1,7 @@
 /** The exchanges of a session: each answers the talk that asked it, and what of it is not as it was is noted. */
 import type { VirtualClock } from '../clock.ts';
 import type { OrderEntry } from '../entry.ts';
-import { type Recorded, shownHex } from './player.ts';
+import { type Recorded, shownHex, UNJUDGED } from './player.ts';
 import type { Difference } from './replayed.ts';
 import { Schedule } from './schedule.ts';
 import type { Line, Seating } from './seats.ts';
@@ -29,6 +29,8 @@ export class Asked {
   readonly #none = new Schedule();
   readonly #differences = new Map<string, Difference>();
   total = 0;
+  /** Of talks that may have begun in what is lost. */
+  unjudged = 0;
   checked = 0;
 
   constructor(options: AskedOptions) {
@@ -37,6 +39,12 @@ export class Asked {
 
   get differences(): readonly Difference[] {
     return [...this.#differences.values()];
+  }
+
+  /** Exchanges are missing between those that have been foreseen and the next. */
+  hole(): void {
+    for (const { schedule } of this.#o.seating.lines) schedule.hole();
+    this.#none.hole();
   }
 
   /** What is known before its turn: where its talk began. */
@@ -72,7 +80,8 @@ export class Asked {
     if (x.came !== undefined) advance(clock, x.came);
     const otherwise = player.exchange(x, known, told);
     schedule.ended();
-    if (otherwise) this.#differ(x, otherwise.what, otherwise.channels);
+    if (otherwise === UNJUDGED) this.unjudged++;
+    else if (otherwise) this.#differ(x, otherwise.what, otherwise.channels);
   }
 
   /** Its reply as the raw bytes have it, where they have it. */

@@ -2,6 +2,7 @@
 import type { Exchange, Job } from '../exchange.ts';
 import type { Kinds } from '../reading.ts';
 import type { Recorded } from './player.ts';
+import type { Told } from './tape.ts';
 
 /** A talk that is under way. */
 export interface Open {
@@ -11,6 +12,9 @@ export interface Open {
   /** The exchange by which that was asked, where it is known. */
   asks?: Recorded;
   readonly gives: Kinds;
+  /** After a loss: what it has heard so far. */
+  heard?: { readonly x: Recorded; readonly told: Told | undefined }[];
+  /** It has come to its end, or nobody listens to it any more. */
   over: boolean;
 }
 

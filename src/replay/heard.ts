@@ -31,7 +31,8 @@ export class Heard {
   }
 
   /** Takes what came by itself until it has given this channel. */
-  async reading(r: Reading, slot: Slot, { lines }: Seat, roles: readonly string[]): Promise<void> {
+  async reading(r: Reading, slot: Slot, { player, lines }: Seat, roles: readonly string[]): Promise<void> {
+    if (player.lossy && r.quality !== 'bad') player.running = true; // that it is there may have been said in what is lost
     await this.#hear(r, slot, lines, roles);
     const holes = roles.reduce((n, role) => n + (lines.get(role)?.tape.holes ?? 0), 0);
     const spent = slot.made.length === 0 && roles.some((role) => lines.get(role)?.tape.spent);

@@ -1,7 +1,8 @@
 /** Meets what replay makes with what the recording has: reading by reading, channel by channel, and on into the derivations. */
 import type { Graph } from '../graph.ts';
 import type { Reading } from '../reading.ts';
-import { type Comparison, nameOf, type Tally } from './compare.ts';
+import { type Comparison, lineOf, nameOf, type Tally } from './compare.ts';
+import { REMEMBERED } from './doubt.ts';
 import { type Form, isPlain, type PlainReadings, ValueJson } from './plain-reading.ts';
 import type { Player } from './player.ts';
 
@@ -14,6 +15,8 @@ export interface TakenOver {
 
 interface Made {
   readonly reading: Reading;
+  /** Why it is not judged. */
+  readonly doubt: string | undefined;
   /** The message of the session that it was made of, counted. */
   readonly event: number;
   fed: boolean;
@@ -27,6 +30,8 @@ interface Owner {
   origin: Reading['origin'] | undefined;
   /** What it has made, a derivation takes, and nothing has heard yet. */
   readonly unheard: Made[];
+  /** Channels of a derivation that are not the same yet after a loss. */
+  readonly unlike: Set<Slot>;
 }
 
 /** One channel or index: what was made and has not met its recorded reading yet. */
@@ -39,6 +44,10 @@ export interface Slot {
   readonly made: Made[];
   /** Readings so far. */
   seq: number;
+  /** Of a derivation: its last value since a loss. */
+  before: unknown;
+  /** The last that was judged was another one than then. */
+  differs: boolean;
   /** Losses of the session up to which it is in step; -1 after a hole in the bytes that it comes from. */
   clean: number;
   /** Of those bytes: holes so far. */
@@ -90,7 +99,19 @@ export class Match {
       const owner = this.#owner(r.from.slice(0, at));
       const wanted = this.#options.wanted.has(r.from);
       const channel = r.from.slice(at + 1);
-      slot = { owner, channel, wanted, made: [], seq: 0, clean: 0, holes: 0, tally: undefined, json: new ValueJson() };
+      slot = {
+        owner,
+        channel,
+        wanted,
+        made: [],
+        seq: 0,
+        before: undefined,
+        differs: false,
+        clean: 0,
+        holes: 0,
+        tally: undefined,
+        json: new ValueJson(),
+      };
       this.#slots.set(name, slot);
     }
     return slot;
@@ -99,15 +120,15 @@ export class Match {
   #owner(name: string): Owner {
     let owner = this.#owners.get(name);
     if (!owner) {
-      owner = { name, derived: this.#options.derived.has(name), origin: undefined, unheard: [] };
+      owner = { name, derived: this.#options.derived.has(name), origin: undefined, unheard: [], unlike: new Set() };
       this.#owners.set(name, owner);
     }
     return owner;
   }
 
   /** A player has made this. */
-  made(reading: Reading): void {
-    const made: Made = { reading, event: this.event, fed: false };
+  made(reading: Reading, doubt: string | undefined): void {
+    const made: Made = { reading, doubt, event: this.event, fed: false };
     const slot = this.slot(reading);
     slot.made.push(made);
     if (slot.wanted) slot.owner.unheard.push(made);
@@ -118,7 +139,7 @@ export class Match {
     if (slot.made.length === 0 || slot.clean < this.losses || slot.seq !== plain.seq) return false;
     const [made] = slot.made;
     const { quality, t, index } = made.reading;
-    if (quality !== 'good' || index !== undefined || !(t === plain.t || Number.isNaN(t))) return false;
+    if (made.doubt !== undefined || quality !== 'good' || index !== undefined || !(t === plain.t || Number.isNaN(t))) return false;
     const { value, sigma, why } = made.reading;
     if (sigma !== undefined || why !== undefined || !isPlain(value) || !plain.is(value, slot.json)) return false;
     slot.tally ??= this.#comparison.tally(form);
@@ -152,19 +173,28 @@ export class Match {
       const { made } = found;
       const today = this.#today(made, slot, Number.isNaN(made.reading.t) ? r.t : made.reading.t, seq, r.origin);
       if (!owner.derived) this.#hearBefore(owner, made);
-      let same = true;
-      // After a loss a derivation's state is another one than it was: what it makes then is not compared before it is the same again.
-      if ((owner.derived || slot.clean < 0) && slot.clean < this.losses && !alike(r, today))
-        this.takeOver(r, slot.clean < 0 ? 'made of bytes that are lost' : 'made of readings that are lost');
-      else {
-        same = this.#comparison.pair(r, today);
-        if (same) slot.clean = this.losses;
+      const unjudged = this.#unjudged(made, slot, player);
+      if (unjudged !== undefined && lineOf(r) !== lineOf(today)) {
+        this.takeOver(r, unjudged);
+        player?.met(slot.channel, false);
+        if (owner.derived) owner.unlike.add(slot);
+        // What was measured is heard as it was then; a derivation goes on with what it makes.
+        this.#see?.(owner.derived ? today : r, owner.derived);
+        this.#feed(owner.derived ? today : r, made, slot);
+        return;
       }
+      const same = this.#comparison.pair(r, today);
+      slot.differs = !same;
+      if (same) owner.unlike.delete(slot);
+      if (same && slot.clean < this.losses && this.#proves(r, slot)) slot.clean = this.losses;
+      player?.met(slot.channel, same);
       this.#see?.(today, !same || owner.derived);
       this.#feed(today, made, slot);
       return;
     }
-    if (slot.clean < this.losses) this.takeOver(r, 'what it was made of is lost');
+    const cut = player?.met(slot.channel, false);
+    if (cut !== undefined) this.takeOver(r, cut);
+    else if (slot.clean < this.losses) this.takeOver(r, 'what it was made of is lost');
     else if (owner.derived) this.#comparison.absent(r);
     else if (!player) this.takeOver(r, `the rig has nothing that is called "${owner.name}"`);
     else if (r.quality === 'bad') {
@@ -177,6 +207,28 @@ export class Match {
     }
     if (!owner.derived) this.#feed(r, undefined, slot);
     this.#see?.(r, false);
+  }
+
+  /** A derivation may say for a while what it has said before, or that there is nothing to say: a new value that is the same is a proof. */
+  #proves(r: Reading, slot: Slot): boolean {
+    if (!slot.owner.derived) return true;
+    if (r.quality === 'bad') return false;
+    const { before } = slot;
+    slot.before = r.value;
+    return before !== undefined && before !== r.value;
+  }
+
+  /**
+   * Why a reading that is not as it was then is not judged; undefined where it is. After a loss the state of a derivation or of a driver is
+   * another one than it was: what it makes then is not compared before it is the same again.
+   */
+  #unjudged({ doubt, reading }: Made, slot: Slot, player: Player | undefined): string | undefined {
+    if (slot.differs) return undefined; // it was another one before anything was lost
+    if (slot.clean < 0) return slot.clean < this.losses ? 'made of bytes that are lost' : undefined;
+    if (slot.clean >= this.losses && doubt === undefined && slot.owner.unlike.size === 0) return undefined;
+    if (slot.owner.derived) return 'made of readings that are lost';
+    // What came by itself is made of the raw bytes, where all of them are there.
+    return player && player.streamRoles(slot.channel).length > 0 && !Number.isNaN(reading.t) ? undefined : (doubt ?? REMEMBERED);
   }
 
   /** A recorded trace whose numbers are lost: the one that was made is heard in its place; where none was, what is derived of it is lost. */
@@ -201,14 +253,14 @@ export class Match {
     const same = slot.made.findIndex(({ reading: { t } }) => t === r.t || Number.isNaN(t));
     const at = same >= 0 ? same : slot.made.length > 0 && slot.made[0].reading.t < r.t && r.quality !== 'bad' ? 0 : -1;
     if (at < 0) return undefined;
-    for (const { reading } of slot.made.splice(0, at)) this.#extra(reading, slot);
+    for (const one of slot.made.splice(0, at)) this.#extra(one, slot);
     const [made] = slot.made.splice(0, 1);
     return { made };
   }
 
-  #extra(reading: Reading, slot: Slot): void {
+  #extra({ reading, doubt }: Made, slot: Slot): void {
     // What came while the instrument was not trusted was not read then; and of what is lost the recording says nothing.
-    if (slot.clean < this.losses) this.takeOver(reading, 'made again; the recorded one is lost', true);
+    if (slot.clean < this.losses || doubt !== undefined) this.takeOver(reading, 'made again; the recorded one is lost', true);
     else {
       const today = { ...reading, origin: slot.owner.origin ?? reading.origin } as Reading; // of the kind that it was
       this.#comparison.extra(today);
@@ -233,7 +285,7 @@ export class Match {
     if (made?.fed) return;
     if (made) made.fed = true;
     if (slot && !slot.wanted) return;
-    for (const one of this.#derive(reading)) this.slot(one).made.push({ reading: one, event: this.event, fed: true });
+    for (const one of this.#derive(reading)) this.slot(one).made.push({ reading: one, doubt: undefined, event: this.event, fed: true });
   }
 
   /** `made`: made today, and not in the recording. */
@@ -248,13 +300,9 @@ export class Match {
   /** What was made and never met: the last of a session that was cut has no reading any more. */
   leftOver(ended: boolean): void {
     for (const slot of this.#slots.values())
-      for (const { reading } of slot.made.splice(0)) {
-        if (ended) this.#extra(reading, slot);
-        else this.takeOver(reading, 'made again; the session ends before its recorded one', true);
+      for (const one of slot.made.splice(0)) {
+        if (ended) this.#extra(one, slot);
+        else this.takeOver(one.reading, 'made again; the session ends before its recorded one', true);
       }
   }
 }
-
-/** In all that a reader sees, but for its number. */
-const alike = (a: Reading, b: Reading): boolean =>
-  a.t === b.t && a.quality === b.quality && a.why === b.why && (a.quality === 'bad' || b.quality === 'bad' || a.value === b.value);

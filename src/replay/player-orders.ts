@@ -35,6 +35,11 @@ export class PlayerOrders {
     return all.findLast(({ safe }) => safe) ?? all.at(-1);
   }
 
+  /** Those under way: whether and when they end is not known. */
+  forget(): void {
+    this.#orders.length = 0;
+  }
+
   #next(): void {
     let busy = false;
     for (const one of this.#orders) {

@@ -10,6 +10,7 @@ import type { Kinds, Reading, Values } from '../reading.ts';
 import { actor, here, Refused, type Talk } from '../talk.ts';
 import { begun, type Outcome, runTalk } from '../talk-run.ts';
 import { Asking, type Open } from './asking.ts';
+import { Doubt } from './doubt.ts';
 import { hex, isHex, shownHex, unhex } from './hex.ts';
 import { PlayerBody } from './player-body.ts';
 import { type Placed, PlayerOrders } from './player-orders.ts';
@@ -45,7 +46,10 @@ export interface Numbering {
   offset: number;
 }
 
+/** Nothing is said of an exchange whose talk began in what is lost. */
+export const UNJUDGED: Otherwise = { what: 'not judged', channels: [] };
 const NOT_KNOWN = Number.NaN; // a time that only the host's clock knew: the recording tells it
+const TURNS = 16; // talks after which a driver that asks in turn asks the same again
 const MOST_KEPT = 1000; // questions
 const MOST = 4; // numbers by which a question that could not be encoded may have moved those after it
 const faultOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
@@ -59,8 +63,8 @@ export interface PlayerOptions {
   readonly origin: Reading['origin'];
   /** The recording's time, by which talks wait. */
   readonly clock: Clock;
-  /** `t` is not a number where only the host's clock knew it. */
-  readonly reading: (r: Reading) => void;
+  /** `t` is not a number where only the host's clock knew it. `doubt`: why it is not judged. */
+  readonly reading: (r: Reading, doubt: string | undefined) => void;
 }
 
 export class Player {
@@ -82,6 +86,11 @@ export class Player {
   #refused: string | undefined;
   /** It has identified itself since its link was last distrusted: what it sends by itself is read. */
   running = false;
+  /** Something of the session is lost: what said that it is there may be, and orders. */
+  lossy = false;
+  /** Since exchanges were lost. */
+  #doubt: Doubt | undefined;
+  #doubtful: string | undefined;
 
   constructor(options: PlayerOptions) {
     const { name, model, origin } = options;
@@ -93,7 +102,7 @@ export class Player {
     this.#askers = Object.fromEntries(this.#roles.map((role) => [role, actor(role)])) as Actors<Links>; // one per role
     // When a reply is read or a value given, only the recording knows.
     this.#clock = { ...options.clock, now: () => NOT_KNOWN };
-    this.#giver = giver(name, origin, () => NOT_KNOWN, { reading: options.reading });
+    this.#giver = giver(name, origin, () => NOT_KNOWN, { reading: (r) => options.reading(r, this.#doubtful) });
     this.#facts = new PlayerBody(name, undefined);
     // One that asks nothing to know itself is there at once.
     const first = this.#identify();
@@ -129,6 +138,25 @@ export class Player {
     return true;
   }
 
+  /** Exchanges are missing here: the talks under way cannot be followed to their ends. */
+  hole(): void {
+    this.lossy = true;
+    this.#doubt = new Doubt();
+    for (const open of [...this.#open]) this.#leave(open);
+    this.#orders.forget();
+  }
+
+  /** A recorded reading, and whether just that was made. Why it is not judged, where the talk that it ends is in doubt. */
+  met(channel: string, same: boolean): string | undefined {
+    const doubt = this.#doubt;
+    const by = doubt?.latest;
+    if (!doubt || by === undefined) return undefined;
+    const why = doubt.why(by);
+    if (why === undefined || !(channel in (this.#facts.talked(by).poll?.gives ?? {}))) return undefined;
+    doubt.ended(by, same);
+    return why;
+  }
+
   /** One recorded exchange, and the talk that it belongs to, where that is known. `told`: its reply as the raw bytes have it. */
   exchange(x: Recorded, known: Open | undefined, told: Told | undefined): Otherwise | undefined {
     if (x.by === 'proof') return this.#proof(x);
@@ -136,6 +164,9 @@ export class Player {
     const open = known?.job ? known : (this.going(x) ?? this.fresh(x));
     // Where its identity is lost, its readings are named; where it is refused today, that is another thing than then.
     if (!open && !this.#body && this.#refused === undefined) return undefined;
+    if (this.#doubt) this.#doubt.latest = x.by;
+    if (this.#doubt?.why(x.by) !== undefined) return this.#doubted(this.#doubt, x, open, told);
+    if (!open && this.lossy && this.#isOrder(x.by)) return UNJUDGED; // that it was given is lost
     if (!open) return { what: this.#whyNone(x.by), channels: this.channelsOf(x.by) };
     const { job } = open;
     if (!job) return { what: `asks nothing today, and asked ${shownHex(x.sent)} then`, channels: this.channelsOf(x.by) };
@@ -145,6 +176,71 @@ export class Player {
     const unread = this.#answer(job, x, told);
     const what = asks === undefined ? unread : `asks ${shownHex(asks)} today, and asked ${shownHex(x.sent)} then`;
     return what === undefined ? undefined : { what, channels: this.channelsOf(x.by) };
+  }
+
+  /** An exchange whose talk may have begun in what is lost, or asks what it remembers of it: it is answered, and not judged. */
+  #doubted(doubt: Doubt, x: Recorded, found: Open | undefined, told: Told | undefined): Otherwise | undefined {
+    const begins = doubt.begins(x.by);
+    if (doubt.why(x.by) === undefined) return this.exchange(x, found, told);
+    const isFirst = begins === 'known' || begins === 'assumed';
+    let open = found;
+    if (isFirst ? open?.heard : begins === undefined && !this.#asks(open, x)) {
+      // It is the first of a talk, or asks something else than the one that seemed to be under way: another begins with it, if any does.
+      const again = open?.heard;
+      for (const one of this.#open.filter(({ by }) => by === x.by)) this.#leave(one);
+      open = again && this.fresh(x);
+    } else if (begins === 'goes on' && !open?.heard) {
+      if (open) this.#leave(open); // today's has come to its end before
+      open = undefined;
+    }
+    if (open && !this.#asks(open, x)) {
+      if (isFirst || begins === 'goes on') open = this.#turned(open, x);
+      if (!this.#asks(open, x) && (begins === undefined || begins === 'assumed')) this.#leave(open);
+    }
+    const job = open?.over ? undefined : open?.job;
+    if (!open || !job) {
+      doubt.answered(x.by, false, false);
+      return UNJUDGED;
+    }
+    const asked = this.#asks(open, x);
+    this.#hear(open, job, x, told);
+    doubt.answered(x.by, asked, open.over);
+    if (open.over && asked && isFirst && this.#facts.talked(x.by).poll === undefined) doubt.prove(x.by);
+    return undefined;
+  }
+
+  #asks(open: Open | undefined, x: Recorded): boolean {
+    return open?.job !== undefined && this.#isAsked(open.job, x);
+  }
+
+  #hear(open: Open, job: Job, x: Recorded, told: Told | undefined): string | undefined {
+    open.job = undefined;
+    open.asks = undefined;
+    open.heard ??= [];
+    open.heard.push({ x, told });
+    return this.#answer(job, x, told);
+  }
+
+  /** A driver that asks one thing after the other, talk by talk, is brought on to the one that asked this; the same talk where none does. */
+  #turned(open: Open, x: Recorded): Open {
+    if (!this.#facts.talked(x.by).poll) return open;
+    for (let turn = 0; turn < TURNS; turn++) {
+      const other = this.fresh(x);
+      for (const before of open.heard ?? []) {
+        if (!other?.job || !this.#asks(other, before.x)) break;
+        this.#hear(other, other.job, before.x, before.told);
+      }
+      if (other && (other.heard?.length ?? 0) === (open.heard?.length ?? 0) && this.#asks(other, x)) {
+        this.#leave(open);
+        return other;
+      }
+      if (other) this.#leave(other);
+    }
+    return open;
+  }
+
+  #isOrder(by: string): boolean {
+    return by.startsWith('order:') && this.#body?.commands?.[by.slice('order:'.length)] !== undefined;
   }
 
   /** An order's intent, or its end. */
@@ -268,15 +364,27 @@ export class Player {
         roles,
         within: this.#model.within,
         clock: this.#clock,
-        give: (values) => this.#giver.give(this.#body?.gives ?? {}, values as Values<Kinds>, NOT_KNOWN, undefined),
+        give: (values) => {
+          if (!open.over) this.#giver.give(this.#body?.gives ?? {}, values as Values<Kinds>, NOT_KNOWN, undefined);
+        },
       },
       (outcome) => {
+        if (open.over) return;
         open.over = true;
         this.#drop(open);
+        this.#doubtful = this.#doubt?.why(by);
         done(outcome);
+        this.#doubtful = undefined;
       },
     );
     return open;
+  }
+
+  /** Nobody listens to it any more. */
+  #leave(open: Open): void {
+    open.over = true;
+    open.job = undefined;
+    this.#drop(open);
   }
 
   #drop(open: Open): void {

@@ -50,6 +50,8 @@ export async function replay(options: ReplayOptions): Promise<Replayed> {
 
 /** A chunk whose turn has not come, and its exchanges, which are looked at before; undefined where one cannot be read. */
 interface Coming {
+  /** Exchanges are missing in it or before it. */
+  readonly hole: boolean;
   readonly messages: readonly ChunkMessage[];
   readonly exchanges: readonly (Recorded | undefined)[];
 }
@@ -59,6 +61,7 @@ interface Topic {
   readonly name: string;
   readonly is: 'readings' | 'exchanges' | 'other' | 'trend';
   expected: number;
+  foreseen: number;
 }
 
 /** What stands behind the form of a plain reading. */
@@ -84,7 +87,7 @@ class Replay {
   readonly #topics = new Map<string, Topic>();
   /** The topic that came last, and its channel. */
   #channel: Channel | undefined;
-  #topic: Topic = { name: '', is: 'other', expected: 0 };
+  #topic: Topic = { name: '', is: 'other', expected: 0, foreseen: 0 };
   readonly #traces: Messages;
   readonly #calibrations: Messages;
   #waits: Promise<void> | undefined;
@@ -109,7 +112,7 @@ class Replay {
       see: see && ((reading, anew) => this.#see(see(reading, anew))),
     });
     const clock = virtualClock(0);
-    this.#seating = seated({ folder, rig, catalogue, clock, reading: (r) => this.#match.made(r), onTrouble });
+    this.#seating = seated({ folder, rig, catalogue, clock, reading: (r, doubt) => this.#match.made(r, doubt), onTrouble });
     this.#heard = new Heard(this.#seating, this.#match, clock);
     this.#asked = new Asked({
       seating: this.#seating,
@@ -125,11 +128,18 @@ class Replay {
     const onTrouble = (trouble: Trouble): void => this.#troubled(trouble);
     for await (const { messages } of chunksFrom(this.#options.folder, undefined, { ended: true, onTrouble })) {
       const exchanges: (Recorded | undefined)[] = [];
+      let hole = false;
       for (const m of messages) {
-        if (this.#topicOf(m).is === 'exchanges') exchanges.push(this.#foresee(m));
+        const topic = this.#topicOf(m);
+        if (topic.is === 'exchanges') {
+          if (m.sequence > topic.foreseen) this.#asked.hole();
+          hole ||= m.sequence > topic.foreseen;
+          topic.foreseen = m.sequence + 1;
+          exchanges.push(this.#foresee(m));
+        }
         if (m.t > last) last = m.t;
       }
-      ahead.push({ messages, exchanges });
+      ahead.push({ messages, exchanges, hole });
       while (ahead.length > 0 && ((ahead[0].messages.at(-1)?.t ?? 0) < last - AHEAD || ahead.length > MOST_AHEAD))
         await this.#take(ahead.shift());
     }
@@ -151,7 +161,7 @@ class Replay {
     let topic = this.#topics.get(name);
     if (!topic) {
       const is = name === 'readings' || name === 'exchanges' ? name : name.startsWith('trend-') ? 'trend' : 'other';
-      topic = { name, is, expected: 0 };
+      topic = { name, is, expected: 0, foreseen: 0 };
       this.#topics.set(name, topic);
     }
     this.#channel = channel;
@@ -161,6 +171,7 @@ class Replay {
 
   async #take(coming: Coming | undefined): Promise<void> {
     let exchange = 0;
+    if (coming?.hole) for (const { player } of this.#seating.seats.values()) player.hole();
     for (const message of coming?.messages ?? []) {
       const topic = this.#topicOf(message);
       this.#count(topic, message.sequence);
@@ -222,6 +233,7 @@ class Replay {
     const key = JSON.stringify([trouble.part, trouble.offset, trouble.kind]);
     if (!this.#told.has(key)) this.#trouble.push(trouble);
     this.#told.add(key);
+    for (const { player } of this.#seating.seats.values()) player.lossy = true;
   }
 
   #lose(what: string, count: number): void {
@@ -234,6 +246,7 @@ class Replay {
     topic.expected = sequence + 1;
     if (missing <= 0) return;
     this.#lose(topic.name, missing);
+    for (const { player } of this.#seating.seats.values()) player.lossy = true;
     if (topic.is === 'readings' || topic.is === 'exchanges' || topic.name === 'orders') this.#match.losses++;
   }
 
@@ -306,7 +319,7 @@ class Replay {
 
   #result(): Replayed {
     const { identical, changed, missing, more } = this.#comparison;
-    const { differences, total, checked } = this.#asked;
+    const { differences, total, checked, unjudged } = this.#asked;
     const { taken, host } = this.#match;
     // Where nothing at all could be compared, nothing is the same.
     const nothing = identical === 0 && this.#recorded > host;
@@ -324,7 +337,7 @@ class Replay {
       },
       hash: this.#comparison.hashes(),
       changes: this.#comparison.changes(),
-      exchanges: { total, checked, differences },
+      exchanges: { total, checked, unjudged, differences },
       taken,
       lost: Object.fromEntries(this.#lost),
       trouble: this.#trouble,

@@ -30,7 +30,14 @@ export interface Replayed {
   /** SHA-256 of all readings, of the recording and of today. */
   readonly hash: { readonly recorded: string; readonly today: string };
   readonly changes: readonly Changed[];
-  readonly exchanges: { readonly total: number; readonly checked: number; readonly differences: readonly Difference[] };
+  readonly exchanges: {
+    readonly total: number;
+    /** Against the raw bytes. */
+    readonly checked: number;
+    /** Not judged, because their talk began in what is lost. */
+    readonly unjudged: number;
+    readonly differences: readonly Difference[];
+  };
   readonly taken: readonly TakenOver[];
   /** Messages whose numbers are missing, by topic. */
   readonly lost: Readonly<Record<string, number>>;

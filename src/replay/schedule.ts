@@ -18,11 +18,17 @@ export class Schedule {
   /** The same in the order of the recording. */
   readonly #recorded: Entry[] = [];
   #seen = 0;
+  #hole = Number.NEGATIVE_INFINITY;
   #ended = 0;
+
+  /** Exchanges are missing here: what comes was asked for behind this place, as far as can be known. */
+  hole(): void {
+    this.#hole = this.#seen;
+  }
 
   /** An exchange that is still to come; in the order of the recording. */
   foresee(x: Recorded, player: Player): void {
-    const start = this.#seen++ - (x.behind ?? 0);
+    const start = Math.max(this.#hole, this.#seen++ - (x.behind ?? 0));
     if (x.nth === undefined) return; // a proof, or a session that does not tell: it begins when its turn comes
     const entry: Entry = { x, player, start, gone: false };
     this.#recorded.push(entry);

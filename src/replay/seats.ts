@@ -33,7 +33,8 @@ export interface SeatingOptions {
   readonly rig: Rig;
   readonly catalogue: Catalogue;
   readonly clock: Clock;
-  readonly reading: (r: Reading) => void;
+  /** `doubt`: why it is not judged. */
+  readonly reading: (r: Reading, doubt: string | undefined) => void;
   readonly onTrouble: (trouble: Trouble) => void;
 }
 
