@@ -58,7 +58,8 @@ function answers(reply: string, ...questions: readonly string[]): readonly strin
   const plain = (h: string) => h.toUpperCase().replace(/[\d?]/g, '');
   return parts.map((part, i) => {
     const came = header(part);
-    if (came !== undefined && plain(came) !== plain(questions[i])) throw new Garbled(`${came} came for ${questions[i]}`);
+    if (came !== undefined && `${came}?` !== questions[i] && plain(came) !== plain(questions[i]))
+      throw new Garbled(`${came} came for ${questions[i]}`);
     return bare(part).trim();
   });
 }

@@ -13,6 +13,7 @@ import {
   type Takes,
   type Talk,
   terminator,
+  type Values,
 } from '../src/instrument.ts';
 import { celsius, percent, type Unit } from '../src/units.ts';
 
@@ -45,6 +46,8 @@ const BITS = Object.entries(STATUS);
 // fromEntries forgets the keys: they are those of STATUS.
 const each = <T>(of: (bit: number) => T): Per<T> => Object.fromEntries(BITS.map(([n, bit]) => [n, of(bit)])) as Per<T>;
 
+const NONE = each(() => false);
+
 /** What a reply says; for an error reply a bad value with the laser's own words. */
 const said = <T>(reply: string, of: (text: string) => T) => {
   const why = refusal(reply);
@@ -52,9 +55,12 @@ const said = <T>(reply: string, of: (text: string) => T) => {
 };
 
 /** What a reply to STA says, flag by flag. */
-function flags(reply: string) {
+function flags(reply: string): Values<Per<'flag'>> {
   const word = said(reply, statusWord);
-  return each((bit) => (typeof word === 'number' ? Math.floor(word / 2 ** bit) % 2 === 1 : word));
+  if (typeof word !== 'number') return each(() => word);
+  const all: Record<string, boolean> = { ...NONE };
+  for (const [name, bit] of BITS) all[name] = ((word >>> bit) & 1) === 1;
+  return all as Per<boolean>; // the names are those of NONE
 }
 
 function statusWord(text: string): number {

@@ -46,9 +46,9 @@ export interface DeadmanTell {
  * CRC-16/IBM-3740 (polynomial 0x1021, initial value 0xFFFF, not reflected, no final inversion; also known as CRC-16/CCITT-FALSE).
  * Its check value, of "123456789", is 0x29B1 (G. Cook, Catalogue of parametrised CRC algorithms).
  */
-export function crc16ccitt(bytes: Uint8Array): number {
+export function crc16ccitt(bytes: Uint8Array, from = 0, to = bytes.length): number {
   let crc = 0xffff;
-  for (let i = 0; i < bytes.length; i++) crc = ((crc << 8) & 0xffff) ^ TABLE[(crc >> 8) ^ bytes[i]];
+  for (let i = from; i < to; i++) crc = ((crc << 8) & 0xffff) ^ TABLE[(crc >> 8) ^ bytes[i]];
   return crc;
 }
 
@@ -73,7 +73,7 @@ function line(start: string, body: string, longest: number): Uint8Array {
   if (body.length + 5 > longest) throw new Unsendable(`${JSON.stringify(body)} is longer than a line of ${longest} bytes`);
   const bytes = fromLatin1(`${start}${body}*0000\n`);
   const sum = body.length + 2;
-  const crc = crc16ccitt(bytes.subarray(1, sum - 1));
+  const crc = crc16ccitt(bytes, 1, sum - 1);
   for (let i = 0; i < 4; i++) bytes[sum + i] = digit(crc, i);
   return bytes;
 }
@@ -100,10 +100,9 @@ function framed<M>(start: number, longest: number, read: (body: string) => M | u
   const body = (): Uint8Array | undefined => {
     const star = n - 5;
     if (star < 1 || held[star] !== STAR) return undefined;
-    const bytes = held.subarray(1, star);
-    const crc = crc16ccitt(bytes);
+    const crc = crc16ccitt(held, 1, star);
     for (let i = 0; i < 4; i++) if (held[star + 1 + i] !== digit(crc, i)) return undefined;
-    return bytes;
+    return held.subarray(1, star);
   };
 
   const judge = (said: (M | Fault)[]): void => {
@@ -156,24 +155,27 @@ function readAsk(body: string): DeadmanAsk | undefined {
 }
 
 function readTell(body: string): DeadmanTell | undefined {
-  const [, n, word = '', outcome, d, b, k, r, s, timeout, left, trip, uptime, reset, more] = TELL.exec(body) ?? [];
-  if (n === undefined || Number(n) > 0xffff || Number(uptime) > 0xffffffff) return undefined;
-  return {
-    n: Number(n),
-    word,
-    outcome: outcome as Outcome, // the expression has let through nothing else; so below
-    door: d === 'D',
-    button: b === 'B',
-    key: k === 'K',
-    relay: r === 'R',
-    shutter: s === 'S',
-    timeout: Number(timeout),
-    left: Number(left),
-    trip: trip as Trip,
-    uptime: Number(uptime),
-    reset: reset as Reset,
-    ...(more === undefined ? {} : { more }),
+  const found = TELL.exec(body);
+  if (!found) return undefined;
+  const n = Number(found[1]);
+  const uptime = Number(found[12]);
+  if (n > 0xffff || uptime > 0xffffffff) return undefined;
+  const m: DeadmanTell = {
+    n,
+    word: found[2],
+    outcome: found[3] as Outcome, // the expression has let through nothing else; so below
+    door: found[4] === 'D',
+    button: found[5] === 'B',
+    key: found[6] === 'K',
+    relay: found[7] === 'R',
+    shutter: found[8] === 'S',
+    timeout: Number(found[9]),
+    left: Number(found[10]),
+    trip: found[11] as Trip,
+    uptime,
+    reset: found[13] as Reset,
   };
+  return found[14] === undefined ? m : { ...m, more: found[14] };
 }
 
 function encodeAsk({ n = 0, word, value }: DeadmanAsk): Uint8Array {
@@ -201,7 +203,7 @@ export function deadman(): Protocol<DeadmanAsk, DeadmanTell> {
     tells: { encode: encodeTell, decoder: () => framed(0x3d, LONGEST_TELL, readTell) },
     fits: (m, q) => (m.n === (q.n ?? 0) && m.word === q.word ? 'answer' : 'late'),
     apart: 'question',
-    number: (q, n) => ({ ...q, n: n % 0x10000 }),
+    number: ({ word, value }, n) => (value === undefined ? { n: n % 0x10000, word } : { n: n % 0x10000, word, value }),
     answers: (m, q) => ({ ...m, n: q.n ?? 0 }),
   };
 }

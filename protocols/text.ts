@@ -60,7 +60,8 @@ export function lines(options: string | LineOptions = {}): Decoder<string> {
   const { terminator = '\n', max = MAX, eightBit = false, parts, maxData = 0 } = given;
   const ends = terminators(terminator);
   const longest = ends[0].length;
-  const lasts = new Set(ends.map((t) => t[t.length - 1]));
+  const lasts = Array.from({ length: 256 }, (_, byte) => ends.some((t) => t[t.length - 1] === byte));
+  const behind = new Map(ends.map((end) => [end, rests(ends, end)]));
   const keep = max + 1;
   const plain = parts ? undefined : plainBytes(ends);
   /** The one byte that ends every line, where there is but one. */
@@ -116,14 +117,14 @@ export function lines(options: string | LineOptions = {}): Decoder<string> {
       text++;
       if (!eightBit && !isText(byte) && n - 1 < odd) odd = n - 1;
     }
-    const after = skip.find((s) => s.length === n && s.every((b, i) => held[i] === b));
+    const after = skip.length > 0 ? skip.find((s) => s.length === n && s.every((b, i) => held[i] === b)) : undefined;
     if (after) {
       clear(rests(skip, after));
       return undefined;
     }
-    if (kind === 'end' || (kind === 'text' && lasts.has(byte))) {
+    if (kind === 'end' || (kind === 'text' && lasts[byte])) {
       const end = ends.find((t) => endsWith(held, n, kind === 'end' ? 0 : dataEnd, t));
-      if (end) return finish(n - end.length, rests(ends, end));
+      if (end) return finish(n - end.length, behind.get(end) ?? NOTHING);
       if (kind === 'end') return finish(n - 1, NOTHING);
     }
     if (text > max + longest || data > maxData) over = true;
