@@ -203,9 +203,7 @@ export function poll<L extends Links, O extends Kinds>(p: {
   readonly resolution?: { readonly [N in keyof O]?: number };
 }): Poll<L, O, MOf<L['main']>> {
   const { ask, ...rest } = p;
-  function* talk(askers: Askers<L>): Talk<MOf<L['main']>> {
-    return yield* main<L>(askers).ask(ask);
-  }
+  const talk = (askers: Askers<L>): Talk<MOf<L['main']>> => main<L>(askers).ask(ask);
   singles.set(talk, { q: ask });
   return { ...rest, talk };
 }

@@ -26,8 +26,17 @@ export type Outcome<R> =
 export const noLink = (role: string): string => `the rig gives no link for "${role}"`;
 
 /** A talk whose making may throw, too: a driver's fault then ends it as any other. */
-export function* begun<R>(make: () => Talk<R>): Talk<R> {
-  return yield* make();
+export function begun<R>(make: () => Talk<R>): Talk<R> {
+  try {
+    return make();
+  } catch (error) {
+    return thrown(error);
+  }
+}
+
+// biome-ignore lint/correctness/useYield: it ends before its first step
+function* thrown(error: unknown): Talk<never> {
+  throw error;
 }
 
 /**

@@ -77,8 +77,8 @@ export class PlainExchanges {
 
   #number(): number {
     const from = this.#at;
-    this.#at = endOfDigits(this.#bytes, from, this.#to);
-    const value = digits(this.#bytes, from, this.#at);
+    this.#at = endOfDigits(this.#records, from, this.#to);
+    const value = digits(this.#records, from, this.#at);
     if (value < 0) this.#wrong = true;
     return value;
   }
