@@ -19,11 +19,14 @@ export interface BinnedProblem {
 
 export interface BinnedFit {
   readonly parameters: Float64Array;
-  /** Inverse of the Fisher information; zero for parameters at a bound. */
+  /** Inverse of the Fisher information; zero for parameters at a bound, and for those that change nothing there (the tilt of no background). */
   readonly covariance: readonly (readonly number[])[];
+  /** Infinite for those that change nothing. */
   readonly sigma: Float64Array;
   /** Which parameters stand at a bound, by index. */
   readonly bound: readonly number[];
+  /** Which change nothing there. */
+  readonly idle: readonly number[];
   /** Baker and Cousins's (NIM 221, 437, 1984): as chi squared, where bins hold more than a few counts. */
   readonly deviance: number;
   readonly dof: number;
@@ -66,7 +69,7 @@ export function fitBinned(problem: BinnedProblem): BinnedFit | NoBinnedFit {
     derivatives(problem, p, columns);
     const { gradient, matrix } = normal(counts, expected, columns);
     const free = [...p.keys()].filter(
-      (a) => !((p[a] === low[a] && (gradient[a] ?? 0) <= 0) || (p[a] === high[a] && (gradient[a] ?? 0) >= 0)),
+      (a) => matrix[a]?.[a] !== 0 && !((p[a] === low[a] && (gradient[a] ?? 0) <= 0) || (p[a] === high[a] && (gradient[a] ?? 0) >= 0)),
     );
     let [moved, gain] = [false, Number.POSITIVE_INFINITY];
     for (let tries = 0; tries < 40 && !moved; tries++) {
@@ -182,14 +185,16 @@ function finished(
   derivatives(problem, p, columns);
   const { matrix } = normal(problem.counts, expected, columns);
   const bound = [...p.keys()].filter((a) => p[a] === problem.low[a] || p[a] === problem.high[a]);
-  const free = [...p.keys()].filter((a) => !bound.includes(a));
+  const idle = [...p.keys()].filter((a) => matrix[a]?.[a] === 0 && !bound.includes(a));
+  const free = [...p.keys()].filter((a) => !bound.includes(a) && !idle.includes(a));
   const covariance = inverseOf(matrix, free, 0);
   if (!covariance) return { refused: 'the counts do not fix all parameters' };
   return {
     parameters: p,
     covariance,
-    sigma: Float64Array.from(covariance, (row, a) => Math.sqrt(Math.max(0, row[a] ?? 0))),
+    sigma: Float64Array.from(covariance, (row, a) => (idle.includes(a) ? Number.POSITIVE_INFINITY : Math.sqrt(Math.max(0, row[a] ?? 0)))),
     bound,
+    idle,
     deviance,
     dof: expected.length - free.length,
     expected,

@@ -60,7 +60,7 @@ export function fitSeparation(h: Histogram): Separation | NoSeparation {
       mean + 1.2 * sd * (part + 0.3),
       0.5 * sd,
     ]);
-    if (!('refused' in two) && two.bound.length === 0 && (!best || two.deviance < best.deviance)) best = two;
+    if (!('refused' in two) && two.bound.length + two.idle.length === 0 && (!best || two.deviance < best.deviance)) best = two;
   }
   // Three more parameters: a gain of 30 in the deviance is one in a million for one peak.
   if (!best || (!('refused' in one) && one.deviance - best.deviance < 30))

@@ -130,6 +130,7 @@ export function vertexFinder(options: VertexOptions): (pe: ArrayLike<number>) =>
       scale: [...free.map((a) => (box[1][a] - box[0][a]) / 10), amount / 10],
     });
     if ('refused' in got) return fallback(options, counts, got.refused);
+    if (got.idle.length > 0) return fallback(options, counts, 'the channels do not fix the place');
     const bar = (a: 0 | 1 | 2, b: 0 | 1 | 2): number => {
       const [i, j] = [free.indexOf(a), free.indexOf(b)];
       return i < 0 || j < 0 ? 0 : excess * (got.covariance[i]?.[j] ?? 0);

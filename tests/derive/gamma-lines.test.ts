@@ -126,6 +126,26 @@ describe('lines', () => {
     expect(pulls).toBeGreaterThan(0.6);
     expect(pulls).toBeLessThan(1.6);
   });
+  test('a line on no background at all is found every time: the tilt of nothing need not be known', () => {
+    let pulls = 0;
+    for (let seed = 0; seed < 60; seed++) {
+      const random = uniform(seed);
+      const h = histogram({ low: 600, high: 1400, bins: 80 });
+      for (let i = 0; i < 600; i++) fill(h, 1000 + 100 * normal(random));
+      const got = placed(fitGammaLine(h, { range: [600, 1400], energy: 0.5 }));
+      pulls += ((got.charge - 1000) / got.chargeSigma) ** 2 / 60;
+    }
+    expect(pulls).toBeGreaterThan(0.6);
+    expect(pulls).toBeLessThan(1.6);
+  });
+  test('an edge on no background at all too', () => {
+    const gammas = GAMMA_SOURCES['137Cs'];
+    for (let seed = 0; seed < 12; seed++) {
+      const h = comptonHistogram({ gammas, perMeV: 1000, zero: 0, resolution: 0.08, counts: 3000, background: 0, seed });
+      const got = placed(fitComptonEdge(h, { range: [250, 700], gammas }));
+      expect(Math.abs(got.charge - 477.3) / got.chargeSigma).toBeLessThan(4);
+    }
+  });
 });
 
 describe('energy of a charge', () => {
