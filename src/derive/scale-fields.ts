@@ -1,12 +1,12 @@
 /** What a rig says of gains and energy scales: the charges to be fitted, and the windows of time. */
 import { declared, type Field, type Part } from '../instrument.ts';
-import { ENERGY_SCALE_GIVES, GAIN_GIVES } from './channel-scale.ts';
+import { type ChannelScaleOptions, ENERGY_SCALE_GIVES, GAIN_GIVES } from './channel-scale.ts';
 import { GAMMA_SOURCES, type GammaSource } from './compton.ts';
 import { type Axis, checkAxis } from './histogram.ts';
 import { checkWindows, type WindowOptions } from './scale-windows.ts';
 
-export type GainPart = Axis & WindowOptions;
-export type EdgePart = GainPart & { readonly source: GammaSource };
+export type GainPart = NonNullable<ChannelScaleOptions['photoelectrons']>;
+export type EdgePart = Axis & WindowOptions & { readonly source: GammaSource };
 
 /** What the two options add to the channels of a stream. */
 export const scaleGives = (gain: GainPart | undefined, edge: EdgePart | undefined) => ({
@@ -19,8 +19,12 @@ const ABOUT = 'a fit closes at the relative sigma `within` (0.005) or after `lon
 
 export const photoelectronsField = (like: Axis): Field<GainPart | undefined> =>
   declared(
-    `{ low, high, bins } of charge in which peaks of single photoelectrons are looked for: gives the gain of each channel and its drift; with within, longest, change: ${ABOUT}`,
-    (part) => (part.given ? windows(part.only(['low', 'high', 'bins', ...WINDOWS], shown(like)), like) : undefined),
+    `{ low, high, bins } of charge in which peaks of single photoelectrons are looked for: gives the gain of each channel and its drift; pedestal: { centre, sigma } where hits stand above a threshold and have no peak of nothing, crosstalk: true to fit it; with within, longest, change: ${ABOUT}`,
+    (part) => {
+      if (!part.given) return undefined;
+      part.only(['low', 'high', 'bins', 'pedestal', 'crosstalk', ...WINDOWS], shown(like));
+      return { ...windows(part, like), ...pedestal(part.at('pedestal')), ...(part.at('crosstalk').flag(false) ? { crosstalk: true } : {}) };
+    },
   );
 
 export const edgeField = (like: Axis): Field<EdgePart | undefined> =>
@@ -36,7 +40,7 @@ export const edgeField = (like: Axis): Field<EdgePart | undefined> =>
 
 const shown = ({ low, high, bins }: Axis): string => `{ low: ${low}, high: ${high}, bins: ${bins} }`;
 
-function windows(part: Part, like: Axis): GainPart {
+function windows(part: Part, like: Axis): Axis & WindowOptions {
   const given = ['low', 'high', 'bins'].filter((name) => part.at(name).given);
   if (given.length < 3) return part.wrong(`is written as ${shown(like)}`);
   const axis = { low: part.at('low').number(), high: part.at('high').number(), bins: part.at('bins').whole(1, 65_536) };
@@ -44,6 +48,13 @@ function windows(part: Part, like: Axis): GainPart {
   const made = { ...axis, ...number('within'), ...number('change'), ...longest(part.at('longest')) };
   const wrong = checkAxis(axis, 'charge') ?? checkWindows(made);
   return wrong === undefined ? made : part.wrong(wrong);
+}
+
+function pedestal(part: Part): Pick<GainPart, 'pedestal'> {
+  if (!part.given) return {};
+  part.only(['centre', 'sigma'], '{ centre: 0, sigma: 4 }');
+  const [centre, sigma] = [part.at('centre').number(), part.at('sigma').number()];
+  return sigma > 0 ? { pedestal: { centre, sigma } } : part.at('sigma').wrong(`must be above 0, not ${sigma}`);
 }
 
 const longest = (part: Part): { readonly longest?: number } => (part.given ? { longest: part.seconds() } : {});

@@ -10,6 +10,8 @@ test('charges and windows as a rig writes them', () => {
   expect(gain(undefined)).toBe(undefined);
   expect(gain(axis)).toEqual(axis);
   expect(gain({ ...axis, within: 0.01, longest: '10 min', change: 0.05 })).toEqual({ ...axis, within: 0.01, longest: 600, change: 0.05 });
+  const [pedestal, crosstalk] = [{ centre: 0, sigma: 4 }, true];
+  expect(gain({ ...axis, pedestal, crosstalk })).toEqual({ ...axis, pedestal, crosstalk });
   expect(edge({ ...axis, source: '60Co', longest: 60 })).toEqual({ ...axis, source: '60Co', longest: 60 });
 });
 
@@ -20,6 +22,8 @@ test('slips are told with their cure', () => {
   expect(gain({ ...axis, low: 100 })).toMatchObject({ why: expect.stringMatching(/low must be below high/) });
   expect(gain({ ...axis, change: 2 })).toMatchObject({ why: expect.stringMatching(/^change: a part above 0 and below 1/) });
   expect(gain({ ...axis, longest: '5 K' })).toMatchObject({ why: expect.stringMatching(/^longest: must be a time/) });
+  expect(gain({ ...axis, pedestal: { centre: 0 } })).toMatchObject({ why: expect.stringMatching(/^pedestal: sigma: must be a number/) });
+  expect(gain({ ...axis, pedestal: { centre: 0, sigma: 0 } })).toMatchObject({ why: 'pedestal: sigma: must be above 0, not 0' });
   expect(edge(axis)).toMatchObject({ why: expect.stringMatching(/^source: must be one of .*137Cs/) });
   expect(edge({ ...axis, source: '40K' })).toMatchObject({ why: expect.stringMatching(/^source: "40K" is none of/) });
 });
