@@ -3,7 +3,7 @@ import type { GeometryPlan, MapPlan } from '../derive/detector-map.ts';
 import type { PhysicsPlan } from '../derive/detector-plan.ts';
 import type { ReaderPlan } from '../readout/reader.ts';
 import { timeOf } from './analyse-options.ts';
-import type { Recorded } from './analyse-session.ts';
+import type { Built, Recorded } from './analyse-session.ts';
 import { type Parsed, Usage } from './command.ts';
 
 export const JOIN_OPTIONS = { join: 'string', offset: 'string' } as const;
@@ -16,17 +16,25 @@ export interface Joined {
   readonly warnings: readonly string[];
 }
 
-/** Nanoseconds, where the streams are to be joined. Throws Usage. */
-export function joinTime({ options, flags }: Parsed, streams: number): number | undefined {
+/** What the rig makes one detector of these streams, all of them. */
+export const builtOf = (all: readonly Built[], streams: readonly Recorded[]): Built | undefined =>
+  all.find(
+    ({ boards }) =>
+      boards.length === streams.length && streams.every(({ instrument }) => instrument !== undefined && boards.includes(instrument)),
+  );
+
+/** Nanoseconds, where the streams are to be joined: as asked for, or else as the rig does. Throws Usage. */
+export function joinTime({ options, flags }: Parsed, streams: number, built?: Built): number | undefined {
   const within = timeOf(options.join, 'join', '200 ns');
   if (within !== undefined && flags.has('separate')) throw new Usage('--join and --separate do not go together');
   if (within !== undefined && streams < 2) throw new Usage('--join is for a session of several streams, and there is one');
-  return within;
+  return within ?? (flags.has('separate') ? undefined : built?.plan.physics.within);
 }
 
-/** Nanoseconds by stream. Throws Usage. */
-export function offsets({ options }: Parsed, streams: number): readonly number[] {
-  if (options.offset === undefined) return new Array<number>(streams).fill(0);
+/** Nanoseconds by stream: as asked for, or else as the rig has them. Throws Usage. */
+export function offsets({ options }: Parsed, of: readonly Recorded[], built?: Built): readonly number[] {
+  const streams = of.length;
+  if (options.offset === undefined) return of.map(({ instrument = '' }) => built?.plan.build.offsets[instrument] ?? 0);
   const given = options.offset.split(',').map((text) => {
     const back = text.trim().startsWith('-');
     const size = timeOf(text.trim().replace(/^-/, ''), 'offset', '0ns,350ns', true) ?? 0;
@@ -41,14 +49,15 @@ const firstOf = ({ source }: ReaderPlan): number => {
   return first;
 };
 
-/** A stream with a plan for all of them. What is given by options does not have to be in the plans. Throws Usage. */
-export function joinedStream(streams: readonly Recorded[]): Joined {
+/** A stream with a plan for all of them: the rig's, where it makes a detector of them. What is given by options does not have to be in the plans. Throws Usage. */
+export function joinedStream(streams: readonly Recorded[], built?: Built): Joined {
   const link = streams.map((one) => one.link).join(' + ');
   const warnings: string[] = [];
   const planned = streams.flatMap(({ plan, instrument, link: name }) =>
     plan ? [{ name: instrument ?? name, plan, first: firstOf(plan) }] : [],
   );
   const [some] = planned;
+  if (built && some) return { stream: builtStream(streams, some.plan, built), warnings };
   const counted = new Map<string, number>();
   const dead = streams.reduce((sum, one) => sum + one.dead, 0);
   if (!some || planned.length < streams.length) return { stream: { link, series: {}, counted, dead }, warnings };
@@ -86,6 +95,20 @@ export function joinedStream(streams: readonly Recorded[]): Joined {
     },
   };
   return { stream: { link, series: {}, plan, counted, dead }, warnings };
+}
+
+function builtStream(streams: readonly Recorded[], some: ReaderPlan, { instrument, plan: { physics } }: Built): Recorded {
+  const { firstChannel = 0, channels, scale } = physics;
+  const { scale: _, ...spectra } = some.spectra;
+  const plan: ReaderPlan = {
+    ...some,
+    source: { format: some.source.format, firstChannel },
+    channels: firstChannel + channels,
+    spectra: { ...spectra, ...(scale ? { scale } : {}) },
+    physics,
+  };
+  const dead = streams.reduce((sum, one) => sum + one.dead, 0);
+  return { link: streams.map((one) => one.link).join(' + '), instrument, series: {}, plan, counted: new Map(), dead };
 }
 
 interface Board {

@@ -3,8 +3,9 @@ import { accidentals, coincidences } from '../derive/hit-coincidence.ts';
 import { type ChannelStatistics, hitStatistics, spanned } from '../derive/hit-statistics.ts';
 import { FLAG, type Hits } from '../derive/hits.ts';
 import { conditionsJson, conditionsText } from './analyse-conditions.ts';
+import { type Gains, gainsOf } from './analyse-gains.ts';
 import { type Feed, feed, merged } from './analyse-hits.ts';
-import { joinedStream, joinTime, offsets } from './analyse-join.ts';
+import { builtOf, joinedStream, joinTime, offsets } from './analyse-join.ts';
 import { conditionMeasures, hitMeasures, type Measure, physicsMeasures } from './analyse-measures.ts';
 import type { AnalyseOptions } from './analyse-options.ts';
 import { type Physics, physicsOf } from './analyse-physics.ts';
@@ -28,6 +29,7 @@ interface Run {
   readonly tape: Tape;
   readonly feed: Feed;
   readonly physics: Physics | undefined;
+  readonly gains: Gains | undefined;
   readonly frames: Frames;
 }
 
@@ -49,18 +51,27 @@ export async function analyseSession(
   const { from } = parsed.options;
   if (from !== undefined && from !== 'hits' && from !== 'stream') throw new Usage(`--from is hits or stream, not "${from}"`);
   const seen = new Map<number, { first: number; last: number; file: number }[]>();
-  const within = joinTime(parsed, streams.length);
-  const joined = within === undefined ? undefined : joinedStream(streams);
+  const built = builtOf(session.built, streams);
+  const within = joinTime(parsed, streams.length, built);
+  const joined = within === undefined ? undefined : joinedStream(streams, built);
   const together = joined && (await physicsOf(joined.stream, parsed, within));
-  if (joined && !together) throw new Usage('--join needs energies: not every board has a scale in the rig, and there is no --scale');
-  const shifts = offsets(parsed, streams.length);
+  if (joined && !together)
+    throw new Usage(
+      '--join needs energies: not every board has a scale in the rig, nor has what is built of them, and there is no --scale',
+    );
+  const shifts = offsets(parsed, streams, built);
   const runs: Run[] = [];
   for (const [i, stream] of streams.entries()) {
     const physics = joined ? undefined : await physicsOf(stream, parsed);
-    const opened = run(session, stream, from, physics, options.window, streams.length, span(seen, i), shifts[i] ?? 0);
+    const gains = parsed.flags.has('gains') ? gainsOf(stream, session.began) : undefined;
+    const opened = run(session, stream, from, { physics, gains }, options.window, streams.length, span(seen, i), shifts[i] ?? 0);
     if (typeof opened === 'string') return opened;
     runs.push(opened);
   }
+  if (parsed.flags.has('gains') && runs.every(({ gains }) => gains === undefined))
+    throw new Usage(
+      '--gains: the rig has neither photoelectrons nor an edge in the options of its boards, so there is nothing to be fitted',
+    );
   const statistics = hitStatistics({
     ...(options.split === undefined ? {} : { split: options.split }),
     ...(options.charges ? { charges: options.charges } : {}),
@@ -94,6 +105,7 @@ export async function analyseSession(
     ...runs.flatMap(({ stream, physics: of }) => (of ? [{ stream, ...of.end(stream.dead) }] : [])),
     ...(joined && together ? [{ stream: joined.stream, ...together.end(joined.stream.dead) }] : []),
   ];
+  const gains = runs.flatMap(({ stream, gains: of }) => (of ? [{ stream, ...of.end() }] : []));
   const total = (of: (one: FileResult) => number): number => results.reduce((n, one) => n + of(one), 0);
   const json: HitResult = {
     ...{ file: session.path, format: 'session', rig: session.rig ?? null },
@@ -119,6 +131,7 @@ export async function analyseSession(
       ),
     })),
     ...(physics.length > 0 ? { physics: physics.map(({ stream, json: said }) => ({ stream: stream.link, ...said })) } : {}),
+    ...(gains.length > 0 ? { gains: gains.map(({ stream, json: said }) => ({ stream: stream.link, ...said })) } : {}),
     ...(session.conditions.length > 0 ? { conditions: conditionsJson(session.conditions) } : {}),
     warnings: [
       ...sessionWarnings(session, runs),
@@ -143,14 +156,19 @@ export async function analyseSession(
   const measures = [
     ...hitMeasures(channels, duration),
     ...physics.flatMap(({ stream, state }) => physicsMeasures(state, physics.length > 1 ? (stream.instrument ?? stream.link) : '')),
+    ...gains.flatMap(({ stream, measures: of }) =>
+      of.map((m) => (gains.length > 1 ? { ...m, quantity: `${stream.instrument ?? stream.link} ${m.quantity}` } : m)),
+    ),
     ...conditionMeasures(session.conditions),
   ];
-  const head = (link: string): string => (physics.length > 1 ? `${link}\n` : '');
+  const head = (link: string): string => (physics.length > 1 || gains.length > 1 ? `${link}\n` : '');
   return {
     json,
     channels,
     measures,
-    text: `${physics.map(({ stream, text }) => `\n${head(stream.link)}${text}`).join('')}${conditionsText(session.conditions)}`,
+    text: `${physics
+      .map(({ stream, text }) => `\n${head(stream.link)}${text}`)
+      .join('')}${gains.map(({ stream, text }) => `\n${head(stream.link)}${text}`).join('')}${conditionsText(session.conditions)}`,
   };
 }
 
@@ -158,7 +176,7 @@ function run(
   session: Session,
   stream: Recorded,
   from: From | undefined,
-  physics: Physics | undefined,
+  { physics, gains }: Pick<Run, 'physics' | 'gains'>,
   window: number,
   streams: number,
   times: Feed['seen'],
@@ -182,8 +200,9 @@ function run(
     }
     times?.(block);
     physics?.take(block);
+    gains?.take(block);
   };
-  return { stream, tape: opened, physics, frames, feed: feed(stream.link, opened.source, window, streams, seen, opened.steps) };
+  return { stream, tape: opened, physics, gains, frames, feed: feed(stream.link, opened.source, window, streams, seen, opened.steps) };
 }
 
 function resultOf({ stream, tape: { source, found }, feed: { order }, frames }: Run): FileResult {

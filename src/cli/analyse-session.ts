@@ -7,6 +7,7 @@ import { type Catalogue, catalogue } from '../catalogue.ts';
 import { type HitSource, type Hits, sourceCounts } from '../derive/hits.ts';
 import type { AnyProtocol } from '../instrument.ts';
 import { parseAddress } from '../links/open.ts';
+import { type BuildPlan, boardsIn, isBuild } from '../readout/boards.ts';
 import { sourceOf } from '../readout/formats.ts';
 import { hitsOf } from '../readout/hit-bytes.ts';
 import type { ReaderPlan } from '../readout/reader.ts';
@@ -32,6 +33,13 @@ export interface Recorded {
   readonly dead: number;
 }
 
+/** Boards that an event-builder of the rig makes one detector of. */
+export interface Built {
+  readonly instrument: string;
+  readonly boards: readonly string[];
+  readonly plan: BuildPlan;
+}
+
 export interface Session {
   readonly path: string;
   readonly rig: string | undefined;
@@ -39,6 +47,7 @@ export interface Session {
   readonly began: number | undefined;
   readonly ended: number | undefined;
   readonly streams: readonly Recorded[];
+  readonly built: readonly Built[];
   /** Those that were asked for, or that the rig's physics names. */
   readonly conditions: readonly Condition[];
   readonly bytes: number;
@@ -76,8 +85,8 @@ export async function openSession(path: string, conditions?: readonly string[]):
     const place = planned.places.get(link);
     streams.push({ link, series, ...planned.counted(place?.instrument), ...place });
   }
-  const { rig, began, ended, conditions: met } = planned;
-  return { path, rig, began, ended, streams, conditions: met, trouble, bytes: parts.reduce((n, part) => n + part.bytes, 0) };
+  const { rig, began, ended, conditions: met, built } = planned;
+  return { path, rig, began, ended, streams, built, conditions: met, trouble, bytes: parts.reduce((n, part) => n + part.bytes, 0) };
 }
 
 /** By the topic of its first message. */
@@ -100,6 +109,7 @@ interface Place {
 async function slowly(path: string, trouble: Trouble[], asked: readonly string[] | undefined) {
   let [rig, began, ended]: [string | undefined, number | undefined, number | undefined] = [undefined, undefined, undefined];
   let places: ReadonlyMap<string, Place> = new Map();
+  let built: readonly Built[] = [];
   const [first, last] = [new Map<string, number>(), new Map<string, number>()];
   let conditions: Conditions = conditionsOf(asked ?? []);
   const counters = [...COUNTED, ...DEAD].map((name) => Buffer.from(`.${name}"`));
@@ -112,9 +122,9 @@ async function slowly(path: string, trouble: Trouble[], asked: readonly string[]
       if (topic === 'rig' && rig === undefined) {
         const said = quietly(() => JSON.parse(new TextDecoder().decode(bytes)) as { readonly name?: string; readonly yaml?: string }); // written by the recorder
         rig = said?.name ?? '';
-        places = await placesOf(said?.yaml ?? '', path);
+        ({ places, built } = await placesOf(said?.yaml ?? '', path));
         if (asked === undefined) {
-          const named = [...new Set([...places.values()].flatMap(({ plan }) => plan.physics?.conditions ?? []))];
+          const named = [...new Set([...places.values(), ...built].flatMap(({ plan }) => plan.physics?.conditions ?? []))];
           conditions = conditionsOf(named);
           wanted = [...counters, ...sought(named)];
         }
@@ -138,14 +148,17 @@ async function slowly(path: string, trouble: Trouble[], asked: readonly string[]
       dead: DEAD.reduce((sum, name) => sum + Math.max(0, (of(last, name) ?? 0) - (of(first, name) ?? 0)), 0),
     };
   };
-  return { rig, began, ended, places, counted, conditions: conditions.all };
+  return { rig, began, ended, places, built, counted, conditions: conditions.all };
 }
 
 /** What stands in the bytes of a reading of these channels. */
 const sought = (channels: readonly string[]): readonly Buffer[] => channels.map((of) => Buffer.from(`"${of.replace(/\[.*/, '')}"`));
 
-/** Fast streams by their wires. An instrument that today's drivers do not know, or whose options they refuse, has none. */
-async function placesOf(yaml: string, session: string): Promise<ReadonlyMap<string, Place>> {
+/** Fast streams by their wires, and what is built of them. An instrument that today's drivers do not know, or whose options they refuse, has none. */
+async function placesOf(
+  yaml: string,
+  session: string,
+): Promise<{ readonly places: ReadonlyMap<string, Place>; readonly built: readonly Built[] }> {
   const table = (value: unknown): Readonly<Record<string, unknown>> =>
     value !== null && typeof value === 'object' && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
   const rig = table(quietly(() => parseYaml(yaml) as unknown));
@@ -155,6 +168,7 @@ async function placesOf(yaml: string, session: string): Promise<ReadonlyMap<stri
   );
   const links = table(rig.links);
   const places = new Map<string, Place>();
+  const built: Built[] = [];
   for (const [instrument, value] of Object.entries(table(rig.instruments))) {
     const { model: name, link, links: roles, options } = table(value);
     const model = typeof name === 'string' ? known.instruments.get(name) : undefined;
@@ -163,11 +177,15 @@ async function placesOf(yaml: string, session: string): Promise<ReadonlyMap<stri
     const languages = quietly(() => model.links(read) as Readonly<Record<string, AnyProtocol>>) ?? {}; // role -> language
     for (const [role, { readout }] of Object.entries(languages)) {
       const given = table(roles)[role] ?? link;
-      const wire = typeof given === 'string' ? wireOf(String(links[given] ?? given), instrument) : undefined;
-      if (readout !== undefined && wire !== undefined) places.set(wire, { instrument, plan: readout as unknown as ReaderPlan }); // made by its driver
+      if (readout === undefined || typeof given !== 'string') continue;
+      const address = String(links[given] ?? given);
+      const plan = readout as unknown as ReaderPlan | BuildPlan; // made by its driver
+      const wire = wireOf(address, instrument);
+      if (isBuild(plan)) built.push({ instrument, boards: boardsIn(address), plan });
+      else if (wire !== undefined) places.set(wire, { instrument, plan });
     }
   }
-  return places;
+  return { places, built };
 }
 
 function wireOf(text: string, instrument: string): string | undefined {

@@ -79,7 +79,9 @@ function walk(m: unknown, out: Out, depth: number): Both {
   if (ArrayBuffer.isView(m)) {
     const bytes = new Uint8Array(m.buffer, m.byteOffset, m.byteLength);
     // A name may be told in a field of bytes.
-    const name = latin1(bytes).replace(/\0+$/, '');
+    let end = bytes.length;
+    while (end > 0 && bytes[end - 1] === 0) end--; // an expression would begin anew at each zero of a field of numbers
+    const name = latin1(bytes.subarray(0, end));
     if (name !== '' && isText(fromLatin1(name))) out.words.push(name);
     return both(`${bytes.length} bytes`);
   }
