@@ -116,6 +116,14 @@ describe('a digitizer', () => {
     expect(hits.files[0].counted.frames).toBeLessThanOrEqual(hits.events);
   });
 
+  test('gains against time, where the rig asks for them', async () => {
+    const short = await recorded('gains', 'edge: { source: 137Cs, low: 200, high: 900, bins: 100 }', 3);
+    const got = await json(short, '--gains');
+    expect(got.gains).toEqual([{ stream: LINK, energy_scale: { state: 'learning', drift: 'learning', channels: {} } }]);
+    expect((await run(short, '--gains')).out).toMatch(/^energy scale +of no channel: learning$/m);
+    expect(await json(short)).not.toHaveProperty('gains');
+  });
+
   test('pairs with the cuts of the options, and the direction of the source within its cone', async () => {
     const map = ['--map', 'walls:32,32,32', '--photoelectron', '62'];
     const { physics } = await json(session, ...map);
@@ -202,6 +210,7 @@ describe('a digitizer', () => {
     expect(await wrong(EXIT.usage, session, '--tick', '2ns')).toMatch(/--tick is not for recorded sessions/);
     expect(await wrong(EXIT.usage, session, '--coincidence', '0,99')).toMatch(/there is no channel 99/);
     expect(await wrong(EXIT.usage, session, '--from', 'memory')).toMatch(/--from is hits or stream/);
+    expect(await wrong(EXIT.usage, session, '--gains')).toMatch(/neither photoelectrons nor an edge/);
     expect(await wrong(EXIT.usage, session, '--max-distance', '4')).toMatch(/--map/);
     expect(await wrong(EXIT.usage, session, '--map', join(folder, 'none.json'))).toMatch(/cannot be read/);
     writeFileSync(join(folder, 'map.json'), '{"box":[1,2]}');

@@ -47,7 +47,7 @@ export function compared(runs: readonly (readonly Measure[])[]): readonly Compar
 export function comparisonText(names: readonly string[], all: readonly Compared[]): string {
   const head = names.map((name, i) => `  ${i + 1}  ${name}`).join('\n');
   const cell = (v: Compared['values'][number]): string => (v === null ? '-' : `${digits(v.value, 6)} ± ${digits(v.sigma, 2)}`);
-  const shown = all.filter((c) => !c.quantity.startsWith('charge '));
+  const shown = all.filter((c) => !/^(charge|gain|energy scale) \d/.test(c.quantity));
   const table = columns([
     ['QUANTITY', ...names.map((_, i) => String(i + 1)), ...names.slice(1).map((_, i) => `${i + 2} less 1`)],
     ...shown.map(({ quantity, unit, values, differences }) => [

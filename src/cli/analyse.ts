@@ -4,6 +4,7 @@ import { CONDITIONS_HELP, conditionsAsked } from './analyse-conditions.ts';
 import { CUT_OPTIONS, CUTS_HELP, DIRECTION_OPTIONS } from './analyse-cuts.ts';
 import { analyseEvents, warned } from './analyse-events.ts';
 import { cannot, type DetectorFile, type DetectorFormat, detectorFile } from './analyse-file.ts';
+import { GAINS_HELP } from './analyse-gains.ts';
 import { JOIN_HELP, JOIN_OPTIONS } from './analyse-join.ts';
 import { ANALYSE_OPTIONS, type AnalyseOptions, analyseOptions } from './analyse-options.ts';
 import { PHYSICS_HELP, PHYSICS_OPTIONS } from './analyse-physics.ts';
@@ -60,7 +61,7 @@ Options for waveforms:
   --sample-bytes N    1 for the 8-bit boards 721 and 731 (otherwise 2)
 
 ${CUTS_HELP}
-${PHYSICS_HELP}${JOIN_HELP}${CONDITIONS_HELP}
+${PHYSICS_HELP}${JOIN_HELP}${CONDITIONS_HELP}${GAINS_HELP}
 Exit codes: 0 there are events, whatever is cut off or damaged; 1 a file cannot be read or holds none; 2 wrong arguments.
 `;
 
@@ -79,6 +80,7 @@ export const analyse: Command = {
         from: 'string',
         conditions: 'string',
         compare: 'boolean',
+        gains: 'boolean',
       });
       if (parsed.rest.length === 0) throw new Usage('a file is wanted: bridgman analyse FILE...');
       const options = analyseOptions(parsed);
@@ -121,7 +123,7 @@ const NAMES: Readonly<Record<DetectorFormat, string>> = {
 };
 
 const SESSION = [
-  ...['json', 'help', 'separate', 'window', 'coincidence', 'within', 'split', 'charge', 'from', 'conditions', 'compare'],
+  ...['json', 'help', 'separate', 'window', 'coincidence', 'within', 'split', 'charge', 'from', 'conditions', 'compare', 'gains'],
   ...Object.keys(JOIN_OPTIONS),
   ...Object.keys(PHYSICS_OPTIONS).filter((name) => name !== 'duration'),
 ];

@@ -29,6 +29,8 @@ export const ENERGY_SCALE_GIVES = {
   energy_scale_channels: 'state',
 } as const;
 
+export type ScaleName = 'gain' | 'energy_scale';
+
 export interface ChannelScale {
   take(block: Hits): void;
   /**
@@ -37,6 +39,8 @@ export interface ChannelScale {
    * always. `t`: microseconds since 1970. A fit takes its time (some ten milliseconds): each call makes one, of the next channel that is due.
    */
   look(t: number): Values;
+  /** As the run is over: fits of all that has come since the last ones, and the words. */
+  end(t: number): Values;
   clear(): void;
 }
 
@@ -55,16 +59,21 @@ export function checkChannelScale({ photoelectrons, energy }: ChannelScaleOption
   return energy.line !== undefined && !(energy.line > 0) ? 'energy: a line is of an energy above 0 MeV' : undefined;
 }
 
-/** Throws a RangeError with checkChannelScale's sentence. */
-export function channelScale(options: ChannelScaleOptions): ChannelScale {
+/** Throws a RangeError with checkChannelScale's sentence. `closed` hears the value of each window, or why there is none. */
+export function channelScale(
+  options: ChannelScaleOptions,
+  closed?: (name: ScaleName, channel: number, found: Measured<'1'>) => void,
+): ChannelScale {
   const wrong = checkChannelScale(options);
   if (wrong !== undefined) throw new RangeError(wrong);
   const { channels, photoelectrons, energy } = options;
+  const heard = (name: ScaleName) => closed && ((c: number, found: Measured<'1'>): void => closed(name, c, found));
   const kinds: readonly ScaleWindows[] = [
-    ...(photoelectrons ? [scaleWindows(channels, photoelectrons, (h) => gainOf(h, photoelectrons))] : []),
-    ...(energy ? [scaleWindows(channels, energy, (h) => scaleOf(h, energy))] : []),
+    ...(photoelectrons ? [scaleWindows(channels, photoelectrons, (h) => gainOf(h, photoelectrons), heard('gain'))] : []),
+    ...(energy ? [scaleWindows(channels, energy, (h) => scaleOf(h, energy), heard('energy_scale'))] : []),
   ];
-  const names = [...(photoelectrons ? ['gain'] : []), ...(energy ? ['energy_scale'] : [])];
+  const names: readonly ScaleName[] = [...(photoelectrons ? (['gain'] as const) : []), ...(energy ? (['energy_scale'] as const) : [])];
+  const looked = (t: number): Values => Object.assign({}, ...kinds.map((one, k) => one.look(names[k] ?? '', t)));
   let next = 0;
   return {
     take(block) {
@@ -87,7 +96,11 @@ export function channelScale(options: ChannelScaleOptions): ChannelScale {
         fitted = one.turn(Math.floor(next / kinds.length), t);
         next = (next + 1) % (kinds.length * channels);
       }
-      return Object.assign({}, ...kinds.map((one, k) => one.look(names[k] ?? '', t)));
+      return looked(t);
+    },
+    end(t) {
+      for (const one of kinds) one.end(t);
+      return looked(t);
     },
     clear() {
       for (const one of kinds) one.clear();

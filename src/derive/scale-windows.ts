@@ -31,6 +31,8 @@ export interface ScaleWindows {
    * channel has what that gives so far. `t` as in turn().
    */
   look(name: string, t: number): Values;
+  /** As the run is over: windows with pulses enough for a fit close. */
+  end(t: number): void;
   /** What comes now is right: all that was is forgotten. */
   clear(): void;
 }
@@ -77,7 +79,13 @@ export function checkWindows({ within = 0.005, longest = 600, change = 0.03 }: W
   return change > 0 && change < 1 ? undefined : `change: a part above 0 and below 1, not ${change}`;
 }
 
-export function scaleWindows(channels: number, options: Axis & WindowOptions, fitted: (h: Histogram) => Measured<'1'>): ScaleWindows {
+/** `closed` hears the value of each window, or why there is none. */
+export function scaleWindows(
+  channels: number,
+  options: Axis & WindowOptions,
+  fitted: (h: Histogram) => Measured<'1'>,
+  closed?: (channel: number, found: Measured<'1'>) => void,
+): ScaleWindows {
   const { within = 0.005, longest = 600, change = 0.03 } = options;
   const fresh = (): Channel => ({
     watch: driftWatch({ relative: change, learn: LEARN, sigmas: SIGMAS }),
@@ -91,6 +99,7 @@ export function scaleWindows(channels: number, options: Axis & WindowOptions, fi
   function close(c: number, one: Channel, found: Measured<'1'>, t: number): void {
     const before = stateOf(one);
     one.found = { ...found, t };
+    closed?.(c, one.found);
     if (found.quality !== 'bad') {
       one.last = one.watch.take(found.value, found.sigma?.random ?? 0);
       one.without = 0;
@@ -139,6 +148,9 @@ export function scaleWindows(channels: number, options: Axis & WindowOptions, fi
         for (const one of all) one.news = false;
       }
       return { ...numbers, [`${name}s`]: word(all), [`${name}_channels`]: sentence(all) };
+    },
+    end(t) {
+      for (const [c, one] of all.entries()) if ((hits[c] as number) >= FIRST) close(c, one, fitted(spectra[c] as Histogram), t); // both have one of each
     },
     clear() {
       for (const h of spectra) emptied(h);
