@@ -224,6 +224,13 @@ describe('event lists', () => {
     const got = await json(file('off.csv', list([[1e6, 3, 0.1]])), '--off', '1ms,200us,0');
     expect(got.warnings.join('\n')).toContain('without off-time windows accidentals are not known');
   });
+  test('few pairs are judged by a chance that knows how few they are, and it is shown', async () => {
+    const rows = Array.from({ length: 8 }, (_, i) => `0,0,0,${3 + (i % 2)},${(i % 3) - 1},${(i % 5) - 2},20`);
+    const path = file('eight.csv', `px_cm,py_cm,pz_cm,dx_cm,dy_cm,dz_cm,dt_us\n${rows.join('\n')}\n`);
+    const { all } = await json(path);
+    expect(all.p_value_hotelling).toBeGreaterThan(10 * all.p_value_3dof);
+    expect((await run(path)).out).toMatch(/chi2 \d[\d.]*, p [\d.e-]+, for so few [\d.e-]+$/m);
+  });
   test('one pair has a displacement, and no direction', async () => {
     const head = 'px_cm,py_cm,pz_cm,dx_cm,dy_cm,dz_cm,dt_us';
     const one = await json(file('pair.csv', `${head}\n1,2,3,4,6,15,20\n`));
@@ -232,6 +239,8 @@ describe('event lists', () => {
     const same = await json(file('same.csv', `${head}\n${'1,2,3,4,6,15,20\n'.repeat(5)}`));
     expect(same.all).toMatchObject({ n: 5, length_cm: 13, length_noise_corrected_cm: 13, sd_per_axis_cm: [0, 0, 0] });
     expect(same.all.stated.none).toContain('no spread in three dimensions');
+    const three = await json(file('three.csv', `${head}\n1,2,3,4,6,15,20\n1,2,3,4,6,16,20\n1,2,3,5,6,15,20\n`));
+    expect(three.all.stated.none).toBe('no direction: 3 pairs are too few');
     const still = await json(file('still.csv', `${head}\n${'1,2,3,1,2,3,20\n'.repeat(5)}`));
     expect(still.all.stated.none).toBe('no direction: the mean displacement is nought');
   });

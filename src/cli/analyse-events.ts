@@ -239,6 +239,8 @@ export function directionJson(d: Direction): object {
 
 export function directionRow(name: string, d: Direction): readonly string[] {
   const stated = d.stated;
+  // By Hotelling: what decides.
+  const few = d.pFew > 1.2 * d.p && d.pFew > 1e-6 ? `, for so few ${digits(d.pFew, 2)}` : '';
   const at =
     'none' in stated
       ? ['no direction', '', '']
@@ -247,5 +249,5 @@ export function directionRow(name: string, d: Direction): readonly string[] {
           `${bar(degrees(stated.phi), degrees(stated.sigmaPhi))}°`,
           `${digits(degrees(stated.cone), 4)}°`,
         ];
-  return [name, String(d.pairs), `${digits(d.length, 4)} cm`, ...at, `chi2 ${digits(d.chi2, 4)}, p ${digits(d.p, 3)}`];
+  return [name, String(d.pairs), `${digits(d.length, 4)} cm`, ...at, `chi2 ${digits(d.chi2, 4)}, p ${digits(d.p, 3)}${few}`];
 }

@@ -84,7 +84,7 @@ export function direction(on: Displacements, background?: { readonly off: Displa
   if (!of || !(size > 0)) {
     const why =
       size > 0 ? 'the displacements have no spread in three dimensions, so nothing can be tested' : 'the mean displacement is nought';
-    return { ...nothing(head, why), mean, covariance, spread, length: size, lengthCorrected };
+    return { ...nothing(head, on.n <= 3 ? few(on.n) : why), mean, covariance, spread, length: size, lengthCorrected };
   }
   const chi2 = dot(mean, times(of.inverse, mean));
   const p = chanceAbove(chi2, 3);
