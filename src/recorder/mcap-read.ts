@@ -17,24 +17,27 @@ export interface McapMessage {
 }
 
 const WORD = 0x1_0000_0000;
+const MESSAGE = 22; // bytes of a message before its data
 const utf8 = new TextDecoder();
 
 /** A message where it stands in its chunk: of what nobody asks for nothing is made. */
 export class ChunkMessage implements McapMessage {
   readonly channel: Known;
-  readonly sequence: number;
-  readonly t: number;
-  /** The chunk's records, and where in them its bytes stand. */
+  /** The chunk's records, and where in them its bytes stand, behind its head. */
   readonly records: Uint8Array;
   readonly from: number;
   readonly to: number;
-  constructor(channel: Known, sequence: number, t: number, records: Uint8Array, from: number, to: number) {
+  constructor(channel: Known, records: Uint8Array, from: number, to: number) {
     this.channel = channel;
-    this.sequence = sequence;
-    this.t = t;
     this.records = records;
     this.from = from;
     this.to = to;
+  }
+  get sequence(): number {
+    return word(this.records, this.from - MESSAGE + 2);
+  }
+  get t(): number {
+    return microseconds(word(this.records, this.from - MESSAGE + 10), word(this.records, this.from - MESSAGE + 6));
   }
   get topic(): string {
     return this.channel.topic;
@@ -226,7 +229,6 @@ export function chunkShape(head: Uint8Array, at = 0): Shape {
 }
 
 const CRC = 33; // where it stands in a chunk's head
-const MESSAGE = 22; // bytes of a message before its data
 
 /**
  * The messages of one chunk record (head and records, shape already sound), or why none of them can be taken.
@@ -276,7 +278,7 @@ function inside(record: Uint8Array, records: Uint8Array, dictionary: Dictionary)
         lastHigh = high;
         lastLow = low;
       }
-      messages.push(new ChunkMessage(channel, word(records, at + 2), microseconds(high, low), records, at + MESSAGE, end));
+      messages.push(new ChunkMessage(channel, records, at + MESSAGE, end));
     } else if (opcode === OP.schema || opcode === OP.channel) {
       if (!known.knows(opcode, records, at, end)) {
         if (known === dictionary) known = dictionary.copy();
