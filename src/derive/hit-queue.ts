@@ -1,6 +1,6 @@
 /** Hits of one board on their way into a merge: those that wait, in the order of their times, and what is remembered of those that went. */
 import { firstFrom } from './coincidence-order.ts';
-import { type Hits, hits } from './hits.ts';
+import { copyHit, type Hits, hits } from './hits.ts';
 
 /** Hits of one board in the order of their times; equal ones as they came. */
 export interface HitQueue {
@@ -21,7 +21,7 @@ export function hitQueue(): HitQueue {
   let [head, tail, spare] = [0, 0, 1024];
   const grow = (): void => {
     const bigger = hits(2 * store.capacity);
-    for (let k = head; k < tail; k++) copy(store, order[k] as number, bigger, k - head); // head <= k < tail
+    for (let k = head; k < tail; k++) copyHit(store, order[k] as number, bigger, k - head); // head <= k < tail
     [tail, head] = [tail - head, 0];
     order = Int32Array.from({ length: bigger.capacity }, (_, i) => i);
     free = Int32Array.from({ length: bigger.capacity }, (_, i) => bigger.capacity - 1 - i);
@@ -40,7 +40,7 @@ export function hitQueue(): HitQueue {
         [tail, head] = [tail - head, 0];
       }
       const row = free[--spare] as number; // spare was above 0
-      copy(from, i, store, row);
+      copyHit(from, i, store, row);
       store.t[row] = t;
       store.channel[row] = channel;
       let k = tail++;
@@ -50,7 +50,7 @@ export function hitQueue(): HitQueue {
     },
     shift(to) {
       const row = order[head++] as number; // size() is above 0
-      copy(store, row, to, to.count++);
+      copyHit(store, row, to, to.count++);
       free[spare++] = row;
     },
   };
@@ -110,15 +110,3 @@ export function hitMemory(): HitMemory {
 
 const same = (a: Row, row: number, t: number, channel: number, b: Hits, i: number): boolean =>
   a.t[row] === t && a.channel[row] === channel && a.frame[row] === b.frame[i] && a.charge[row] === b.charge[i];
-
-function copy(from: Hits, i: number, to: Hits, k: number): void {
-  to.t[k] = from.t[i] as number; // both rows are there, here and below
-  to.channel[k] = from.channel[i] as number;
-  to.charge[k] = from.charge[i] as number;
-  to.tail[k] = from.tail[i] as number;
-  to.peak[k] = from.peak[i] as number;
-  to.baseline[k] = from.baseline[i] as number;
-  to.noise[k] = from.noise[i] as number;
-  to.flags[k] = from.flags[i] as number;
-  to.frame[k] = from.frame[i] as number;
-}

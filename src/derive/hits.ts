@@ -63,6 +63,19 @@ export function hits(capacity: number): Hits {
   };
 }
 
+/** Row i of one block becomes row k of another, or of the same. */
+export function copyHit(from: Hits, i: number, to: Hits, k: number): void {
+  to.t[k] = from.t[i] as number; // both rows are there, here and below
+  to.channel[k] = from.channel[i] as number;
+  to.charge[k] = from.charge[i] as number;
+  to.tail[k] = from.tail[i] as number;
+  to.peak[k] = from.peak[i] as number;
+  to.baseline[k] = from.baseline[i] as number;
+  to.noise[k] = from.noise[i] as number;
+  to.flags[k] = from.flags[i] as number;
+  to.frame[k] = from.frame[i] as number;
+}
+
 /** What has happened to a stream of bytes, by cause: nothing is lost without standing here. */
 export interface SourceCounts {
   bytes: number;

@@ -3,7 +3,7 @@
  * the physics of the whole detector. No socket and no timer: the process that builds runs it beside both, a simulated run where it is.
  */
 import { chainOf, type Physics, type PhysicsPlan } from '../derive/detector-plan.ts';
-import { FLAG, type Hits } from '../derive/hits.ts';
+import { copyHit, FLAG, type Hits } from '../derive/hits.ts';
 import { type MergeCounts, type TimeMerge, timeMerge } from '../derive/time-merge.ts';
 import { bad, type Given, type Values } from '../reading.ts';
 import type { FeedState } from './feed-bytes.ts';
@@ -44,7 +44,7 @@ export interface Builder {
 }
 
 /** Seconds by which counters that were reset together may seem to differ, by when their bytes come. */
-const TOGETHER = 1;
+const TOGETHER = 0.25;
 /** By so much a board's clock may run slower than the host's: 200 parts in a million. */
 const DRIFT = 2e-4;
 /** Seconds without a hit after which a board is silent. */
@@ -62,6 +62,8 @@ interface Seat {
   up: boolean;
   /** Seconds between its counter and the host's clock, by the least that its bytes have been under way. NaN before its first hit. */
   apart: number;
+  /** The time of its last hit, as all boards have it. */
+  latest: number;
   /** Nanoseconds that its times have more than its counter, in its reader and here. */
   zero: number;
   added: number;
@@ -86,19 +88,33 @@ class Building implements Builder {
   readonly #shared: Shared;
   #begin: number;
   #whole = false;
+  /** While it is not whole: the latest time that any board has had meanwhile. */
+  #missed = Number.NEGATIVE_INFINITY;
   /** Since when not all boards have been together, and seconds of that before. */
   #brokenSince: number;
   #broken = 0;
   #before: { t: number; dead: number; hits: readonly number[] };
   #clear: { dead: number };
+  /** Times between which one board was missing: what others had then is no event. */
+  #hole = { after: Number.NEGATIVE_INFINITY, until: Number.POSITIVE_INFINITY };
   readonly #give = (block: Hits): void => {
+    outside(block, this.#hole);
     this.#shared.take(block);
     this.#physics.take(block);
   };
 
   constructor(boards: readonly BuiltBoard[], hold: number, plan: PhysicsPlan, physics: Physics, begin: number) {
     this.#seats = boards.map((board) => ({
-      ...{ board, up: false, apart: Number.NaN, zero: 0, added: 0, heard: Number.NEGATIVE_INFINITY, hits: 0 },
+      ...{
+        board,
+        up: false,
+        apart: Number.NaN,
+        latest: Number.NEGATIVE_INFINITY,
+        zero: 0,
+        added: 0,
+        heard: Number.NEGATIVE_INFINITY,
+        hits: 0,
+      },
       ...{ told: undefined, dead: 0, lost: 0 },
     }));
     this.#merge = timeMerge({
@@ -122,18 +138,22 @@ class Building implements Builder {
     const { offset } = seat.board;
     // By the last hit, which came just now.
     const apart = ((block.t[block.count - 1] as number) - zero + offset) / 1e9 - t / 1e6; // count is above 0
-    if (Number.isNaN(seat.apart) || zero !== seat.zero) {
-      // Counters that were reset together go on as one; the first of them by the host's clock.
-      const other = this.#seats.find((one) => one !== seat && Math.abs(one.apart - apart) <= TOGETHER);
-      seat.added = other ? other.added : zero;
-      seat.zero = zero;
-      seat.apart = apart;
-    } else seat.apart = Math.max(apart, seat.apart - (DRIFT * Math.max(0, t - seat.heard)) / 1e6);
+    const anew = Number.isNaN(seat.apart) || zero !== seat.zero;
+    seat.apart = anew ? apart : Math.max(apart, seat.apart - (DRIFT * Math.max(0, t - seat.heard)) / 1e6);
+    if (anew) [seat.zero, seat.added] = [zero, zero];
+    // Counters that were reset together go on as one: the first of them by the host's clock, the others as it does.
+    const with_ = this.#seats.find((one, i) => (anew ? one !== seat : i < index) && Math.abs(one.apart - seat.apart) <= TOGETHER);
+    if (with_) seat.added = with_.added;
     seat.hits += block.count;
     seat.heard = t;
     this.#weigh(t);
-    if (!this.#whole) return;
     const shift = seat.added - zero + offset;
+    const latest = (block.t[block.count - 1] as number) + shift; // count is above 0
+    seat.latest = Math.max(latest, anew ? Number.NEGATIVE_INFINITY : seat.latest);
+    if (!this.#whole) {
+      this.#missed = Math.max(this.#missed, latest + DISORDER);
+      return;
+    }
     if (shift !== 0) for (let i = 0; i < block.count; i++) block.t[i] = (block.t[i] as number) + shift; // i < count
     this.#merge.take(index, block, t, this.#give);
   }
@@ -170,8 +190,14 @@ class Building implements Builder {
     const whole = this.#seats.every((seat) => seat.up && !this.#isApart(seat));
     if (whole === this.#whole) return;
     this.#whole = whole;
-    if (whole) this.#broken += (t - this.#brokenSince) / 1e6;
-    else this.#brokenSince = t;
+    if (whole) {
+      this.#broken += (t - this.#brokenSince) / 1e6;
+      this.#hole = { ...this.#hole, until: this.#missed };
+    } else {
+      this.#brokenSince = t;
+      this.#hole = { after: Math.min(...this.#seats.map((seat) => seat.latest)) - DISORDER, until: Number.POSITIVE_INFINITY };
+      this.#missed = Number.NEGATIVE_INFINITY;
+    }
   }
 
   #isApart({ apart }: Seat): boolean {
@@ -211,6 +237,18 @@ class Building implements Builder {
       ...this.#physics.look(this.#begin, t, dead),
     };
   }
+}
+
+/** Leaves out what lies in the hole. */
+function outside(block: Hits, { after, until }: { readonly after: number; readonly until: number }): void {
+  let kept = 0;
+  for (let i = 0; i < block.count; i++) {
+    const t = block.t[i] as number; // i < count
+    if (t > after && t <= until) continue;
+    if (kept < i) copyHit(block, i, block, kept);
+    kept++;
+  }
+  block.count = kept;
 }
 
 const countValues = ({ given, late, doubled, early }: MergeCounts): Values => ({ hits: given, late, doubled, early });
