@@ -6,10 +6,18 @@ import {
   type DigitizerRegister,
 } from '../protocols/digitizer-registers.ts';
 import { type RbcpAsk, rbcp } from '../protocols/rbcp.ts';
-import { READOUT_EXAMPLE, READOUT_GIVES, type ReadoutPlan, type ReadoutTell, readout, readoutValues } from '../protocols/readout.ts';
+import {
+  READOUT_COUNTS,
+  READOUT_EXAMPLE,
+  READOUT_GIVES,
+  type ReadoutPlan,
+  type ReadoutTell,
+  readout,
+  readoutValues,
+} from '../protocols/readout.ts';
 import { DIGITIZER_64 } from '../protocols/waveform-layout.ts';
 import { type PhysicsPart, physicsField } from '../src/derive/detector-fields.ts';
-import { PHYSICS_GIVES, SOURCE_GIVES } from '../src/derive/detector-values.ts';
+import { PHYSICS_COUNTS, PHYSICS_GIVES, SOURCE_GIVES } from '../src/derive/detector-values.ts';
 import { WATCH_GIVES } from '../src/derive/detector-watch.ts';
 import { LIGHT_GIVES } from '../src/derive/light-yield.ts';
 import { type EdgePart, edgeField, type GainPart, photoelectronsField, scaleGives } from '../src/derive/scale-fields.ts';
@@ -234,7 +242,14 @@ function stream(p: Options): Stream<Kinds, ReadoutTell> {
     ...scaleGives(p.photoelectrons, p.edge),
   };
   const values = (m: ReadoutTell): Values<Kinds> => readoutValues(m, gives) as Values<Kinds>; // as the process gives them; acquire looks at each
-  return { gives, takes: (m) => m.say === 'values', read: values, silence: 5, example: [READOUT_EXAMPLE, values(READOUT_EXAMPLE)] };
+  return {
+    gives,
+    takes: (m) => m.say === 'values',
+    read: values,
+    counts: [...READOUT_COUNTS, ...(p.physics ? PHYSICS_COUNTS : [])],
+    silence: 5,
+    example: [READOUT_EXAMPLE, values(READOUT_EXAMPLE)],
+  };
 }
 
 /** A digitizer of 64 channels behind SiTCP: registers over RBCP (UDP 4660), and its waveforms over TCP 24, read in a process of their own. */

@@ -22,7 +22,15 @@ import {
   slowControlOf,
 } from '../protocols/easiroc-slow-control.ts';
 import { rbcp, rbcpPieces } from '../protocols/rbcp.ts';
-import { READOUT_EXAMPLE, READOUT_GIVES, type ReadoutPlan, type ReadoutTell, readout, readoutValues } from '../protocols/readout.ts';
+import {
+  READOUT_COUNTS,
+  READOUT_EXAMPLE,
+  READOUT_GIVES,
+  type ReadoutPlan,
+  type ReadoutTell,
+  readout,
+  readoutValues,
+} from '../protocols/readout.ts';
 import { type GainPart, photoelectronsField, scaleGives } from '../src/derive/scale-fields.ts';
 import {
   type Actors,
@@ -517,7 +525,14 @@ function watched(p: Options): Poll<L, Readonly<Record<string, 'V' | 'A' | 'K'>>,
 function events(p: Options): Stream<Kinds, ReadoutTell> {
   const gives: Kinds = { ...READOUT_GIVES, scaler: '1/s', scaler_or: '1/s', ...scaleGives(p.photoelectrons, undefined) };
   const values = (m: ReadoutTell): Values<Kinds> => readoutValues(m, gives) as Values<Kinds>; // as the process gives them; acquire looks at each
-  return { gives, takes: (m) => m.say === 'values', read: values, silence: 5, example: [READOUT_EXAMPLE, values(READOUT_EXAMPLE)] };
+  return {
+    gives,
+    takes: (m) => m.say === 'values',
+    read: values,
+    counts: READOUT_COUNTS,
+    silence: 5,
+    example: [READOUT_EXAMPLE, values(READOUT_EXAMPLE)],
+  };
 }
 
 const planOf = (p: Options): ReadoutPlan => ({

@@ -163,6 +163,9 @@ export const READOUT_GIVES = {
   charge: 'trace',
 } as const;
 
+/** Those that count what comes by chance. */
+export const READOUT_COUNTS = ['frames', 'hits', 'missing', 'doubled', 'late', 'damaged', 'junk', 'resynced', 'saturated'] as const;
+
 /**
  * What is given of several boards whose events are built together; `boards` and `board_rate` one after the other, in the order of the
  * address. `together` is the share of events in which more than one board has light.

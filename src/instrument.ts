@@ -52,6 +52,8 @@ export interface Poll<L extends Links, O extends Kinds = Kinds, M = unknown> {
   readonly words?: { readonly [N in keyof O]?: readonly string[] };
   /** Resolution per channel in SI; it sets the decimals written to InfluxDB. */
   readonly resolution?: { readonly [N in keyof O]?: number };
+  /** Channels that count what comes by chance, since some beginning: their standard deviation is the square root. */
+  readonly counts?: readonly (keyof O)[];
 }
 
 /** What an instrument sends by itself. */
@@ -60,6 +62,8 @@ export interface Stream<O extends Kinds = Kinds, M = unknown> {
   readonly takes: (m: M) => boolean;
   readonly read: (m: M, came: Came) => Values<O>;
   readonly example: readonly [M, Values<O>];
+  /** Channels that count what comes by chance, since some beginning: their standard deviation is the square root. */
+  readonly counts?: readonly (keyof O)[];
   /** Longest silence in seconds before the channels turn bad; absent: silence is normal. */
   readonly silence?: number;
 }

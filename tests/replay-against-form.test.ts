@@ -5,6 +5,7 @@ import type { Reading } from '../src/reading.ts';
 import { Findings } from '../src/replay/against-findings.ts';
 import { errorOf, formOf, otherForm } from '../src/replay/against-form.ts';
 import { Values } from '../src/replay/against-values.ts';
+import { uniform } from '../src/simulator.ts';
 
 const shape = (m: unknown): string => formOf(m).shape;
 
@@ -151,6 +152,27 @@ describe('values', () => {
     const jump = (late: number) => judged(many(12, (i) => [i < 6 ? 1 : 5, i < 6 + late ? 1 : 5]));
     expect(jump(1)).toMatchObject({ same: true, outside: 0 });
     expect(jump(3)).toMatchObject({ same: false, outside: 2 });
+  });
+
+  test('of counts: within what chance allows, wherever they began; a beginning anew is none', () => {
+    const counted = (rates: readonly [number, number], declared = true) => {
+      const values = new Values(0.05, () => declared);
+      const noise = [1, 2].map((seed) => (i: number) => uniform(seed, 'count', i));
+      const sums = [0, 40]; // the second has counted before the first was looked at
+      for (let i = 0; i < 200; i++) {
+        if (i === 120) sums.fill(0);
+        for (const side of [0, 1])
+          for (let k = 0; k < 10; k++) if ((noise[side]?.(10 * i + k) ?? 1) < (rates[side] ?? 0)) sums[side] = (sums[side] ?? 0) + 1;
+        const [a, b] = sums.map((value) => ({ ...reading(value), kind: '1', sigma: undefined }) as unknown as Reading);
+        values.exchange(a ? [a] : [], b ? [b] : [], { t: i }, false);
+      }
+      return values.channels().channels[0]?.same;
+    };
+    expect(counted([0.02, 0.02])).toBe(true);
+    expect(counted([0.3, 0.3])).toBe(true);
+    expect(counted([0.3, 0.45])).toBe(false);
+    expect(counted([0.02, 0.1])).toBe(false);
+    expect(counted([0.02, 0.02], false)).toBe(false);
   });
 
   test('of counters: how they grow, wherever they began', () => {

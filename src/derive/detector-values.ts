@@ -44,6 +44,8 @@ export const PHYSICS_GIVES = {
   event_energy: 'trace',
   event_shape: 'trace',
 } as const satisfies Kinds;
+/** Those that count what comes by chance, since the last clear. */
+export const PHYSICS_COUNTS = ['events', 'pairs', 'pairs_off', 'unlocated', 'isolated', 'multiple', 'direction_pairs'] as const;
 export const SOURCE_GIVES = { source: 'state', source_angle: 'rad', source_p: '1' } as const satisfies Kinds;
 
 /** With fewer a capture time says nothing. */

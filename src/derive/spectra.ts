@@ -48,6 +48,11 @@ export interface SpectraLook {
   readonly saturated: Float64Array;
   /** Of the hits that are in the spectrum's range or outside it, but not refused; NaN where there is none. */
   readonly meanCharge: Float64Array;
+  /**
+   * Standard error of the mean, of the same n hits: s / sqrt(n), s^2 = sum (q - mean)^2 / (n - 1). One hit does not tell its own spread: NaN
+   * below two.
+   */
+  readonly meanSigma: Float64Array;
   /** Hits of channels beyond `channels`: in no spectrum. */
   readonly strangers: number;
 }
@@ -87,6 +92,8 @@ export function spectra(options: SpectraOptions): Spectra {
   const offset = Float64Array.from(options.scale?.offset ?? slope.map(() => 0));
   const column = (): Float64Array => new Float64Array(channels);
   const [taken, refused, saturated, sum] = [column(), column(), column(), column()];
+  // From the first one's charge on, and squared: sums of squares of whole charges would lose the digits of a narrow spectrum.
+  const [first, more, squares] = [column(), column(), column()];
   let strangers = 0;
   const one = (block: Hits, i: number, c: number): void => {
     const flags = block.flags[i] as number; // i < count
@@ -99,6 +106,10 @@ export function spectra(options: SpectraOptions): Spectra {
     const whole = block.charge[i] as number;
     fill(charge[c] as Histogram, whole);
     sum[c] = (sum[c] as number) + whole;
+    if ((taken[c] as number) - (refused[c] as number) === 1) first[c] = whole;
+    const beyond = whole - (first[c] as number);
+    more[c] = (more[c] as number) + beyond;
+    squares[c] = (squares[c] as number) + beyond * beyond;
     const size = energy ? (offset[c] as number) + (slope[c] as number) * whole : whole;
     if (energy) fill(energy, size);
     if (both && (flags & NO_SHAPE) === 0) fillPlane(both, size, (block.tail[i] as number) / whole);
@@ -119,6 +130,7 @@ export function spectra(options: SpectraOptions): Spectra {
       refused: refused.slice(),
       saturated: saturated.slice(),
       meanCharge: sum.map((s, c) => s / ((taken[c] ?? 0) - (refused[c] ?? 0))),
+      meanSigma: sum.map((_, c) => standardError((taken[c] ?? 0) - (refused[c] ?? 0), more[c] ?? 0, squares[c] ?? 0)),
       strangers,
     }),
     of: (channel) => charge[channel],
@@ -128,11 +140,15 @@ export function spectra(options: SpectraOptions): Spectra {
         both.counts.fill(0);
         both.outside = 0;
       }
-      for (const sums of [taken, refused, saturated, sum]) sums.fill(0);
+      for (const sums of [taken, refused, saturated, sum, first, more, squares]) sums.fill(0);
       strangers = 0;
     },
   };
 }
+
+/** Of the mean of n numbers, by their sum and the sum of their squares, both from any number near them on. NaN for n < 2. */
+const standardError = (n: number, sum: number, squares: number): number =>
+  n < 2 ? Number.NaN : Math.sqrt(Math.max(0, squares - sum ** 2 / n) / (n - 1) / n);
 
 function stacked(all: readonly Histogram[], begin: number, end: number): Trace {
   const { low = 0, high = 0, bins = 0 } = all[0] ?? {};

@@ -161,7 +161,7 @@ class Reading implements Reader {
       damaged: counts.damaged,
       junk: counts.junk,
       resynced: counts.resynced,
-      mean_charge: [...seen.meanCharge].map((q) => (Number.isFinite(q) ? q : bad('no pulse'))),
+      mean_charge: [...seen.meanCharge].map((q, c) => (Number.isFinite(q) ? withSigma(q, seen.meanSigma[c]) : bad('no pulse'))),
       saturated: [...seen.saturated],
       charge: seen.charge,
       ...(seen.energy ? { energy: seen.energy } : {}),
@@ -171,6 +171,10 @@ class Reading implements Reader {
     };
   }
 }
+
+/** One pulse does not tell its spread: its mean has no uncertainty of its own. */
+const withSigma = (value: number, random = Number.NaN) =>
+  Number.isNaN(random) ? value : { quality: 'good' as const, value, sigma: { random } };
 
 const deadOf = ({ whole: { dead } }: LiveLook): number => dead.closed + dead.missing + dead.board + dead.busy;
 

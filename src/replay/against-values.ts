@@ -55,6 +55,7 @@ interface Pair {
 
 class Series {
   readonly kind: string;
+  readonly #counts: boolean;
   readonly #tolerance: number;
   readonly #block: Pair[] = [];
   readonly #sizes: number[] = [];
@@ -67,8 +68,9 @@ class Series {
   first: Channel['first'];
   refused: { count: number; then?: string; now?: string; first: Example } | undefined;
 
-  constructor(kind: string, tolerance: number) {
+  constructor(kind: string, tolerance: number, counts: boolean) {
     this.kind = kind;
+    this.#counts = counts;
     this.#tolerance = tolerance;
   }
 
@@ -87,7 +89,7 @@ class Series {
 
   #judge(): void {
     const raw = this.#block.splice(0);
-    const block = isCounter(this.kind, raw) ? growthOf(raw) : raw;
+    const block = this.#counts ? countedOf(raw) : isCounter(this.kind, raw) ? growthOf(raw) : raw;
     const scatter = scatterOf(block.map(({ a }) => a)) ** 2 + scatterOf(block.map(({ b }) => b)) ** 2;
     const step = stepOf(raw);
     block.forEach(({ a, b, square, example }, i) => {
@@ -140,6 +142,18 @@ function isCounter(kind: string, block: readonly Pair[]): boolean {
 /** Where they began is no physics. */
 const growthOf = (block: readonly Pair[]): readonly Pair[] =>
   block.map((pair) => ({ ...pair, a: pair.a - block[0].a, b: pair.b - block[0].b }));
+
+/** Counts of what comes by chance: how many more since the first pair, also over a beginning anew. The variance of each is the count itself. */
+function countedOf(block: readonly Pair[]): readonly Pair[] {
+  const grown = { a: 0, b: 0 };
+  return block.map((pair, i) => {
+    for (const side of ['a', 'b'] as const) {
+      const before = i === 0 ? pair[side] : block[i - 1][side];
+      grown[side] += pair[side] >= before ? pair[side] - before : pair[side];
+    }
+    return { ...pair, ...grown, square: grown.a + grown.b };
+  });
+}
 
 /** One reading's standard deviation by successive differences, which a ramp hardly changes and a jump not at all. */
 export function scatterOf(values: readonly number[]): number {
@@ -211,17 +225,20 @@ interface Heard {
 
 export class Values {
   readonly #tolerance: number;
+  readonly #isCount: (from: string) => boolean;
   readonly #series = new Map<string, Series>();
   readonly #streams = new Map<string, Stream>();
 
-  constructor(tolerance: number) {
+  /** `isCount`: whether a channel counts what comes by chance. */
+  constructor(tolerance: number, isCount: (from: string) => boolean = () => false) {
     this.#tolerance = tolerance;
+    this.#isCount = isCount;
   }
 
-  #of(channel: string, kind: string): Series {
+  #of(channel: string, kind: string, from?: string): Series {
     let series = this.#series.get(channel);
     if (!series) {
-      series = new Series(kind, this.#tolerance);
+      series = new Series(kind, this.#tolerance, from !== undefined && this.#isCount(from));
       this.#series.set(channel, series);
     }
     return series;
@@ -242,12 +259,12 @@ export class Values {
   /** One that only one answer gave: an instrument that is asked whether it has something may have it a question later. */
   #apart(which: 'then' | 'now', r: Reading): void {
     if (r.quality !== 'bad' && Number.isFinite(r.t)) this.stream(which, r, NO_NUMBERS);
-    else this.#of(nameOf(r), r.kind).alone++;
+    else this.#of(nameOf(r), r.kind, r.from).alone++;
   }
 
   #pair(then: Reading, now: Reading, example: Example, odd: boolean, leaves?: Leaves): void {
     const name = nameOf(then);
-    const series = this.#of(name, then.kind);
+    const series = this.#of(name, then.kind, then.from);
     series.readings++;
     const [a, b] = [numberOf(then), numberOf(now)];
     const square = (then.quality === 'bad' ? 0 : total(then.sigma) ** 2) + (now.quality === 'bad' ? 0 : total(now.sigma) ** 2);

@@ -92,7 +92,10 @@ class Rehearsal {
     this.#options = options;
     this.#seed = seed;
     this.#tolerance = tolerance;
-    this.#values = new Values(tolerance);
+    this.#values = new Values(tolerance, (from) => {
+      const at = from.indexOf('.');
+      return this.#twice.get(from.slice(0, at))?.then.isCount(from.slice(at + 1)) ?? false;
+    });
     const found = wires(rig, catalogue);
     this.#wires = [...found.wires, ...found.tunnels];
     for (const wire of this.#wires) for (const { instrument, role } of wire.users) this.#links.set(`${instrument.name}/${role}`, wire);

@@ -23,6 +23,8 @@ export class PlayerBody {
   readonly channels: Kinds | undefined;
   /** The roles in which something comes by itself. */
   readonly streaming: readonly string[];
+  /** Channels that count what comes by chance. */
+  readonly counts: ReadonlySet<string>;
 
   constructor(name: string, body: Body<Links> | undefined) {
     this.#name = name;
@@ -35,6 +37,8 @@ export class PlayerBody {
         this.#roles.set(channel, roles);
         roles.push(role);
       }
+    const counting = [...(body?.polls ?? []), ...streams.flatMap(([, list]) => list)];
+    this.counts = new Set(counting.flatMap(({ counts = [] }) => counts.map(String)));
     if (!body) return;
     const all: Record<string, Kinds[string]> = { ...body.gives };
     for (const p of body.polls ?? []) Object.assign(all, p.gives);

@@ -114,6 +114,11 @@ export class Player {
     return this.#facts.channels;
   }
 
+  /** Whether a channel counts what comes by chance. */
+  isCount(channel: string): boolean {
+    return this.#facts.counts.has(channel);
+  }
+
   /** The roles in which a channel comes by itself. */
   streamRoles(channel: string): readonly string[] {
     return this.#facts.streamRoles(channel);

@@ -28,9 +28,20 @@ describe('spectra of hits', () => {
       [1, 0],
     ]);
     expect(numbers(got.meanCharge)).toEqual([127.5, 10]);
+    // numpy: [5, 250] and [15, -1, 16], std(ddof=1) / sqrt(n)
+    expect(numbers(got.meanSigma)).toEqual([122.5, expect.closeTo(5.507570547286102, 12)]);
     expect(got.strangers).toBe(1);
     expect([got.charge.begin, got.charge.end]).toEqual([1, 2]);
     expect([got.energy, got.plane]).toEqual([undefined, undefined]);
+  });
+
+  test('the error of a mean: none of one pulse, none lost of a narrow spectrum far from zero, and anew after clear', () => {
+    const s = spectra({ channels: 3, charge: AXIS });
+    s.take(blockOf([{ charge: 7 }, { charge: 1e9 + 1, channel: 1 }, { charge: 1e9 + 2, channel: 1 }, { charge: 1e9 + 4, channel: 1 }]));
+    expect(numbers(s.look(0, 1).meanSigma)).toEqual([Number.NaN, expect.closeTo(Math.sqrt(7 / 9), 12), Number.NaN]);
+    s.clear();
+    s.take(blockOf([{ charge: 3 }, { charge: 5 }]));
+    expect(numbers(s.look(0, 1).meanSigma)).toEqual([1, Number.NaN, Number.NaN]);
   });
 
   test('energy by the scale of each channel, and energy against pulse shape', () => {
