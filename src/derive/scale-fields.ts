@@ -15,11 +15,10 @@ export const scaleGives = (gain: GainPart | undefined, edge: EdgePart | undefine
 });
 
 const WINDOWS = ['within', 'longest', 'change'] as const;
-const ABOUT = 'a fit closes at the relative sigma `within` (0.005) or after `longest` (600 s), `change` (0.03) is no drift';
 
 export const photoelectronsField = (like: Axis): Field<GainPart | undefined> =>
   declared(
-    `{ low, high, bins } of charge in which peaks of single photoelectrons are looked for: gives the gain of each channel and its drift; pedestal: { centre, sigma } where hits stand above a threshold and have no peak of nothing, crosstalk: true to fit it; with within, longest, change: ${ABOUT}`,
+    '{ low, high, bins } of charge in which peaks of single photoelectrons are looked for: gives the gain of each channel and its drift; further keys are pedestal, crosstalk, within, longest, change (docs/detector.md)',
     (part) => {
       if (!part.given) return undefined;
       part.only(['low', 'high', 'bins', 'pedestal', 'crosstalk', ...WINDOWS], shown(like));
@@ -29,7 +28,7 @@ export const photoelectronsField = (like: Axis): Field<GainPart | undefined> =>
 
 export const edgeField = (like: Axis): Field<EdgePart | undefined> =>
   declared(
-    `{ source, low, high, bins } of charge around the Compton edge of a source (${Object.keys(GAMMA_SOURCES).join(', ')}): gives energy_scale and its drift; with within, longest, change as photoelectrons`,
+    `{ source, low, high, bins } of charge around the Compton edge of a source (${Object.keys(GAMMA_SOURCES).join(', ')}): gives energy_scale and its drift; further keys are within, longest, change`,
     (part) => {
       if (!part.given) return undefined;
       part.only(['source', 'low', 'high', 'bins', ...WINDOWS], `{ source: 137Cs, ${shown(like).slice(2)}`);
