@@ -1,5 +1,6 @@
 /** Gains of a recorded stream against time, from hits that are made here. */
 import { expect, test } from 'vitest';
+import { compared, comparisonText } from '../src/cli/analyse-compare.ts';
 import { gainsOf } from '../src/cli/analyse-gains.ts';
 import { hits } from '../src/derive/hits.ts';
 import { normal, uniform } from './derive/hit-rows.ts';
@@ -62,6 +63,18 @@ test('in blocks of any size the same', () => {
   const [a, b] = [fed(0, 64), fed(0, 9999)];
   expect(Object(a.json.energy_scale)).toMatchObject({ state: 'steady', drift: '1 learning, the others steady' });
   expect(b).toEqual(a);
+});
+
+test('runs side by side: how many gains have changed, and the worst', () => {
+  const gain = (value: number, name: string) => ({ quantity: name, unit: '', value, sigma: 0.5, of: 'error' as const });
+  const runs = [
+    [gain(100, 'gain 0'), gain(100, 'gain 17'), gain(100, 'left gain 3'), gain(7, 'charge 2')],
+    [gain(100.5, 'gain 0'), gain(92, 'gain 17'), gain(100, 'left gain 3'), gain(7, 'charge 2')],
+  ];
+  const text = comparisonText(['a', 'b'], compared(runs));
+  expect(text).toContain('Mean charges of 1 channels, 2 less 1: none beyond 3.0 sigma.');
+  expect(text).toContain('Gains of 3 channels, 2 less 1: 1 beyond 3.0 sigma, most in channel 17: -8.0 %.');
+  expect(text).not.toMatch(/^gain/m);
 });
 
 test('without options for it there is none', () => {

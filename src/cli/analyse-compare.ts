@@ -47,7 +47,7 @@ export function compared(runs: readonly (readonly Measure[])[]): readonly Compar
 export function comparisonText(names: readonly string[], all: readonly Compared[]): string {
   const head = names.map((name, i) => `  ${i + 1}  ${name}`).join('\n');
   const cell = (v: Compared['values'][number]): string => (v === null ? '-' : `${digits(v.value, 6)} ± ${digits(v.sigma, 2)}`);
-  const shown = all.filter((c) => !/^(charge|gain|energy scale) \d/.test(c.quantity));
+  const shown = all.filter((c) => !OF_CHANNELS.some(([, is]) => is.test(c.quantity)));
   const table = columns([
     ['QUANTITY', ...names.map((_, i) => String(i + 1)), ...names.slice(1).map((_, i) => `${i + 2} less 1`)],
     ...shown.map(({ quantity, unit, values, differences }) => [
@@ -59,14 +59,25 @@ export function comparisonText(names: readonly string[], all: readonly Compared[
     ]),
   ]);
   const spread = shown.some(({ of }) => of === 'spread') ? 'Conditions: ± is the spread of their readings.\n' : '';
-  return `RUNS\n${head}\n\n${table}${spread}${channelsText(all)}`;
+  return `RUNS\n${head}\n\n${table}${spread}${OF_CHANNELS.map(([name, is]) =>
+    channelsText(
+      name,
+      all.filter((c) => is.test(c.quantity)),
+    ),
+  ).join('')}`;
 }
 
 const far = (d: NonNullable<Compared['differences'][number]>): boolean => d.sigmas === null || d.sigmas >= FAR;
 
-/** Charges of single channels: only how many have changed, and the worst. */
-function channelsText(all: readonly Compared[]): string {
-  const charges = all.filter((c) => c.quantity.startsWith('charge '));
+/** Quantities of single channels, by their names. */
+const OF_CHANNELS = [
+  ['Mean charges', /^charge /],
+  ['Gains', /\bgain \d+$/],
+  ['Energy scales', /\benergy scale \d+$/],
+] as const;
+
+/** Of single channels: only how many have changed, and the worst. */
+function channelsText(name: string, charges: readonly Compared[]): string {
   const runs = charges[0]?.differences.length ?? 0;
   let text = '';
   for (let i = 0; i < runs; i++) {
@@ -76,15 +87,15 @@ function channelsText(all: readonly Compared[]): string {
       .flatMap((c) => {
         const [d, first] = [c.differences[i], c.values[0]];
         return d && first && (d.sigmas ?? Number.POSITIVE_INFINITY) >= limit
-          ? [{ channel: c.quantity.slice('charge '.length), part: d.difference / first.value, d }]
+          ? [{ channel: c.quantity.replace(/(charge|gain|energy scale) /, ''), part: d.difference / first.value, d }]
           : [];
       })
       .sort((a, b) => Math.abs(b.part) - Math.abs(a.part));
     const [worst] = changed;
     text +=
       worst === undefined
-        ? `Mean charges of ${charges.length} channels, ${i + 2} less 1: none beyond ${limit.toFixed(1)} sigma.\n`
-        : `Mean charges of ${charges.length} channels, ${i + 2} less 1: ${changed.length} beyond ${limit.toFixed(1)} sigma, most in channel ${worst.channel}: ${(100 * worst.part).toFixed(1)} %.\n`;
+        ? `${name} of ${charges.length} channels, ${i + 2} less 1: none beyond ${limit.toFixed(1)} sigma.\n`
+        : `${name} of ${charges.length} channels, ${i + 2} less 1: ${changed.length} beyond ${limit.toFixed(1)} sigma, most in channel ${worst.channel}: ${(100 * worst.part).toFixed(1)} %.\n`;
   }
   return text;
 }
