@@ -128,6 +128,7 @@ function scaleOf(h: Histogram, { low, high, source, line }: NonNullable<ChannelS
 
 /** A fit that misses its spectrum has a bar that is too small. */
 function told(value: number, random: number, misfit: number): Measured<'1'> {
+  if (!(Number.isFinite(value) && random > 0 && Number.isFinite(random))) return bad('the fit has no bar');
   const sigma = { random };
   return misfit === 0
     ? { quality: 'good', value, sigma }
