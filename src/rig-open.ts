@@ -111,8 +111,11 @@ export function openWire(wire: Wire, clock: Clock, options: OpenOptions): Link {
   if (plan === undefined) return openReal(wire.address, clock, options);
   if (isBuild(plan)) {
     const { link, feed } = buildLink({ ...buildOf(wire, plan, all), ...(told ? { told } : {}) }, clock);
-    ports.take(boardsIn(wire.address), feed);
-    return link;
+    const boards = boardsIn(wire.address);
+    ports.take(boards, feed);
+    // What is built of simulated light is simulated.
+    const readers = all.filter((one) => one !== wire && one.users.some((u) => boards.includes(u.instrument.name)));
+    return readers.some((one) => addressOf(one.address).origin === 'simulator') ? wrapped(link, { origin: 'simulator' }) : link;
   }
   const address = addressOf(wire.address);
   if (address.kind !== 'tcp') throw new LinkError('LINK_ADDRESS', `${wire.address}: a stream of this kind is read over tcp:HOST:PORT`);

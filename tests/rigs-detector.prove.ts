@@ -16,7 +16,7 @@ async function lab(name: string, seed: number): Promise<Laboratory> {
   expect(loaded.warnings).toEqual([]);
   return laboratory(loaded.rig, known, { seed });
 }
-const last = (all: Laboratory, channel: string): Reading | undefined => all.readings(`board.${channel}`).at(-1);
+const last = (all: Laboratory, channel: string, from = 'board'): Reading | undefined => all.readings(`${from}.${channel}`).at(-1);
 const value = (r: Reading | undefined): number | string | boolean =>
   r === undefined || r.quality === 'bad' ? Number.NaN : (r.value as number | string | boolean); // no trace is asked for
 const apart = (a: readonly [number, number], b: readonly [number, number]): number =>
@@ -63,4 +63,15 @@ test('moved-source.yaml: after the spectra have begun anew the direction is that
   all.clock.advance(200);
   expect(value(last(all, 'direction'))).toBe('stated');
   expect(apart(found(all), [120 * DEGREE, 250 * DEGREE])).toBeLessThan(2 * Number(value(last(all, 'cone'))));
+});
+
+test('two-boards.yaml: the source within its cone, by events of the light of both boards', async () => {
+  const all = await lab('two-boards.yaml', 1);
+  all.clock.advance(300);
+  const of = (channel: string): number | string | boolean => value(last(all, channel, 'detector'));
+  expect([of('late'), of('untaken'), of('direction'), of('source')]).toEqual([0, 0, 'stated', 'within']);
+  expect(of('together')).toBeGreaterThan(0.7);
+  const tau = last(all, 'capture_time', 'detector');
+  if (tau === undefined || tau.quality === 'bad') throw new Error('no capture time');
+  expect(Math.abs(Number(tau.value) - 41.1e-6)).toBeLessThan(4 * (tau.sigma?.random ?? 0));
 });
