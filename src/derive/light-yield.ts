@@ -107,8 +107,10 @@ export function lightYield(options: LightYieldOptions): LightYield {
   let [inBlock, seen, blocks, without] = [0, 0, 0, 0];
   let last: Drift = { state: 'learning', reference: Number.NaN, sigma: Number.NaN, change: Number.NaN, significance: Number.NaN };
   let turned: readonly Drift[] = [];
-  let fresh: Values = { light_yield: bad('too few events yet'), light_change: bad('too few events yet') };
-  let freshShares: Values = { light_share: new Array<Given<'1'>>(channels).fill(bad('too few events yet')) as Values['light_share'] };
+  const none = bad('too few events yet');
+  const nothing: Values = { light_yield: none, light_change: none };
+  const noShares: Values = { light_share: new Array<Given<'1'>>(channels).fill(none) as Values['light_share'] };
+  let [fresh, freshShares] = [nothing, noShares];
 
   function closed(): void {
     const got = placeOf(spectrum, mark);
@@ -197,6 +199,7 @@ export function lightYield(options: LightYieldOptions): LightYield {
       [inBlock, seen, blocks, without] = [0, 0, 0, 0];
       last = { ...last, state: 'learning', reference: Number.NaN };
       turned = [];
+      [fresh, freshShares] = [nothing, noShares];
     },
   };
 }

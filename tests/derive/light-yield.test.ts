@@ -52,6 +52,8 @@ test.each([-0.06, 0.06])('a change by %d of the light is named within 1,500 even
   const { value, sigma } = numbers(said, 'light_change').at(-1) ?? { value: Number.NaN, sigma: { random: 0 } };
   expect(Math.abs(value - change)).toBeLessThan(4 * sigma.random);
   light.clear();
+  // What was said before holds no more.
+  expect(light.look()).toMatchObject({ light: 'learning', light_yield: { quality: 'bad' }, light_change: { quality: 'bad' } });
   expect(feed(light, 4000, () => 1 + change, 4).at(-1)).toMatchObject({ light: 'steady' });
 });
 
