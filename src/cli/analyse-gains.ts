@@ -7,7 +7,7 @@ import type { Recorded } from './analyse-session.ts';
 import { columns } from './table.ts';
 
 export const GAINS_HELP = `  --gains             gains and energy scales of the channels against time, where the rig's options ask for them: as the readout process finds
-                      them, a fit for each second of the run (some ten milliseconds each)
+                      them, a fit for each second of the run (tens of milliseconds each)
 `;
 
 export interface Gains {

@@ -36,7 +36,7 @@ export interface ChannelScale {
   /**
    * `gain` (charge of a photoelectron) and `energy_scale` (MeVee for one count of charge), one of each channel with one sigma and the time
    * at which its window closed; suspect where the fit misses the spectrum. Given when all are new, or every ten seconds; words and sentences
-   * always. `t`: microseconds since 1970. A fit takes its time (some ten milliseconds): each call makes one, of the next channel that is due.
+   * always. `t`: microseconds since 1970. A fit takes its time (tens of milliseconds): each call makes one, of the next channel that is due.
    */
   look(t: number): Values;
   /** As the run is over: fits of all that has come since the last ones, and the words. */
