@@ -204,7 +204,9 @@ class Board {
 
   private pour(seed: number, t: number): void {
     const { flood: rate } = this.options;
-    this.poured ??= new Flood(LAYOUT, preparedRecords(seed, 32, this.options, LAYOUT, this.options));
+    // Of a detector that has the channels of one board.
+    const alone = { ...this.options, sees: 0, tubes: undefined };
+    this.poured ??= new Flood(LAYOUT, preparedRecords(seed, 32, alone, LAYOUT, alone));
     const due = Math.floor((t - this.began) * rate) - this.made - this.lost;
     const most = Math.max(1, Math.ceil(HELD * rate));
     if (due > most) {
