@@ -18,7 +18,8 @@ interface Kind {
   proven: boolean;
 }
 
-const PROOF = 8; // talks in a row
+/** Talks after which a driver that asks one thing after the other asks the same again: so many in a row are a proof. */
+export const TURNS = 16;
 
 /** Why a reading is not judged. */
 export const TALK_LOST = 'not judged, because their talk began in what is lost';
@@ -26,8 +27,6 @@ export const REMEMBERED = 'not judged, because the driver remembers what is lost
 
 export class Doubt {
   readonly #kinds = new Map<string, Kind>();
-  /** The kind of the instrument's last exchange. */
-  latest: string | undefined;
 
   #kind(by: string): Kind {
     let kind = this.#kinds.get(by);
@@ -44,8 +43,18 @@ export class Doubt {
     return proven ? undefined : aligned ? REMEMBERED : TALK_LOST;
   }
 
+  /** It has been brought on to another question than it would have asked. */
+  turned(by: string): void {
+    this.#kind(by).inStep = 0;
+  }
+
   prove(by: string): void {
     this.#kind(by).proven = true;
+  }
+
+  /** One begins here, as far as is known. */
+  begun(by: string): void {
+    Object.assign(this.#kind(by), { starts: 'assumed', aligned: true, asked: true });
   }
 
   /** An exchange is to be answered: whether it is the first of its talk, or, where not even that is known, undefined. */
@@ -55,16 +64,24 @@ export class Doubt {
     if (!starts) return aligned ? 'goes on' : undefined;
     if (!kind.asked || unlike > 0) kind.inStep = 0;
     else if (same > 0) kind.inStep++;
-    kind.proven ||= kind.inStep >= PROOF;
+    kind.proven ||= kind.inStep >= TURNS;
     Object.assign(kind, { starts: undefined, asked: true, same: 0, unlike: 0 });
     return starts;
   }
 
-  /** It has been answered. `asked`: by a talk of today that asked just this; `over`: which has come to its end with it. */
-  answered(by: string, asked: boolean, over: boolean): void {
+  /** Nobody has asked it. */
+  unasked(by: string): void {
+    this.#kind(by).asked = false;
+  }
+
+  /** A talk of today has heard it; whether it asked just this, as its first question, and whether it has come to its end with it. */
+  heard(by: string, asked: boolean, first: boolean, end: 'over' | 'over, and gives nothing' | undefined): void {
     const kind = this.#kind(by);
+    if (first && !kind.aligned) kind.asked = true;
     kind.asked &&= asked;
-    if (over && kind.asked && kind.aligned) kind.starts = 'assumed';
+    if (end === undefined || !kind.asked) return;
+    if (end === 'over, and gives nothing') kind.proven = true;
+    else if (kind.aligned) kind.starts = 'assumed';
   }
 
   /** A recorded reading has ended a talk; whether it was made again just so. */

@@ -1,6 +1,6 @@
 /** What today's driver gives and asks once it knows its instrument: looked up once, asked for with every exchange and reading. */
 import { pollName } from '../acquire.ts';
-import type { Body, Links, Poll } from '../instrument.ts';
+import { type Body, type Links, type Poll, singleOf } from '../instrument.ts';
 import type { Kinds } from '../reading.ts';
 
 /** Of exchanges that a talk of this name made (poll:NAME, order:NAME, identify ...). */
@@ -8,6 +8,8 @@ export interface Talked {
   /** Its talks give no readings, and what a tunnel carries is recorded at its own link. */
   readonly silent: boolean;
   readonly poll: Poll<Links> | undefined;
+  /** It asks one question. */
+  readonly single: boolean;
   /** What it gives today. */
   readonly channels: readonly string[];
 }
@@ -56,7 +58,12 @@ export class PlayerBody {
     if (!known) {
       const poll = this.#pollOf(by);
       const channels = poll ? Object.keys(poll.gives).map((channel) => `${this.#name}.${channel}`) : [`${this.#name} (${by})`];
-      known = { silent: by.startsWith('tunnel:') || /^(watchdog|feed)/.test(by), poll, channels };
+      known = {
+        silent: by.startsWith('tunnel:') || /^(watchdog|feed)/.test(by),
+        poll,
+        single: poll !== undefined && singleOf(poll.talk) !== undefined,
+        channels,
+      };
       this.#talked.set(by, known);
     }
     return known;

@@ -10,7 +10,7 @@ import type { Kinds, Reading, Values } from '../reading.ts';
 import { actor, here, Refused, type Talk } from '../talk.ts';
 import { begun, type Outcome, runTalk } from '../talk-run.ts';
 import { Asking, type Open } from './asking.ts';
-import { Doubt } from './doubt.ts';
+import { Follow } from './follow.ts';
 import { hex, isHex, shownHex, unhex } from './hex.ts';
 import { PlayerBody } from './player-body.ts';
 import { type Placed, PlayerOrders } from './player-orders.ts';
@@ -49,7 +49,6 @@ export interface Numbering {
 /** Nothing is said of an exchange whose talk began in what is lost. */
 export const UNJUDGED: Otherwise = { what: 'not judged', channels: [] };
 const NOT_KNOWN = Number.NaN; // a time that only the host's clock knew: the recording tells it
-const TURNS = 16; // talks after which a driver that asks in turn asks the same again
 const MOST_KEPT = 1000; // questions
 const MOST = 4; // numbers by which a question that could not be encoded may have moved those after it
 const faultOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
@@ -89,7 +88,7 @@ export class Player {
   /** Something of the session is lost: what said that it is there may be, and orders. */
   lossy = false;
   /** Since exchanges were lost. */
-  #doubt: Doubt | undefined;
+  #follow: Follow | undefined;
   #doubtful: string | undefined;
 
   constructor(options: PlayerOptions) {
@@ -146,20 +145,22 @@ export class Player {
   /** Exchanges are missing here: the talks under way cannot be followed to their ends. */
   hole(): void {
     this.lossy = true;
-    this.#doubt = new Doubt();
+    this.#follow = new Follow({
+      open: this.#open,
+      asks: (open, x) => open?.job !== undefined && this.#isAsked(open.job, x),
+      fresh: (x) => this.fresh(x),
+      leave: (open) => this.#leave(open),
+      answer: (job, x, told) => void this.#answer(job, x, told),
+      single: (by) => this.#facts.talked(by).single,
+      gives: (by) => this.#facts.talked(by).poll?.gives,
+    });
     for (const open of [...this.#open]) this.#leave(open);
     this.#orders.forget();
   }
 
   /** A recorded reading, and whether just that was made. Why it is not judged, where the talk that it ends is in doubt. */
   met(channel: string, same: boolean): string | undefined {
-    const doubt = this.#doubt;
-    const by = doubt?.latest;
-    if (!doubt || by === undefined) return undefined;
-    const why = doubt.why(by);
-    if (why === undefined || !(channel in (this.#facts.talked(by).poll?.gives ?? {}))) return undefined;
-    doubt.ended(by, same);
-    return why;
+    return this.#follow?.met(channel, same);
   }
 
   /** One recorded exchange, and the talk that it belongs to, where that is known. `told`: its reply as the raw bytes have it. */
@@ -169,8 +170,8 @@ export class Player {
     const open = known?.job ? known : (this.going(x) ?? this.fresh(x));
     // Where its identity is lost, its readings are named; where it is refused today, that is another thing than then.
     if (!open && !this.#body && this.#refused === undefined) return undefined;
-    if (this.#doubt) this.#doubt.latest = x.by;
-    if (this.#doubt?.why(x.by) !== undefined) return this.#doubted(this.#doubt, x, open, told);
+    const how = this.#follow?.exchange(x, open, told) ?? 'judged';
+    if (how !== 'judged') return how === 'unjudged' ? UNJUDGED : undefined;
     if (!open && this.lossy && this.#isOrder(x.by)) return UNJUDGED; // that it was given is lost
     if (!open) return { what: this.#whyNone(x.by), channels: this.channelsOf(x.by) };
     const { job } = open;
@@ -183,67 +184,6 @@ export class Player {
     return what === undefined ? undefined : { what, channels: this.channelsOf(x.by) };
   }
 
-  /** An exchange whose talk may have begun in what is lost, or asks what it remembers of it: it is answered, and not judged. */
-  #doubted(doubt: Doubt, x: Recorded, found: Open | undefined, told: Told | undefined): Otherwise | undefined {
-    const begins = doubt.begins(x.by);
-    if (doubt.why(x.by) === undefined) return this.exchange(x, found, told);
-    const isFirst = begins === 'known' || begins === 'assumed';
-    let open = found;
-    if (isFirst ? open?.heard : begins === undefined && !this.#asks(open, x)) {
-      // It is the first of a talk, or asks something else than the one that seemed to be under way: another begins with it, if any does.
-      const again = open?.heard;
-      for (const one of this.#open.filter(({ by }) => by === x.by)) this.#leave(one);
-      open = again && this.fresh(x);
-    } else if (begins === 'goes on' && !open?.heard) {
-      if (open) this.#leave(open); // today's has come to its end before
-      open = undefined;
-    }
-    if (open && !this.#asks(open, x)) {
-      if (isFirst || begins === 'goes on') open = this.#turned(open, x);
-      if (!this.#asks(open, x) && (begins === undefined || begins === 'assumed')) this.#leave(open);
-    }
-    const job = open?.over ? undefined : open?.job;
-    if (!open || !job) {
-      doubt.answered(x.by, false, false);
-      return UNJUDGED;
-    }
-    const asked = this.#asks(open, x);
-    this.#hear(open, job, x, told);
-    doubt.answered(x.by, asked, open.over);
-    if (open.over && asked && isFirst && this.#facts.talked(x.by).poll === undefined) doubt.prove(x.by);
-    return undefined;
-  }
-
-  #asks(open: Open | undefined, x: Recorded): boolean {
-    return open?.job !== undefined && this.#isAsked(open.job, x);
-  }
-
-  #hear(open: Open, job: Job, x: Recorded, told: Told | undefined): string | undefined {
-    open.job = undefined;
-    open.asks = undefined;
-    open.heard ??= [];
-    open.heard.push({ x, told });
-    return this.#answer(job, x, told);
-  }
-
-  /** A driver that asks one thing after the other, talk by talk, is brought on to the one that asked this; the same talk where none does. */
-  #turned(open: Open, x: Recorded): Open {
-    if (!this.#facts.talked(x.by).poll) return open;
-    for (let turn = 0; turn < TURNS; turn++) {
-      const other = this.fresh(x);
-      for (const before of open.heard ?? []) {
-        if (!other?.job || !this.#asks(other, before.x)) break;
-        this.#hear(other, other.job, before.x, before.told);
-      }
-      if (other && (other.heard?.length ?? 0) === (open.heard?.length ?? 0) && this.#asks(other, x)) {
-        this.#leave(open);
-        return other;
-      }
-      if (other) this.#leave(other);
-    }
-    return open;
-  }
-
   #isOrder(by: string): boolean {
     return by.startsWith('order:') && this.#body?.commands?.[by.slice('order:'.length)] !== undefined;
   }
@@ -253,7 +193,10 @@ export class Player {
     const command = this.#body?.commands?.[entry.command];
     if (!command) return;
     if (entry.outcome !== undefined) this.#orders.end(entry);
-    else this.#orders.add(entry, command.safe !== undefined && (entry.value === command.safe || command.safe === true));
+    else {
+      this.#follow?.order(entry.command);
+      this.#orders.add(entry, command.safe !== undefined && (entry.value === command.safe || command.safe === true));
+    }
   }
 
   #turn(one: Placed): void {
@@ -335,6 +278,7 @@ export class Player {
         }
         const identity = JSON.stringify(outcome.value) ?? '';
         if (this.#body && identity !== this.#identity) {
+          if (this.#follow?.why('identify') !== undefined) return; // it may have begun in what is lost
           this.#refused = `another instrument answers than before: ${identity} instead of ${this.#identity}`;
           return;
         }
@@ -377,7 +321,7 @@ export class Player {
         if (open.over) return;
         open.over = true;
         this.#drop(open);
-        this.#doubtful = this.#doubt?.why(by);
+        this.#doubtful = this.#follow?.why(by);
         done(outcome);
         this.#doubtful = undefined;
       },
