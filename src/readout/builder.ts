@@ -4,7 +4,7 @@
  */
 import { chainOf, type Physics, type PhysicsPlan } from '../derive/detector-plan.ts';
 import { copyHit, FLAG, type Hits } from '../derive/hits.ts';
-import { type MergeCounts, type TimeMerge, timeMerge } from '../derive/time-merge.ts';
+import { type TimeMerge, timeMerge } from '../derive/time-merge.ts';
 import { bad, type Given, type Values } from '../reading.ts';
 import type { FeedState } from './feed-bytes.ts';
 
@@ -51,6 +51,8 @@ const DRIFT = 2e-4;
 const SILENT = 10;
 /** Seconds between two readings of how many events are of several boards. */
 const SHARED = 10;
+/** Events of the first of them. */
+const FEW = 10;
 /** Nanoseconds by which a block may begin before the one before has ended: a record's length, generously. */
 const DISORDER = 20_000;
 /** Seconds by which the time of arrival may be wrong. */
@@ -60,6 +62,8 @@ interface Seat {
   readonly board: BuiltBoard;
   /** As its reader says: its stream is there. */
   up: boolean;
+  /** It has given a hit since. */
+  gives: boolean;
   /** Seconds between its counter and the host's clock, by the least that its bytes have been under way. NaN before its first hit. */
   apart: number;
   /** The time of its last hit, as all boards have it. */
@@ -88,6 +92,7 @@ class Building implements Builder {
   readonly #shared: Shared;
   #begin: number;
   #whole = false;
+  #built = 0;
   /** While it is not whole: the latest time that any board has had meanwhile. */
   #missed = Number.NEGATIVE_INFINITY;
   /** Since when not all boards have been together, and seconds of that before. */
@@ -99,6 +104,7 @@ class Building implements Builder {
   #hole = { after: Number.NEGATIVE_INFINITY, until: Number.POSITIVE_INFINITY };
   readonly #give = (block: Hits): void => {
     outside(block, this.#hole);
+    this.#built += block.count;
     this.#shared.take(block);
     this.#physics.take(block);
   };
@@ -108,6 +114,7 @@ class Building implements Builder {
       ...{
         board,
         up: false,
+        gives: false,
         apart: Number.NaN,
         latest: Number.NEGATIVE_INFINITY,
         zero: 0,
@@ -146,14 +153,15 @@ class Building implements Builder {
     if (with_) seat.added = with_.added;
     seat.hits += block.count;
     seat.heard = t;
-    this.#weigh(t);
+    seat.gives = seat.up;
     const shift = seat.added - zero + offset;
     const latest = (block.t[block.count - 1] as number) + shift; // count is above 0
     seat.latest = Math.max(latest, anew ? Number.NEGATIVE_INFINITY : seat.latest);
-    if (!this.#whole) {
-      this.#missed = Math.max(this.#missed, latest + DISORDER);
-      return;
-    }
+    // What comes while it is not whole, and the block that makes it whole, has no counterpart for certain.
+    const before = this.#whole;
+    if (!before) this.#missed = Math.max(this.#missed, latest + DISORDER);
+    this.#weigh(t);
+    if (!before || !this.#whole) return;
     if (shift !== 0) for (let i = 0; i < block.count; i++) block.t[i] = (block.t[i] as number) + shift; // i < count
     this.#merge.take(index, block, t, this.#give);
   }
@@ -161,6 +169,7 @@ class Building implements Builder {
   state(index: number, { up, dead, lost }: FeedState, t: number): void {
     const seat = this.#seats[index];
     if (!seat) return;
+    if (!up || !seat.up) seat.gives = false;
     seat.up = up;
     // A reader that begins anew counts from nothing.
     seat.dead += Math.max(0, dead - (seat.told?.dead ?? dead));
@@ -172,7 +181,7 @@ class Building implements Builder {
   gone(index: number, t: number): void {
     const seat = this.#seats[index];
     if (!seat) return;
-    seat.up = false;
+    [seat.up, seat.gives] = [false, false];
     seat.told = undefined;
     seat.apart = Number.NaN;
     this.#weigh(t);
@@ -187,7 +196,7 @@ class Building implements Builder {
 
   /** Whether the light of all boards comes: where that of one is missing, the energies of all events would be wrong. */
   #weigh(t: number): void {
-    const whole = this.#seats.every((seat) => seat.up && !this.#isApart(seat));
+    const whole = this.#seats.every((seat) => seat.gives && !this.#isApart(seat));
     if (whole === this.#whole) return;
     this.#whole = whole;
     if (whole) {
@@ -227,7 +236,10 @@ class Building implements Builder {
     return {
       boards: this.#seats.map((seat) => this.#word(seat, t)),
       board_rate: rates,
-      ...countValues(counts),
+      hits: this.#built,
+      late: counts.late,
+      doubled: counts.doubled,
+      early: counts.early,
       untaken: this.#seats.reduce((sum, { lost }) => sum + lost, 0),
       ...this.#shared.look(t),
       live_time: Math.max(0, elapsed - (dead - this.#clear.dead)),
@@ -250,8 +262,6 @@ function outside(block: Hits, { after, until }: { readonly after: number; readon
   }
   block.count = kept;
 }
-
-const countValues = ({ given, late, doubled, early }: MergeCounts): Values => ({ hits: given, late, doubled, early });
 
 /** How many events have light on more than one board: few, where the clocks of the boards are not one. */
 class Shared {
@@ -289,9 +299,9 @@ class Shared {
   }
 
   look(t: number): { readonly together?: Given<'1'> } {
-    if (Number.isNaN(this.#since)) this.#since = t;
-    if (t - this.#since < SHARED * 1e6) return {};
     const [n, k] = [this.#events, this.#several];
+    // The first one comes as soon as it says something.
+    if (Number.isNaN(this.#since) ? n < FEW : t - this.#since < SHARED * 1e6) return {};
     this.#since = t;
     [this.#events, this.#several] = [0, 0];
     if (n === 0) return { together: bad('no event has come') };
