@@ -13,7 +13,7 @@ import type { ReaderPlan } from './readout/reader.ts';
 import { type BuildOptions, buildLink, type SessionPlace, streamLink } from './readout/stream-link.ts';
 import type { Rig, RigInstrument } from './rig.ts';
 import { simulatorOptions } from './rig-shape.ts';
-import { type Wire, wires } from './rig-wires.ts';
+import { isBuilt, type Wire, wires } from './rig-wires.ts';
 import { type Device, type Universe, universe } from './simulate.ts';
 
 export interface SimulatedRig {
@@ -94,7 +94,7 @@ function buildOf(wire: Wire, plan: BuildPlan, all: readonly Wire[]): BuildOption
 
 /** The boards whose hits somebody wants, of the wires of a rig. */
 export const wantedBoards = (all: readonly Wire[]): ReadonlySet<string> =>
-  new Set(all.flatMap(({ address }) => (address.startsWith('hits:') ? boardsIn(address) : [])));
+  new Set(all.flatMap(({ address }) => (isBuilt({ address }) ? boardsIn(address) : [])));
 
 type RealOptions = Parameters<typeof openReal>[2];
 export interface OpenOptions extends RealOptions {

@@ -36,6 +36,9 @@ export function wires(rig: Rig, catalogue: Catalogue): { readonly wires: readonl
   };
 }
 
+/** Nothing of its own comes over it: what it carries is built of the hits of other instruments. */
+export const isBuilt = ({ address }: Pick<Wire, 'address'>): boolean => address.startsWith('hits:');
+
 /** Of gpib:ADAPTER/ADDRESS. */
 export const carrierOf = ({ address }: Pick<Wire, 'address'>): string => address.slice('gpib:'.length).split('/')[0] ?? '';
 

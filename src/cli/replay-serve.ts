@@ -15,7 +15,7 @@ import type { RecordedPort, Strange } from '../replay/recorded-port.ts';
 import { StrictPort } from '../replay/recorded-strict.ts';
 import type { Rig } from '../rig.ts';
 import { addressOf } from '../rig-open.ts';
-import { type Wire, wires } from '../rig-wires.ts';
+import { isBuilt, type Wire, wires } from '../rig-wires.ts';
 import { EXIT, type Io, Usage } from './command.ts';
 import { checkCopy, copy } from './rig-copy.ts';
 import { nameOf, places, type RigServing, type Scene, say, sayCopy, serveWire, type Way } from './serve-wires.ts';
@@ -54,7 +54,7 @@ export async function serveRecording(
   const rig: Rig = { ...(await withRecordedFolders(asRead, session)), folder: own, file: join(own, 'rig.yaml') };
   const { write } = wanted;
   const all = wires(rig, known);
-  const plain = chosen(rig, all.wires, wanted.links);
+  const plain = chosen(rig, all.wires, wanted.links).filter((wire) => !isBuilt(wire)); // what is built of hits is built where it runs
   if (write !== undefined) {
     checkCopy(rig, known, write);
     await checkFile(write);

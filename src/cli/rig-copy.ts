@@ -24,8 +24,7 @@ export interface Copying {
 export function checkCopy(rig: Rig, known: Catalogue, file: string): void {
   if (resolve(file) === rig.file) throw new Usage(`--write ${file} would overwrite the rig itself; give another name`);
   if (dirname(resolve(file)) === rig.folder) return;
-  const own = rig.instruments.find((i) => !known.instruments.has(i.model) || !known.simulators.has(i.model));
-  if (own && !known.instruments.has(own.model))
+  if (rig.instruments.some((i) => !known.instruments.has(i.model)))
     throw new Usage(
       `${rig.name} has drivers of its own, which are found beside it: write the copy there, such as --write ${join(rig.folder, 'served.yaml')}`,
     );

@@ -6,7 +6,7 @@ import { methods } from '../methods.ts';
 import { loadRig, printed } from '../rig.ts';
 import { withUserDrivers } from '../rig-drivers.ts';
 import { simulatedRig } from '../rig-open.ts';
-import { wires } from '../rig-wires.ts';
+import { isBuilt, wires } from '../rig-wires.ts';
 import type { Port } from '../simulate.ts';
 import type { Simulator } from '../simulator.ts';
 import { EXIT } from './command.ts';
@@ -49,7 +49,7 @@ export async function serveRig(path: string, known: Catalogue, wanted: RigServin
   const place = places(rig, wanted, stops);
   const served = new Map<string, string>();
   for (const wire of plain) {
-    if (wire.address.startsWith('hits:')) continue; // what is built of the boards' hits is built where it runs
+    if (isBuilt(wire)) continue; // what is built of the boards' hits is built where it runs
     const ports: Port[] = [];
     for (const { instrument, role } of wire.users) {
       const port = lab.device(instrument.name)?.ports[role];

@@ -91,6 +91,8 @@ class Building implements Builder {
   readonly #physics: Physics;
   readonly #shared: Shared;
   #begin: number;
+  /** Time counts from the first hit on. */
+  #started = false;
   #whole = false;
   #built = 0;
   /** While it is not whole: the latest time that any board has had meanwhile. */
@@ -151,6 +153,11 @@ class Building implements Builder {
     // Counters that were reset together go on as one: the first of them by the host's clock, the others as it does.
     const with_ = this.#seats.find((one, i) => (anew ? one !== seat : i < index) && Math.abs(one.apart - seat.apart) <= TOGETHER);
     if (with_) seat.added = with_.added;
+    if (!this.#started) {
+      this.#started = true;
+      [this.#begin, this.#brokenSince] = [t, t];
+      this.#before = { ...this.#before, t };
+    }
     seat.hits += block.count;
     seat.heard = t;
     seat.gives = seat.up;
@@ -214,7 +221,7 @@ class Building implements Builder {
     return reference !== undefined && Math.abs(apart - reference) > TOGETHER;
   }
 
-  #incomplete = (t: number): number => this.#broken + (this.#whole ? 0 : (t - this.#brokenSince) / 1e6);
+  #incomplete = (t: number): number => this.#broken + (this.#whole || !this.#started ? 0 : (t - this.#brokenSince) / 1e6);
   #dead = (t: number): number => this.#incomplete(t) + this.#seats.reduce((sum, seat) => sum + seat.dead, 0);
 
   #word(seat: Seat, t: number): BoardWord {
@@ -232,7 +239,7 @@ class Building implements Builder {
       seconds > 0 ? (hits - (this.#before.hits[i] ?? 0)) / seconds : bad('no time has passed'),
     );
     this.#before = { t, dead, hits: this.#seats.map(({ hits }) => hits) };
-    const elapsed = (t - this.#begin) / 1e6;
+    const elapsed = this.#started ? (t - this.#begin) / 1e6 : 0;
     return {
       boards: this.#seats.map((seat) => this.#word(seat, t)),
       board_rate: rates,

@@ -6,7 +6,7 @@ import type { AnyProtocol } from '../instrument.ts';
 import { paced } from '../links/simulated.ts';
 import type { Rig } from '../rig.ts';
 import { addressOf, simulatedRig } from '../rig-open.ts';
-import { adapted, modelOf, type Wire, wires } from '../rig-wires.ts';
+import { adapted, isBuilt, modelOf, type Wire, wires } from '../rig-wires.ts';
 import { errorOf, formOf } from './against-form.ts';
 import type { Recorded } from './player.ts';
 import { unhex } from './tape.ts';
@@ -62,7 +62,7 @@ export class Devices {
     const { wires: plain, tunnels } = wires(rig, catalogue);
     for (const wire of [...plain, ...tunnels]) {
       this.#open.set(wire.key, []);
-      const there = wire.users.filter(({ instrument }) => simulated.device(instrument.name));
+      const there = isBuilt(wire) ? wire.users : wire.users.filter(({ instrument }) => simulated.device(instrument.name));
       if (there.length === 0) continue;
       if (wire.users[0].protocol.readout !== undefined) this.#readout({ ...wire, users: there }, (w) => simulated.open(w, () => {}));
       else for (const user of there) this.#device(wire, user, simulated);

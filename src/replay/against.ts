@@ -8,7 +8,7 @@ import type { Reading } from '../reading.ts';
 import type { McapMessage } from '../recorder/mcap-read.ts';
 import { chunksFrom, type Trouble } from '../recorder/session-read.ts';
 import type { Rig } from '../rig.ts';
-import { type Wire, wires } from '../rig-wires.ts';
+import { isBuilt, type Wire, wires } from '../rig-wires.ts';
 import { type Asking, Devices } from './against-devices.ts';
 import { type Example, Findings } from './against-findings.ts';
 import { type Form, formOf, roughly } from './against-form.ts';
@@ -103,7 +103,7 @@ class Rehearsal {
     for (const placed of rig.instruments) {
       const { name, model, links } = placed;
       if (Object.keys(links).length === 0) continue; // nothing is asked of it
-      if (catalogue.simulators.has(model)) this.#twice.set(name, twice(placed));
+      if (catalogue.simulators.has(model) || Object.values(links).every(isBuilt)) this.#twice.set(name, twice(placed));
       else this.#without.set(name, { instrument: name, model, exchanges: 0 });
     }
   }
