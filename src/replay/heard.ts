@@ -16,11 +16,21 @@ export class Heard {
   readonly #seating: Seating;
   readonly #match: Match;
   readonly #clock: VirtualClock;
+  /** Instrument -> when its link goes down. */
+  readonly #downs = new Map<string, number[]>();
 
   constructor(seating: Seating, match: Match, clock: VirtualClock) {
     this.#seating = seating;
     this.#match = match;
     this.#clock = clock;
+  }
+
+  /** An alarm that is still to come. What came behind the end of a link is not read before it. */
+  foresee({ t, from, text }: Alarm): void {
+    if (text !== DOWN) return;
+    const downs = this.#downs.get(from) ?? [];
+    this.#downs.set(from, downs);
+    downs.push(t);
   }
 
   /** A message that nobody asked for goes to the first who takes it. */
@@ -33,16 +43,19 @@ export class Heard {
   /** Takes what came by itself until it has given this channel. */
   async reading(r: Reading, slot: Slot, { player, lines }: Seat, roles: readonly string[]): Promise<void> {
     if (player.lossy && r.quality !== 'bad') player.running = true; // that it is there may have been said in what is lost
-    await this.#hear(r, slot, lines, roles);
+    // Behind a loss one that is asked for, too, may be of a talk that cannot be followed.
+    const far = r.quality === 'bad' || (player.lossy && player.polls(slot.channel)) ? 0 : FAR;
+    await this.#hear(r, slot, lines, roles, far);
     const holes = roles.reduce((n, role) => n + (lines.get(role)?.tape.holes ?? 0), 0);
     const spent = slot.made.length === 0 && roles.some((role) => lines.get(role)?.tape.spent);
     if (holes !== slot.holes || spent) slot.clean = -1;
     slot.holes = holes;
   }
 
-  async #hear(r: Reading, slot: Slot, lines: Seat['lines'], roles: readonly string[]): Promise<void> {
+  async #hear(r: Reading, slot: Slot, lines: Seat['lines'], roles: readonly string[], far: number): Promise<void> {
+    const [down = Number.POSITIVE_INFINITY] = this.#downs.get(r.from.slice(0, r.from.indexOf('.'))) ?? [];
     const there = (): boolean => slot.made.some(({ reading: { t } }) => t >= r.t || Number.isNaN(t));
-    for (const until of r.quality === 'bad' ? [r.t] : [r.t, r.t + FAR]) {
+    for (const until of far === 0 ? [r.t] : [r.t, Math.max(r.t, Math.min(r.t + far, down))]) {
       // One that bears an earlier time than the arrival that it was made of is looked for further on.
       if (until > r.t && slot.made.length > 0) return;
       for (const role of roles) {
@@ -50,10 +63,11 @@ export class Heard {
         if (!line) continue;
         const waits = line.tape.pull(until);
         if (waits) await waits;
-        while (!there()) {
-          const told = line.tape.waiting.shift();
-          if (!told) break;
-          this.unasked(line, told);
+        const { waiting } = line.tape;
+        for (let at = 0; !there() && at < waiting.length; ) {
+          // Further on, what no stream takes may be the reply to a question that is still to come.
+          if (until > r.t && !line.users.some(({ player, role: mine }) => player.hears(mine, waiting[at]))) at++;
+          else for (const told of waiting.splice(at, 1)) this.unasked(line, told);
         }
         if (there()) return;
       }
@@ -77,6 +91,7 @@ export class Heard {
     }
     player.running = text === THERE;
     if (text !== DOWN) return;
+    this.#downs.get(from)?.shift();
     for (const role of Object.keys(player.languages)) {
       const tape = lines.get(role)?.tape;
       await tape?.pull(t);

@@ -173,7 +173,7 @@ export class Match {
       const { made } = found;
       const today = this.#today(made, slot, Number.isNaN(made.reading.t) ? r.t : made.reading.t, seq, r.origin);
       if (!owner.derived) this.#hearBefore(owner, made);
-      const unjudged = this.#unjudged(made, slot, player);
+      const unjudged = this.#unjudged(made, slot, player, r.t);
       if (unjudged !== undefined && lineOf(r) !== lineOf(today)) {
         this.takeOver(r, unjudged);
         player?.met(slot.channel, false);
@@ -222,13 +222,13 @@ export class Match {
    * Why a reading that is not as it was then is not judged; undefined where it is. After a loss the state of a derivation or of a driver is
    * another one than it was: what it makes then is not compared before it is the same again.
    */
-  #unjudged({ doubt, reading }: Made, slot: Slot, player: Player | undefined): string | undefined {
+  #unjudged({ doubt, reading }: Made, slot: Slot, player: Player | undefined, t: number): string | undefined {
     if (slot.differs) return undefined; // it was another one before anything was lost
     if (slot.clean < 0) return slot.clean < this.losses ? 'made of bytes that are lost' : undefined;
     if (slot.clean >= this.losses && doubt === undefined && slot.owner.unlike.size === 0) return undefined;
     if (slot.owner.derived) return 'made of readings that are lost';
     // What came by itself is made of the raw bytes, where all of them are there.
-    return player && player.streamRoles(slot.channel).length > 0 && !Number.isNaN(reading.t) ? undefined : (doubt ?? REMEMBERED);
+    return player && player.streamRoles(slot.channel).length > 0 && reading.t === t ? undefined : (doubt ?? REMEMBERED);
   }
 
   /** A recorded trace whose numbers are lost: the one that was made is heard in its place; where none was, what is derived of it is lost. */

@@ -133,6 +133,16 @@ export class Player {
     return this.#facts.talked(by).channels;
   }
 
+  /** Whether a channel is asked for. */
+  polls(channel: string): boolean {
+    return this.#body?.polls?.some(({ gives }) => channel in gives) ?? false;
+  }
+
+  /** Whether a stream of the instrument takes a message. */
+  hears(role: string, { m }: Told): boolean {
+    return !(m instanceof Fault) && (this.#body?.streams?.[role] ?? []).some((one) => takes(one, m));
+  }
+
   /** A message that nobody asked for; true where a stream of the instrument takes it. */
   unasked(role: string, told: Told): boolean {
     if (told.m instanceof Fault) return false;

@@ -136,6 +136,9 @@ class Replay {
           hole ||= m.sequence > topic.foreseen;
           topic.foreseen = m.sequence + 1;
           exchanges.push(this.#foresee(m));
+        } else if (topic.name === 'alarms') {
+          const alarm = alarmIn(m);
+          if (alarm) this.#heard.foresee(alarm);
         }
         if (m.t > last) last = m.t;
       }
