@@ -43,7 +43,7 @@ export interface Builder {
   clear(t: number): void;
 }
 
-/** Seconds by which counters that were reset together may seem to differ, by when their bytes come. */
+/** Part of `hold` by which counters that were reset together may seem to differ, by when their bytes come. */
 const TOGETHER = 0.25;
 /** By so much a board's clock may run slower than the host's: 200 parts in a million. */
 const DRIFT = 2e-4;
@@ -90,6 +90,8 @@ class Building implements Builder {
   readonly #merge: TimeMerge;
   readonly #physics: Physics;
   readonly #shared: Shared;
+  /** Seconds. */
+  readonly #tolerance: number;
   #begin: number;
   /** Time counts from the first hit on. */
   #started = false;
@@ -135,6 +137,7 @@ class Building implements Builder {
     });
     this.#physics = physics;
     this.#shared = new Shared(boards, plan.within ?? 0);
+    this.#tolerance = TOGETHER * hold;
     this.#begin = begin;
     this.#brokenSince = begin;
     this.#before = { t: begin, dead: 0, hits: boards.map(() => 0) };
@@ -151,7 +154,7 @@ class Building implements Builder {
     seat.apart = anew ? apart : Math.max(apart, seat.apart - (DRIFT * Math.max(0, t - seat.heard)) / 1e6);
     if (anew) [seat.zero, seat.added] = [zero, zero];
     // Counters that were reset together go on as one: the first of them by the host's clock, the others as it does.
-    const with_ = this.#seats.find((one, i) => (anew ? one !== seat : i < index) && Math.abs(one.apart - seat.apart) <= TOGETHER);
+    const with_ = this.#seats.find((one, i) => (anew ? one !== seat : i < index) && this.#inStep(one, seat));
     if (with_) seat.added = with_.added;
     if (!this.#started) {
       this.#started = true;
@@ -216,9 +219,16 @@ class Building implements Builder {
     }
   }
 
-  #isApart({ apart }: Seat): boolean {
-    const reference = this.#seats.find((one) => !Number.isNaN(one.apart))?.apart;
-    return reference !== undefined && Math.abs(apart - reference) > TOGETHER;
+  #isApart(seat: Seat): boolean {
+    const reference = this.#seats.find((one) => !Number.isNaN(one.apart));
+    return reference !== undefined && !Number.isNaN(seat.apart) && !this.#inStep(reference, seat);
+  }
+
+  /** Their counters were reset together, whole turns apart where one of the readers has begun anew since; not before both have given a hit. */
+  #inStep(a: Seat, b: Seat): boolean {
+    const turn = (a.board.period ?? Number.POSITIVE_INFINITY) / 1e9;
+    const away = a.apart - b.apart;
+    return Math.abs(turn < Number.POSITIVE_INFINITY ? away - turn * Math.round(away / turn) : away) <= this.#tolerance;
   }
 
   #incomplete = (t: number): number => this.#broken + (this.#whole || !this.#started ? 0 : (t - this.#brokenSince) / 1e6);

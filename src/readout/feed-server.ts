@@ -8,6 +8,13 @@ const HOST = '127.0.0.1';
 /** Bytes that may wait for one who is slow: some seconds of a full gigabit's hits. */
 const WAITING = 64 << 20;
 
+interface Taker {
+  /** Hits that it has not been given. */
+  lost: number;
+  /** It has not taken what waits for it: until it has, it gets no more. */
+  behind: boolean;
+}
+
 export interface FeedServer {
   hits(block: Hits, zero: number, t: number): void;
   state(up: boolean, dead: number, t: number): void;
@@ -16,10 +23,13 @@ export interface FeedServer {
 
 /** Calls `listening` with its port once it has one, or `failed` with the reason. */
 export function feedServer(on: { listening(port: number): void; failed(why: string): void }): FeedServer {
-  /** With the hits that each has not been given. */
-  const takers = new Map<Socket, number>();
+  const takers = new Map<Socket, Taker>();
+  const board = { up: false, dead: 0 };
+  const tell = (socket: Socket, { lost, behind }: Taker, t: number): void => {
+    socket.write(feedState({ up: board.up && !behind, dead: board.dead, lost }, t));
+  };
   const server = createServer((socket) => {
-    takers.set(socket, 0);
+    takers.set(socket, { lost: 0, behind: false });
     socket.setNoDelay(true);
     socket.on('error', () => socket.destroy());
     socket.on('close', () => takers.delete(socket));
@@ -34,13 +44,21 @@ export function feedServer(on: { listening(port: number): void; failed(why: stri
     hits(block, zero, t) {
       if (takers.size === 0 || block.count === 0) return;
       const bytes = feedHits(block, zero, t);
-      for (const [socket, lost] of takers) {
-        if (socket.writableLength > WAITING) takers.set(socket, lost + block.count);
-        else socket.write(bytes);
+      for (const [socket, taker] of takers) {
+        const behind = socket.writableLength > (taker.behind ? 0 : WAITING);
+        if (behind) taker.lost += block.count;
+        // To who does not get all of it the board is not there, from this place of the stream on.
+        if (behind !== taker.behind) {
+          taker.behind = behind;
+          tell(socket, taker, t);
+        }
+        if (!behind) socket.write(bytes);
       }
     },
     state(up, dead, t) {
-      for (const [socket, lost] of takers) socket.write(feedState({ up, dead, lost }, t));
+      board.up = up;
+      board.dead = dead;
+      for (const [socket, taker] of takers) tell(socket, taker, t);
     },
     close() {
       server.close();

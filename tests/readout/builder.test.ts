@@ -1,5 +1,5 @@
 /** Events of several boards while data come: one order, one event, and no energy of a part of the light. */
-import { createServer, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -188,6 +188,23 @@ describe('several boards', () => {
     expect(made.look(t + 1.2e6)).toMatchObject({ boards: ['there', 'there'] });
   });
 
+  test('a reader that begins anew behind a turn of the counter is in step', () => {
+    const period = 100e9;
+    const made = opened({ boards: boards.map((b) => ({ ...b, period })) });
+    const at = (t: number, read: number): void => {
+      made.hits(0, blockOf([{ t, channel: 0, charge: 1 }]), 0, BEGIN + t / US);
+      made.hits(1, blockOf([{ t: read, channel: 2, charge: 1 }]), 0, BEGIN + t / US);
+    };
+    for (let s = 1; s < 250; s++) at(s * 1e9, s * 1e9);
+    made.look(BEGIN + 249.5e6);
+    made.gone(1, BEGIN + 249.5e6);
+    made.state(1, there, BEGIN + 249.6e6);
+    for (let s = 250; s < 290; s++) at(s * 1e9, (s % 100) * 1e9); // its counter alone
+    const look = made.look(BEGIN + 289e6);
+    expect(look).toMatchObject({ boards: ['there', 'there'], late: 0 });
+    expect(Object(look.together).value).toBe(1);
+  });
+
   test('a plan that is none is a sentence', () => {
     expect(builder({ boards, hold: 1, begin: 0, physics: { ...physics, scale: { slope: [1] } } })).toMatch(/physics: scale/);
   });
@@ -249,6 +266,55 @@ describe('the hits of a board on their way', () => {
     expect(await until(clock, 10, () => got.includes(0))).toBe(true);
   });
 });
+
+test('who does not take what comes in time is told so at its place, and gets the rest once it has', async () => {
+  const clock = realClock();
+  let port = 0;
+  const server = feedServer({ listening: (at) => (port = at), failed: (why) => expect.fail(why) });
+  onTestFinished(() => server.close());
+  expect(await until(clock, 10, () => port > 0)).toBe(true);
+  const socket = connect(port, '127.0.0.1');
+  onTestFinished(() => void socket.destroy());
+  const got: string[] = [];
+  let [hits, lost] = [0, 0];
+  const decode = feedDecoder({
+    hits(b) {
+      hits += b.count;
+      if (got.at(-1) !== 'hits') got.push('hits');
+    },
+    state(state) {
+      lost = state.lost;
+      if (got.at(-1) !== String(state.up)) got.push(String(state.up));
+    },
+  });
+  socket.once('data', (bytes) => {
+    decode(bytes);
+    socket.pause();
+  });
+  expect(
+    await until(clock, 10, () => {
+      server.state(true, 0, 1);
+      return got.length > 0;
+    }),
+  ).toBe(true);
+  const large = blockOf(Array.from({ length: 20_000 }, (_, t) => ({ t })));
+  const sent = 150;
+  for (let i = 0; i < sent; i++) server.hits(large, 0, i); // 180 MB at once
+  socket.on('data', decode);
+  socket.resume();
+  let more = 0;
+  expect(
+    await until(clock, 30, () => {
+      server.hits(blockOf([{ t: 1 }]), 0, 2);
+      more++;
+      return got.at(-1) === 'hits' && got.includes('false');
+    }),
+  ).toBe(true);
+  expect(got).toEqual(['true', 'hits', 'false', 'true', 'hits']);
+  server.state(true, 0, 3);
+  expect(await until(clock, 10, () => hits + lost === sent * 20_000 + more)).toBe(true);
+  expect(lost).toBeGreaterThan(20_000);
+}, 60_000);
 
 /** A board that sends what it is told to. */
 async function board(): Promise<{ readonly port: number; send(bytes: Uint8Array): void }> {
