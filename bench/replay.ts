@@ -156,7 +156,7 @@ async function one(name: string, goal: number, seconds: number, all: boolean, pa
   };
 }
 
-export async function replay(seconds = 900): Promise<readonly Result[]> {
+export async function replay(seconds = 1800): Promise<readonly Result[]> {
   const parent = await mkdtemp(join(tmpdir(), 'bridgman-bench-'));
   try {
     return [
