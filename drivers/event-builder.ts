@@ -1,6 +1,15 @@
-import { BUILDER_GIVES, READOUT_EXAMPLE, type ReadoutPlan, type ReadoutTell, readout, readoutValues } from '../protocols/readout.ts';
+import {
+  BUILDER_CHANCE,
+  BUILDER_COUNTS,
+  BUILDER_GIVES,
+  READOUT_EXAMPLE,
+  type ReadoutPlan,
+  type ReadoutTell,
+  readout,
+  readoutValues,
+} from '../protocols/readout.ts';
 import { type PhysicsPart, physicsField } from '../src/derive/detector-fields.ts';
-import { PHYSICS_GIVES, SOURCE_GIVES } from '../src/derive/detector-values.ts';
+import { PHYSICS_CHANCE, PHYSICS_COUNTS, PHYSICS_GIVES, SOURCE_CHANCE, SOURCE_GIVES } from '../src/derive/detector-values.ts';
 import { LIGHT_GIVES } from '../src/derive/light-yield.ts';
 import {
   type Command,
@@ -81,7 +90,15 @@ function planOf(p: Options): ReadoutPlan {
 function stream(p: Options): Stream<Kinds, ReadoutTell> {
   const gives: Kinds = { ...BUILDER_GIVES, ...PHYSICS_GIVES, ...LIGHT_GIVES, ...(p.physics?.source ? SOURCE_GIVES : {}) };
   const values = (m: ReadoutTell): Values<Kinds> => readoutValues(m, gives) as Values<Kinds>; // as the process gives them; acquire looks at each
-  return { gives, takes: (m) => m.say === 'values', read: values, silence: 5, example: [READOUT_EXAMPLE, values(READOUT_EXAMPLE)] };
+  return {
+    gives,
+    takes: (m) => m.say === 'values',
+    read: values,
+    counts: [...BUILDER_COUNTS, ...PHYSICS_COUNTS],
+    chance: [...BUILDER_CHANCE, ...PHYSICS_CHANCE, ...(p.physics?.source ? SOURCE_CHANCE : [])],
+    silence: 5,
+    example: [READOUT_EXAMPLE, values(READOUT_EXAMPLE)],
+  };
 }
 
 const clear: Command<L, 'nothing'> = {

@@ -7,6 +7,7 @@ import {
 } from '../protocols/digitizer-registers.ts';
 import { type RbcpAsk, rbcp } from '../protocols/rbcp.ts';
 import {
+  READOUT_CHANCE,
   READOUT_COUNTS,
   READOUT_EXAMPLE,
   READOUT_GIVES,
@@ -17,7 +18,7 @@ import {
 } from '../protocols/readout.ts';
 import { DIGITIZER_64 } from '../protocols/waveform-layout.ts';
 import { type PhysicsPart, physicsField } from '../src/derive/detector-fields.ts';
-import { PHYSICS_COUNTS, PHYSICS_GIVES, SOURCE_GIVES } from '../src/derive/detector-values.ts';
+import { PHYSICS_CHANCE, PHYSICS_COUNTS, PHYSICS_GIVES, SOURCE_CHANCE, SOURCE_GIVES } from '../src/derive/detector-values.ts';
 import { WATCH_GIVES } from '../src/derive/detector-watch.ts';
 import { LIGHT_GIVES } from '../src/derive/light-yield.ts';
 import { type EdgePart, edgeField, type GainPart, photoelectronsField, scaleGives } from '../src/derive/scale-fields.ts';
@@ -247,6 +248,7 @@ function stream(p: Options): Stream<Kinds, ReadoutTell> {
     takes: (m) => m.say === 'values',
     read: values,
     counts: [...READOUT_COUNTS, ...(p.physics ? PHYSICS_COUNTS : [])],
+    chance: [...READOUT_CHANCE, ...(p.physics ? PHYSICS_CHANCE : []), ...(p.physics?.source ? SOURCE_CHANCE : [])],
     silence: 5,
     example: [READOUT_EXAMPLE, values(READOUT_EXAMPLE)],
   };

@@ -23,6 +23,7 @@ import {
 } from '../protocols/easiroc-slow-control.ts';
 import { rbcp, rbcpPieces } from '../protocols/rbcp.ts';
 import {
+  READOUT_CHANCE,
   READOUT_COUNTS,
   READOUT_EXAMPLE,
   READOUT_GIVES,
@@ -530,6 +531,7 @@ function events(p: Options): Stream<Kinds, ReadoutTell> {
     takes: (m) => m.say === 'values',
     read: values,
     counts: READOUT_COUNTS,
+    chance: READOUT_CHANCE,
     silence: 5,
     example: [READOUT_EXAMPLE, values(READOUT_EXAMPLE)],
   };

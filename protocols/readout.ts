@@ -163,6 +163,9 @@ export const READOUT_GIVES = {
   charge: 'trace',
 } as const;
 
+/** That depend on when the reading began. */
+export const READOUT_CHANCE = ['dead_closed'] as const;
+export const BUILDER_CHANCE = ['dead_incomplete'] as const;
 /** Those that count what comes by chance. */
 export const READOUT_COUNTS = ['frames', 'hits', 'missing', 'doubled', 'late', 'damaged', 'junk', 'resynced', 'saturated'] as const;
 
@@ -184,6 +187,9 @@ export const BUILDER_GIVES = {
   dead_incomplete: 's',
   dead_boards: 's',
 } as const;
+
+/** Those of them that count what comes by chance. */
+export const BUILDER_COUNTS = ['hits', 'late', 'doubled', 'early', 'untaken'] as const;
 
 /** What a message as the manual would print it looks like. */
 export const READOUT_EXAMPLE: ReadoutTell = {

@@ -54,6 +54,8 @@ export interface Poll<L extends Links, O extends Kinds = Kinds, M = unknown> {
   readonly resolution?: { readonly [N in keyof O]?: number };
   /** Channels that count what comes by chance, since some beginning: their standard deviation is the square root. */
   readonly counts?: readonly (keyof O)[];
+  /** Channels that chance makes otherwise each time, without a bar that says how much: they are not held against those of a simulator. */
+  readonly chance?: readonly (keyof O)[];
 }
 
 /** What an instrument sends by itself. */
@@ -64,6 +66,8 @@ export interface Stream<O extends Kinds = Kinds, M = unknown> {
   readonly example: readonly [M, Values<O>];
   /** Channels that count what comes by chance, since some beginning: their standard deviation is the square root. */
   readonly counts?: readonly (keyof O)[];
+  /** Channels that chance makes otherwise each time, without a bar that says how much: they are not held against those of a simulator. */
+  readonly chance?: readonly (keyof O)[];
   /** Longest silence in seconds before the channels turn bad; absent: silence is normal. */
   readonly silence?: number;
 }

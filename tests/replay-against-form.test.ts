@@ -154,9 +154,22 @@ describe('values', () => {
     expect(jump(3)).toMatchObject({ same: false, outside: 2 });
   });
 
+  test('what chance makes is not compared, but that there is a value is', () => {
+    const values = new Values(0.05, () => 'chance');
+    const of = (value: number): Reading => ({ ...reading(value), kind: '1', sigma: undefined }) as unknown as Reading;
+    for (let i = 0; i < 40; i++) values.exchange([of(i)], [of(100 - i)], { t: i }, false);
+    expect(values.channels().channels).toMatchObject([{ pairs: 40, outside: 0, same: true }]);
+    const word = (value: string): Reading => ({ ...of(1), from: 'a.word', kind: 'state', value }) as unknown as Reading;
+    values.exchange([word('stated')], [word('none')], { t: 1 }, false);
+    expect(values.channels().channels).toMatchObject([{}, { channel: 'a.word', pairs: 1, outside: 0 }]);
+    const none = { ...of(1), quality: 'bad', why: 'no pairs' } as unknown as Reading;
+    for (let i = 0; i < 40; i++) values.exchange([of(i)], [none], { t: i }, false);
+    expect(values.channels().channels).toMatchObject([{ refused: { count: 40 } }, {}]);
+  });
+
   test('of counts: within what chance allows, wherever they began; a beginning anew is none', () => {
     const counted = (rates: readonly [number, number], declared = true) => {
-      const values = new Values(0.05, () => declared);
+      const values = new Values(0.05, () => (declared ? 'count' : undefined));
       const noise = [1, 2].map((seed) => (i: number) => uniform(seed, 'count', i));
       const sums = [0, 40]; // the second has counted before the first was looked at
       for (let i = 0; i < 200; i++) {

@@ -44,6 +44,9 @@ export const PHYSICS_GIVES = {
   event_energy: 'trace',
   event_shape: 'trace',
 } as const satisfies Kinds;
+/** Those that say how probable something is, how wide, or that it is at all, and what was vetoed of a few muons. */
+export const PHYSICS_CHANCE = ['singles', 'singles_apart', 'direction', 'direction_p', 'direction_chi2', 'cone', 'vetoed'] as const;
+export const SOURCE_CHANCE = ['source', 'source_p'] as const;
 /** Those that count what comes by chance, since the last clear. */
 export const PHYSICS_COUNTS = ['events', 'pairs', 'pairs_off', 'unlocated', 'isolated', 'multiple', 'direction_pairs'] as const;
 export const SOURCE_GIVES = { source: 'state', source_angle: 'rad', source_p: '1' } as const satisfies Kinds;

@@ -3,6 +3,7 @@ import { type Reading, type Trace, total } from '../reading.ts';
 import type { Example } from './against-findings.ts';
 import type { Form } from './against-form.ts';
 import { nameOf } from './compare.ts';
+import type { Nature } from './player-body.ts';
 
 /** How one channel, or one index of it, came out. Values in SI. */
 export interface Channel {
@@ -55,7 +56,7 @@ interface Pair {
 
 class Series {
   readonly kind: string;
-  readonly #counts: boolean;
+  readonly #nature: Nature | undefined;
   readonly #tolerance: number;
   readonly #block: Pair[] = [];
   readonly #sizes: number[] = [];
@@ -68,28 +69,30 @@ class Series {
   first: Channel['first'];
   refused: { count: number; then?: string; now?: string; first: Example } | undefined;
 
-  constructor(kind: string, tolerance: number, counts: boolean) {
+  constructor(kind: string, tolerance: number, nature: Nature | undefined) {
     this.kind = kind;
-    this.#counts = counts;
+    this.#nature = nature;
     this.#tolerance = tolerance;
   }
 
   number(pair: Pair): void {
-    this.#block.push(pair);
     this.pairs++;
+    if (this.#nature === 'chance') return;
+    this.#block.push(pair);
     if (this.#block.length >= BLOCK) this.#judge();
   }
 
   equal(same: boolean, was: unknown, is: unknown, example: Example): void {
     this.pairs++;
-    if (same) return;
+    if (same || this.#nature === 'chance') return;
     this.outside++;
     this.first ??= { ...example, was, is };
   }
 
   #judge(): void {
     const raw = this.#block.splice(0);
-    const block = this.#counts ? countedOf(raw) : isCounter(this.kind, raw) ? growthOf(raw) : raw;
+    if (raw.length === 0) return;
+    const block = this.#nature === 'count' ? countedOf(raw) : isCounter(this.kind, raw) ? growthOf(raw) : raw;
     const scatter = scatterOf(block.map(({ a }) => a)) ** 2 + scatterOf(block.map(({ b }) => b)) ** 2;
     const step = stepOf(raw);
     block.forEach(({ a, b, square, example }, i) => {
@@ -225,20 +228,20 @@ interface Heard {
 
 export class Values {
   readonly #tolerance: number;
-  readonly #isCount: (from: string) => boolean;
+  readonly #natureOf: (from: string) => Nature | undefined;
   readonly #series = new Map<string, Series>();
   readonly #streams = new Map<string, Stream>();
 
-  /** `isCount`: whether a channel counts what comes by chance. */
-  constructor(tolerance: number, isCount: (from: string) => boolean = () => false) {
+  /** `natureOf`: what is known of a channel that chance has a part in. */
+  constructor(tolerance: number, natureOf: (from: string) => Nature | undefined = () => undefined) {
     this.#tolerance = tolerance;
-    this.#isCount = isCount;
+    this.#natureOf = natureOf;
   }
 
   #of(channel: string, kind: string, from?: string): Series {
     let series = this.#series.get(channel);
     if (!series) {
-      series = new Series(kind, this.#tolerance, from !== undefined && this.#isCount(from));
+      series = new Series(kind, this.#tolerance, from === undefined ? undefined : this.#natureOf(from));
       this.#series.set(channel, series);
     }
     return series;

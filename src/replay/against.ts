@@ -94,7 +94,7 @@ class Rehearsal {
     this.#tolerance = tolerance;
     this.#values = new Values(tolerance, (from) => {
       const at = from.indexOf('.');
-      return this.#twice.get(from.slice(0, at))?.then.isCount(from.slice(at + 1)) ?? false;
+      return this.#twice.get(from.slice(0, at))?.then.natureOf(from.slice(at + 1));
     });
     const found = wires(rig, catalogue);
     this.#wires = [...found.wires, ...found.tunnels];

@@ -14,6 +14,9 @@ export interface Talked {
   readonly channels: readonly string[];
 }
 
+/** count: it counts what comes by chance. chance: another value each time, without a bar. */
+export type Nature = 'count' | 'chance';
+
 const NO_ROLES: readonly string[] = [];
 
 export class PlayerBody {
@@ -25,8 +28,8 @@ export class PlayerBody {
   readonly channels: Kinds | undefined;
   /** The roles in which something comes by itself. */
   readonly streaming: readonly string[];
-  /** Channels that count what comes by chance. */
-  readonly counts: ReadonlySet<string>;
+  /** Channels that count what comes by chance, and those that chance makes. */
+  readonly natures: ReadonlyMap<string, Nature>;
 
   constructor(name: string, body: Body<Links> | undefined) {
     this.#name = name;
@@ -39,8 +42,13 @@ export class PlayerBody {
         this.#roles.set(channel, roles);
         roles.push(role);
       }
-    const counting = [...(body?.polls ?? []), ...streams.flatMap(([, list]) => list)];
-    this.counts = new Set(counting.flatMap(({ counts = [] }) => counts.map(String)));
+    const declared = [...(body?.polls ?? []), ...streams.flatMap(([, list]) => list)];
+    this.natures = new Map(
+      declared.flatMap(({ counts = [], chance = [] }) => [
+        ...counts.map((name) => [String(name), 'count'] as const),
+        ...chance.map((name) => [String(name), 'chance'] as const),
+      ]),
+    );
     if (!body) return;
     const all: Record<string, Kinds[string]> = { ...body.gives };
     for (const p of body.polls ?? []) Object.assign(all, p.gives);

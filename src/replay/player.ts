@@ -12,7 +12,7 @@ import { begun, type Outcome, runTalk } from '../talk-run.ts';
 import { Asking, type Open } from './asking.ts';
 import { Follow } from './follow.ts';
 import { hex, isHex, shownHex, unhex } from './hex.ts';
-import { PlayerBody } from './player-body.ts';
+import { type Nature, PlayerBody } from './player-body.ts';
 import { type Placed, PlayerOrders } from './player-orders.ts';
 import type { Told } from './tape.ts';
 
@@ -113,9 +113,9 @@ export class Player {
     return this.#facts.channels;
   }
 
-  /** Whether a channel counts what comes by chance. */
-  isCount(channel: string): boolean {
-    return this.#facts.counts.has(channel);
+  /** What the driver says of a channel that chance has a part in. */
+  natureOf(channel: string): Nature | undefined {
+    return this.#facts.natures.get(channel);
   }
 
   /** The roles in which a channel comes by itself. */
