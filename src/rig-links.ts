@@ -153,7 +153,7 @@ function checkBuilt(sheet: Sheet, members: readonly Member[]): void {
       continue;
     }
     if (!joins) {
-      sheet.say(path, `${model} takes the hits of boards of this rig: "hits:BOARD,BOARD", not ${link.address}`);
+      sheet.say(path, `${model} takes the hits of boards of this rig: "hits:LEFT,RIGHT", not ${link.address}`);
       continue;
     }
     const names = boardsIn(link.address);

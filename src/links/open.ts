@@ -32,7 +32,7 @@ export const ADDRESS_FORMS: readonly string[] = [
   'gpib:ADAPTER/12',
   'folder:/data/spectra?pattern=*.spe&existing=leave',
   'johnny-five:BOARD',
-  'hits:BOARD,BOARD',
+  'hits:LEFT,RIGHT',
   'simulated?baud=9600',
 ];
 

@@ -305,7 +305,7 @@ test('options say what would be right', () => {
   expect(why({ box: ['10 cm', '0 cm', '5 cm'] })).toMatch(/box: 1: must be above zero/);
   expect(why({ loading: { fraction: 3 } })).toMatch(/loading: fraction: must be from 0 to 1/);
   expect(why({ sources: [{ kind: 'ibd', rate: '10 Hz', direction: { theta: '70 deg', phi: 50 } }] })).toBe('taken');
-  expect(why({ faults: [{ channel: 64, does: 'dead' }] })).toMatch(/channel: must be a whole number from 0 to 63/);
+  expect(why({ faults: [{ channel: 1024, does: 'dead' }] })).toMatch(/channel: must be a whole number from 0 to 1023/);
   const given = digitizer.options.parse({ sources: [{ kind: 'cf252', rate: 5, at: ['20 cm', 0, '-5 mm'], direction: [0, 0, 2] }] });
   if (given instanceof Refused) throw new Error(given.why);
   expect(given.sources?.[0]).toMatchObject({ kind: 'cf252', rate: 5, direction: [0, 0, 1] });

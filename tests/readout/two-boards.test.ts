@@ -75,10 +75,10 @@ test('what is found while data come is what its session gives afterwards', async
 }, 60_000);
 
 test.each([
-  ['link: hits:left,right', 'link: hits:left', /hits:left".*two boards or more are joined.*hits:BOARD,BOARD/],
+  ['link: hits:left,right', 'link: hits:left', /hits:left".*two boards or more are joined.*hits:LEFT,RIGHT/],
   ['link: hits:left,right', 'link: hits:left,left', /left is there twice/],
   ['link: hits:left,right', 'link: hits:left,rigth', /rigth is no board with a fast stream; those of this rig are left, right/],
-  ['link: hits:left,right', 'link: tcp:10.0.0.1:24', /event-builder takes the hits of boards of this rig: "hits:BOARD,BOARD"/],
+  ['link: hits:left,right', 'link: tcp:10.0.0.1:24', /event-builder takes the hits of boards of this rig: "hits:LEFT,RIGHT"/],
   ['data: tcp:192.168.10.16:24', 'data: "hits:left,right"', /sitcp-digitizer joins no hits.*event-builder/],
   ['first_channel: 64', 'first_channel: 32', /left and right have the same channel numbers \(32 to 63\)/],
   ['channels: 128', 'channels: 64', /right has the channels 64 to 127, the detector 0 to 63/],
