@@ -63,7 +63,8 @@ export async function isSession(path: string): Promise<boolean> {
   return folder && (await listParts(path).catch(() => [])).length > 0;
 }
 
-const SERIES = /^(raw-.+)-(hits|stream)$/;
+/** Not what is built of the hits of boards, whatever these are called. */
+const SERIES = /^(raw-(?!hits-).+)-(hits|stream)$/;
 /** Readings of an instrument that count what its stream has lost. */
 const DEAD = ['dead_missing', 'dead_busy', 'dead_closed'];
 const COUNTED = ['frames', 'hits', 'missing', 'doubled', 'late', 'damaged', 'junk', 'resynced', 'unrecorded'];
