@@ -1,7 +1,7 @@
 /** Events of several boards in a process of its own: the hits come from the processes that read the boards. */
-import { Fault } from '../../protocols/protocol.ts';
 import { readout } from '../../protocols/readout.ts';
 import { type Clock, every } from '../clock.ts';
+import { asked } from './asks.ts';
 import { type Builder, builder } from './builder.ts';
 import { feedClient } from './feed-server.ts';
 import { type Begun, type BuildOptions, type FromStream, LOOK } from './stream-link.ts';
@@ -18,15 +18,11 @@ export function build(options: BuildOptions, clock: Clock, say: (m: FromStream) 
     say({ is: 'tell', bytes: language.tells.encode({ say: 'values', t, values: made.look(t) }) });
   });
   const feeds = boards.map((board, i) => taking(made, i, clock, (text) => say({ is: 'told', text: `${name}: ${board.name}: ${text}` })));
-  const decode = language.asks.decoder();
+  const questions = asked(made, clock);
   say({ is: 'up', now: true });
   return {
     ask(bytes) {
-      for (const q of decode(bytes)) {
-        if (q instanceof Fault) continue;
-        made.clear(clock.now());
-        say({ is: 'tell', bytes: language.tells.encode({ say: 'cleared', n: q.n ?? 0 }) });
-      }
+      for (const answer of questions(bytes)) say({ is: 'tell', bytes: answer() });
     },
     reopen() {},
     feed: (board, port) => feeds[board]?.at(port),

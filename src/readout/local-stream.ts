@@ -1,12 +1,12 @@
 /** Fast streams in this process, on any clock: what readout processes do, for simulators and tests. */
 import { crc32 } from 'node:zlib';
 import { BehaviorSubject, Subject } from 'rxjs';
-import { Fault } from '../../protocols/protocol.ts';
-import { type ReadoutAsk, readout } from '../../protocols/readout.ts';
+import { readout } from '../../protocols/readout.ts';
 import { type Clock, every } from '../clock.ts';
 import type { Hits } from '../derive/hits.ts';
 import type { Keep, StreamPart } from '../entry.ts';
 import type { Arrival, Link } from '../link.ts';
+import { asked } from './asks.ts';
 import { builder } from './builder.ts';
 import type { FeedEvents } from './feed-bytes.ts';
 import type { LocalFeeds } from './feeds.ts';
@@ -42,7 +42,7 @@ export function localStream(inner: Link, plan: ReaderPlan, clock: Clock, keep?: 
     if (raw) put('stream', t, bytes.slice());
     made.take(bytes, t);
   });
-  const decode = language.asks.decoder();
+  const questions = asked(made, clock);
   let up = false;
   const state = inner.up.subscribe((now) => {
     up = now;
@@ -61,7 +61,7 @@ export function localStream(inner: Link, plan: ReaderPlan, clock: Clock, keep?: 
     up: inner.up,
     write(bytes) {
       if (!up) return false;
-      for (const q of decode(bytes)) if (!(q instanceof Fault)) clock.after(0, () => say(cleared(made, q, clock)));
+      for (const answer of questions(bytes)) clock.after(0, () => say(answer()));
       return true;
     },
     reopen: () => inner.reopen(),
@@ -79,11 +79,6 @@ export function localStream(inner: Link, plan: ReaderPlan, clock: Clock, keep?: 
   }
 }
 
-function cleared(made: { clear(t: number): void }, q: ReadoutAsk, clock: Clock): Uint8Array {
-  made.clear(clock.now());
-  return language.tells.encode({ say: 'cleared', n: q.n ?? 0 });
-}
-
 /** In this process, on any clock: events of several boards, whose hits come through `feeds`. Throws where the plan is no plan. */
 export function localBuild(options: BuildOptions, feeds: LocalFeeds, clock: Clock): Link {
   const { boards, hold, physics } = options;
@@ -91,7 +86,7 @@ export function localBuild(options: BuildOptions, feeds: LocalFeeds, clock: Cloc
   if (typeof made === 'string') throw new Error(`${options.name}: ${made}`);
   const arrivals = new Subject<Arrival>();
   const up = new BehaviorSubject(false);
-  const decode = language.asks.decoder();
+  const questions = asked(made, clock);
   const say = (bytes: Uint8Array): void => arrivals.next({ bytes, t: clock.now(), mono: clock.mono() });
   let closed = false;
   for (const [i, { name }] of boards.entries())
@@ -113,7 +108,7 @@ export function localBuild(options: BuildOptions, feeds: LocalFeeds, clock: Cloc
     up,
     write(bytes) {
       if (!up.value) return false;
-      for (const q of decode(bytes)) if (!(q instanceof Fault)) clock.after(0, () => say(cleared(made, q, clock)));
+      for (const answer of questions(bytes)) clock.after(0, () => say(answer()));
       return true;
     },
     reopen() {},

@@ -4,7 +4,6 @@
  */
 import { connect, type Socket } from 'node:net';
 import { crc32 } from 'node:zlib';
-import { Fault } from '../../protocols/protocol.ts';
 import { readout } from '../../protocols/readout.ts';
 import { type Clock, every, realClock } from '../clock.ts';
 import { inWords } from '../links/reconnecting.ts';
@@ -12,6 +11,7 @@ import type { Values } from '../reading.ts';
 import { type SessionWriter, sessionWriter } from '../recorder/parts.ts';
 import { HITS, seriesOf } from '../recorder/session-json.ts';
 import { waits } from '../waits.ts';
+import { asked } from './asks.ts';
 import { build } from './build-process.ts';
 import { type FeedServer, feedServer } from './feed-server.ts';
 import { hitBytes } from './hit-bytes.ts';
@@ -80,14 +80,10 @@ function begin(options: StreamOptions, clock: Clock, say: (m: FromStream) => voi
     }),
     every(clock, TICK, () => writer?.tick()),
   ];
-  const decode = language.asks.decoder();
+  const questions = asked(made, clock);
   return {
     ask(bytes) {
-      for (const q of decode(bytes)) {
-        if (q instanceof Fault) continue;
-        made.clear(clock.now());
-        say({ is: 'tell', bytes: language.tells.encode({ say: 'cleared', n: q.n ?? 0 }) });
-      }
+      for (const answer of questions(bytes)) say({ is: 'tell', bytes: answer() });
     },
     reopen: () => wire.reopen(),
     async end() {
