@@ -109,6 +109,38 @@ describe('several boards', () => {
     expect(shares[1].sigma.random).toBeGreaterThan(0);
   });
 
+  test('are brought together by the offset that is added to the times of one', () => {
+    const shares = [3 * US, -3 * US].map((offset) => {
+      const made = opened({ boards: boards.map((b, i) => (i === 1 ? { ...b, offset } : b)) });
+      made.look(BEGIN);
+      // The counter of the right one shows 3 us less.
+      feed(
+        made,
+        pairs(200).map((r) => (r.board === 1 ? { ...r, t: r.t - 3 * US } : r)),
+        50,
+      );
+      return Object(made.look(BEGIN + 11e6).together).value;
+    });
+    expect(shares).toEqual([1, 0]);
+  });
+
+  test('what one had after the last hit of another that is gone is no event', () => {
+    const made = opened();
+    const rows = pairs(200);
+    feed(made, rows.slice(0, 400), 20);
+    // The left one goes on for a while before it is known that the right one has gone.
+    for (const row of rows.slice(400, 600).filter((r) => r.board === 0)) made.hits(0, block([row], 0), 0, BEGIN + row.t / US);
+    made.gone(1, BEGIN + 0.76e6);
+    made.state(1, there, BEGIN + 2e6);
+    const later = pairs(200, 2).map((r) => ({ ...r, t: r.t + 2e9 }));
+    feed(made, later, 20);
+    const look = made.look(BEGIN + 12e6);
+    expect(look).toMatchObject({ late: 0 });
+    expect(Object(look.together)).toMatchObject({ value: 1 });
+    expect(Number(look.events)).toBeGreaterThan(570);
+    expect(Number(look.events)).toBeLessThanOrEqual(600);
+  });
+
   test('without one of them there are no events, and the time is dead; then it goes on', () => {
     const made = built();
     made.state(0, there, BEGIN);
@@ -183,9 +215,20 @@ describe('several boards', () => {
     made.hits(1, blockOf([{ t: 5.05e9, channel: 2, charge: 1 }]), 5e9, t);
     made.hits(0, blockOf([{ t: 5.05e9, channel: 0, charge: 1 }]), 0, t);
     expect(made.look(t + 1e6)).toMatchObject({ boards: ['there', 'apart'], live: 0 });
+    // Where its counter is far ahead, its times do not put those of the other one behind.
+    for (let i = 0; i < 5; i++) made.hits(1, blockOf([{ t: 5e9 + (100 + i) * 1e9, channel: 2, charge: 1 }]), 5e9, t + 1e6);
     made.hits(0, blockOf([{ t: 6.2e9, channel: 0, charge: 1 }]), 6e9, t + 1.1e6);
     made.hits(1, blockOf([{ t: 6.201e9, channel: 2, charge: 1 }]), 6.001e9, t + 1.1e6);
     expect(made.look(t + 1.2e6)).toMatchObject({ boards: ['there', 'there'] });
+    feed(
+      made,
+      pairs(100, 3).map((r) => ({ ...r, t: r.t + (r.board === 0 ? 6.3e9 : 6.301e9) })),
+      20,
+      [6e9, 6.001e9],
+    );
+    const after = made.look(t + 3e6);
+    expect(after).toMatchObject({ late: 0 });
+    expect(Number(after.events)).toBeGreaterThan(events + 180);
   });
 
   test('a reader that begins anew behind a turn of the counter is in step', () => {
